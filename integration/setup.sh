@@ -1,0 +1,216 @@
+#!/usr/bin/env bash
+# Installs what jrun's tests, benchmarks, demonstration and linter need, and
+# nothing that is there already. Idempotent; a second run takes a second.
+#
+#   integration/setup.sh          everything
+#   integration/setup.sh test     what `make test` needs
+#   integration/setup.sh bench    what `make bench` needs
+#   integration/setup.sh demo     what `make demo` needs
+#   integration/setup.sh lint     what `make lint` needs
+#
+# On Debian and Ubuntu everything is installed. On RHEL, Rocky, AlmaLinux and
+# Fedora the equivalents that exist are, and the rest is named. It changes the
+# system in these ways, and says each when it does it:
+#   - packages of the distribution (as root, or through sudo);
+#   - two ordinary users, jrun-test and jrun-test2, without subordinate ids,
+#     and a group jrun-test-extra that the first belongs to;
+#   - /dev/fuse opened to all users, as every distribution's udev rules do;
+#   - golangci-lint, at a pinned version, with `go install`.
+set -euo pipefail
+
+golangci_version=v2.15.0
+purpose=${1:-all}
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+wants() { [[ $purpose == all || " $* " == *" $purpose "* ]]; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+as_root() {
+  if [[ $(id -u) == 0 ]]; then
+    "$@"
+  elif have sudo; then
+    sudo "$@"
+  else
+    say "this needs root, and there is no sudo: $*"
+    return 1
+  fi
+}
+
+# debian_packages prints the packages of the chosen purpose, one a line. After
+# the name comes what it is for.
+debian_packages() {
+  cat <<'LIST' | while read -r name purposes _; do
+ca-certificates   test,bench,demo,lint  the Go modules' downloads
+gcc               test,bench,demo,lint  the join constructor and libzstd are C
+git               test,bench,demo,lint  the version in `jrun version`
+libc6-dev         test,bench,demo,lint  a static C library
+make              test,bench,demo,lint  the Makefile
+mmdebstrap        test,bench,demo       test images from Debian's packages
+docker-registry   test,bench            a registry that others wrote
+squashfs-tools    test,bench            mksquashfs and unsquashfs
+squashfs-tools-ng test,bench            tar2sqfs
+squashfuse        test,bench            the reader to compare with
+bubblewrap        test,bench            the sandbox to compare with
+umoci             test,bench            independent unpacking of layers
+skopeo            test,bench            independent copying of images
+attr              test                  extended attributes of results
+libcap2-bin       test                  file capabilities of results
+file              test                  is bin/jrun static?
+procps            test,bench            ps and sysctl
+util-linux        test,bench,demo       setpriv, taskset, mount
+xz-utils          test                  xz layers and squashfs files
+zstd              test                  zstd layers
+LIST
+    if [[ $purpose == all || ,$purposes, == *,$purpose,* ]]; then echo "$name"; fi
+  done
+}
+
+install_debian() {
+  local missing=() name registry_was_here=no
+  # Installed already: `docker-registry` may be somebody's running service.
+  if dpkg-query -W -f '${Status}' docker-registry 2>/dev/null | grep -q 'ok installed'; then
+    registry_was_here=yes
+  fi
+  while read -r name; do
+    dpkg-query -W -f '${Status}' "$name" 2>/dev/null | grep -q 'ok installed' || missing+=("$name")
+  done < <(debian_packages)
+  if ((${#missing[@]} == 0)); then
+    return
+  fi
+  say "installing ${missing[*]}"
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  if [[ $registry_was_here == no ]]; then
+    stop_registry_service
+  fi
+}
+
+# The package starts a registry on port 5000 of every interface. The tests
+# start their own on a free port of the loopback interface.
+stop_registry_service() {
+  dpkg-query -W docker-registry >/dev/null 2>&1 || return 0
+  if [[ -d /run/systemd/system ]]; then
+    as_root systemctl disable --quiet --now docker-registry.service || true
+  elif [[ -x /etc/init.d/docker-registry ]]; then
+    as_root /etc/init.d/docker-registry stop >/dev/null 2>&1 || true
+  fi
+}
+
+install_redhat() {
+  local wanted=(gcc make git glibc-static bubblewrap skopeo squashfs-tools squashfuse umoci
+    attr libcap file procps-ng util-linux xz zstd) available=() absent=() name
+  for name in "${wanted[@]}"; do
+    if rpm -q "$name" >/dev/null 2>&1; then
+      continue
+    elif dnf -q list "$name" >/dev/null 2>&1; then
+      available+=("$name")
+    else
+      absent+=("$name")
+    fi
+  done
+  if ((${#available[@]})); then
+    say "installing ${available[*]}"
+    as_root dnf -y -q install "${available[@]}"
+  fi
+  if ((${#absent[@]})); then
+    say "not in this machine's repositories: ${absent[*]} (glibc-static is in the CRB repository, squashfuse in EPEL)"
+  fi
+  say "mmdebstrap and docker-registry exist on Debian only: here \`make demo\` works, \`make test\` needs Debian or Ubuntu"
+}
+
+install_packages() {
+  if have apt-get; then
+    install_debian
+  elif have dnf; then
+    install_redhat
+  else
+    say "neither apt-get nor dnf is here: please install by hand what this script lists for Debian:"
+    debian_packages >&2
+  fi
+}
+
+ensure_user() {
+  local name=$1
+  if ! getent passwd "$name" >/dev/null; then
+    say "adding the user $name"
+    as_root useradd --create-home --user-group --shell /bin/bash --comment "jrun's tests" "$name"
+  fi
+  # jrun must work with an empty /etc/subuid; useradd fills it by default.
+  local file
+  for file in /etc/subuid /etc/subgid; do
+    if grep -qs "^$name:" "$file"; then
+      say "removing the subordinate ids of $name from $file"
+      as_root sed -i "/^$name:/d" "$file"
+    fi
+  done
+}
+
+ensure_users() {
+  # The group comes first, so that uid and gid of the user differ on a fresh
+  # machine: a test notices when one is taken for the other.
+  if ! getent group jrun-test-extra >/dev/null; then
+    say "adding the group jrun-test-extra"
+    as_root groupadd jrun-test-extra
+  fi
+  ensure_user jrun-test
+  ensure_user jrun-test2
+  if ! id -nG jrun-test | tr ' ' '\n' | grep -qx jrun-test-extra; then
+    as_root usermod --append --groups jrun-test-extra jrun-test
+  fi
+}
+
+ensure_fuse() {
+  if [[ ! -e /dev/fuse ]]; then
+    say "loading the fuse module"
+    as_root modprobe fuse || say "there is no /dev/fuse here and no fuse module: jrun cannot mount images"
+  fi
+  if [[ -e /dev/fuse && $(stat -c %a /dev/fuse) != 666 ]]; then
+    say "opening /dev/fuse to all users"
+    as_root chmod 666 /dev/fuse
+  fi
+}
+
+warn_about_namespaces() {
+  local file=/proc/sys/user/max_user_namespaces
+  if [[ -r $file && $(<"$file") == 0 ]]; then
+    say "user namespaces are disabled; enable them with: sysctl user.max_user_namespaces=15000"
+  fi
+  file=/proc/sys/kernel/unprivileged_userns_clone
+  if [[ -r $file && $(<"$file") == 0 ]]; then
+    say "user namespaces are for root only; open them with: sysctl kernel.unprivileged_userns_clone=1"
+  fi
+  file=/proc/sys/kernel/apparmor_restrict_unprivileged_userns
+  if [[ -r $file && $(<"$file") == 1 ]]; then
+    say "AppArmor restricts user namespaces; for the tests: sysctl kernel.apparmor_restrict_unprivileged_userns=0"
+  fi
+}
+
+ensure_linter() {
+  local bin
+  bin=$(go env GOBIN)
+  bin=${bin:-$(go env GOPATH)/bin}/golangci-lint
+  if [[ -x $bin ]] && "$bin" version 2>/dev/null | grep -qF "version ${golangci_version#v}"; then
+    return
+  fi
+  say "building golangci-lint ${golangci_version} (some minutes, once)"
+  go install "github.com/golangci/golangci-lint/v2/cmd/golangci-lint@${golangci_version}"
+}
+
+main() {
+  case $purpose in
+    all | test | bench | demo | lint) ;;
+    *) say "unknown purpose '$purpose': all, test, bench, demo or lint"; exit 2 ;;
+  esac
+  have go || { say "Go is missing: install it from https://go.dev/dl/ (the version is in go.mod)"; exit 1; }
+  install_packages
+  if wants test bench demo; then
+    ensure_users
+    ensure_fuse
+    warn_about_namespaces
+  fi
+  if wants lint; then
+    ensure_linter
+  fi
+}
+
+main
