@@ -1,0 +1,81 @@
+package images
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// cacheVersion changes when an image of the same name is made differently.
+const cacheVersion = "1"
+
+// CacheDir is where made images are kept: $JRUN_TEST_CACHE, or jrun-test in
+// the user's cache directory, and in it a folder for the distribution.
+func CacheDir() (string, error) {
+	dir := os.Getenv("JRUN_TEST_CACHE")
+	if dir == "" {
+		base, err := os.UserCacheDir()
+		if err != nil {
+			return "", fmt.Errorf("finding the cache directory: %w", err)
+		}
+		dir = filepath.Join(base, "jrun-test")
+	}
+	suite, err := suite()
+	if err != nil {
+		return "", err
+	}
+	dir = filepath.Join(dir, suite+"-"+cacheVersion)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fmt.Errorf("making the image cache: %w", err)
+	}
+	return dir, nil
+}
+
+// RootFS returns the path of a tar of the root file system called name
+// (minimal or sci), and makes it when it is not in the cache.
+func RootFS(ctx context.Context, name string) (string, error) {
+	dir, err := CacheDir()
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, name+".tar")
+	if _, err := os.Stat(path); err == nil {
+		return path, nil
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	fmt.Fprintf(os.Stderr, "images: making the root file system %q from packages (a minute, once)\n", name)
+	script := filepath.Join(sourceDir(), "rootfs.sh")
+	cmd := exec.CommandContext(ctx, script, name, path)
+	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("making the root file system %q: %w", name, err)
+	}
+	return path, nil
+}
+
+// suite is the code name of the running distribution, such as bookworm.
+func suite() (string, error) {
+	text, err := os.ReadFile("/etc/os-release")
+	if err != nil {
+		return "", fmt.Errorf("reading the distribution's name: %w", err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if name, ok := strings.CutPrefix(line, "VERSION_CODENAME="); ok {
+			return strings.Trim(strings.TrimSpace(name), `"`), nil
+		}
+	}
+	return "", errors.New("reading the distribution's name: /etc/os-release has no VERSION_CODENAME")
+}
+
+// sourceDir is the folder of this package's source, where its script is.
+func sourceDir() string {
+	_, file, _, _ := runtime.Caller(0)
+	return filepath.Dir(file)
+}
