@@ -1,0 +1,154 @@
+//go:build e2e
+
+package integration
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// proc is one running process.
+type proc struct {
+	pid  int
+	args []string
+}
+
+// processes lists what runs of jrun as the user. As root the user is a test
+// user who has nothing else to run, so everything counts.
+func processes(user *account) []proc {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		panic(err)
+	}
+	var found []proc
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			continue
+		}
+		info, err := entry.Info()
+		if err != nil || int(info.Sys().(*syscall.Stat_t).Uid) != user.uid && !realUID(pid, user.uid) {
+			continue
+		}
+		line, err := os.ReadFile(filepath.Join("/proc", entry.Name(), "cmdline"))
+		if err != nil || len(line) == 0 {
+			continue // gone, or waiting to be reaped
+		}
+		args := strings.Split(strings.TrimRight(string(line), "\x00"), "\x00")
+		ours := strings.HasPrefix(filepath.Base(args[0]), "jrun") && pid != os.Getpid()
+		if ours || user.credential() != nil {
+			found = append(found, proc{pid, args})
+		}
+	}
+	return found
+}
+
+// realUID says whether a process belongs to uid. The owner of its /proc folder
+// is root when the process cannot be dumped, which ours are.
+func realUID(pid, uid int) bool {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	return err == nil && bytes.Contains(status, fmt.Appendf(nil, "\nUid:\t%d\t", uid))
+}
+
+// mounts lists the mounts of jrun in the mount namespaces of the user's
+// processes and of this one. A namespace without processes is gone.
+func mounts(user *account) []string {
+	tables := []string{"/proc/self/mountinfo"}
+	for _, p := range processes(user) {
+		tables = append(tables, fmt.Sprintf("/proc/%d/mountinfo", p.pid))
+	}
+	var found []string
+	for _, table := range tables {
+		text, err := os.ReadFile(table)
+		if err != nil {
+			continue // ended, or not ours to look at
+		}
+		for line := range strings.Lines(string(text)) {
+			_, kind, _ := strings.Cut(line, " - ")
+			if strings.Contains(kind, "jrun") && !slices.Contains(found, line) {
+				found = append(found, line)
+			}
+		}
+	}
+	return found
+}
+
+// leftovers lists the user's files where programs put temporary ones.
+func leftovers(user *account) []string {
+	var found []string
+	runtimeDir := fmt.Sprintf("/run/user/%d", user.uid)
+	for _, dir := range []string{"/tmp", "/var/tmp", "/dev/shm", "/run/lock", runtimeDir, user.home, filepath.Join(user.home, ".local")} {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			continue // not on this machine
+		}
+		for _, entry := range entries {
+			info, err := entry.Info()
+			if err == nil && int(info.Sys().(*syscall.Stat_t).Uid) == user.uid {
+				found = append(found, filepath.Join(dir, entry.Name()))
+			}
+		}
+	}
+	return found
+}
+
+// unfinished lists files in a store that are neither objects nor what says
+// something about them.
+func unfinished(store string) []string {
+	var found []string
+	err := filepath.WalkDir(store, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if strings.HasPrefix(entry.Name(), ".") && path != store {
+			found = append(found, path)
+		}
+		return nil
+	})
+	if err != nil && !os.IsNotExist(err) {
+		found = append(found, err.Error())
+	}
+	return found
+}
+
+// requireNothingLeft fails the test when, soon after, a process, a mount or a
+// temporary file is still there.
+func requireNothingLeft(t *testing.T, user *account, store string, before []string) {
+	t.Helper()
+	var left []string
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		left = nil
+		for _, p := range processes(user) {
+			left = append(left, fmt.Sprintf("process %d %q", p.pid, p.args))
+		}
+		for _, m := range mounts(user) {
+			left = append(left, "mount "+m)
+		}
+		if len(left) == 0 {
+			break
+		}
+	}
+	for _, path := range leftovers(user) {
+		if !slices.Contains(before, path) {
+			left = append(left, "file "+path)
+		}
+	}
+	for _, path := range unfinished(store) {
+		left = append(left, "unfinished file "+path)
+	}
+	if len(left) > 0 {
+		t.Errorf("left behind:\n  %s", strings.Join(left, "\n  "))
+	}
+	for _, p := range processes(user) {
+		syscall.Kill(p.pid, syscall.SIGKILL) // so that the next test starts clean
+	}
+}
