@@ -1,0 +1,88 @@
+package image
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+const (
+	compressedBuffer = 256 << 10 // bytes read from the network at a time
+	maxZstdWindow    = 128 << 20 // bytes; what zstd itself accepts without asking
+)
+
+// CompressionError says that a layer is compressed in a way that is not
+// supported, or that it does not decompress although its bytes are those wanted.
+type CompressionError struct {
+	Method string
+	Cause  error // nil when the method is not supported
+}
+
+func (e *CompressionError) Error() string {
+	if e.Cause == nil {
+		return "it is compressed with " + e.Method + ", which is not supported"
+	}
+	return fmt.Sprintf("it does not decompress (%s): %v", e.Method, e.Cause)
+}
+
+// Unwrap returns Cause.
+func (e *CompressionError) Unwrap() error { return e.Cause }
+
+// Magic numbers: RFC 1952, RFC 8878, and those of bzip2 and xz.
+var (
+	gzipMagic  = []byte{0x1f, 0x8b}
+	zstdMagic  = []byte{0x28, 0xb5, 0x2f, 0xfd}
+	zstdSkip   = []byte{0x2a, 0x4d, 0x18} // after a byte of 0x50 to 0x5f
+	bzip2Magic = []byte("BZh")
+	xzMagic    = []byte{0xfd, '7', 'z', 'X', 'Z', 0}
+)
+
+// decompress tells by the first bytes how in is compressed: media types are
+// wrong too often, Docker has none for zstd, and the diffID judges the outcome.
+func decompress(in io.Reader) (io.ReadCloser, error) {
+	buffered := bufio.NewReaderSize(in, compressedBuffer)
+	head, err := buffered.Peek(len(xzMagic))
+	if err != nil && len(head) == 0 && err != io.EOF {
+		return nil, err
+	}
+	switch {
+	case bytes.HasPrefix(head, gzipMagic):
+		r, err := gzip.NewReader(buffered)
+		if err != nil {
+			return nil, &CompressionError{Method: "gzip", Cause: err}
+		}
+		return &decompressor{Reader: r, method: "gzip", close: r.Close}, nil
+	case bytes.HasPrefix(head, zstdMagic), len(head) >= 4 && head[0]&0xf0 == 0x50 && bytes.Equal(head[1:4], zstdSkip):
+		r, err := zstd.NewReader(buffered, zstd.WithDecoderMaxWindow(maxZstdWindow))
+		if err != nil {
+			return nil, &CompressionError{Method: "zstd", Cause: err}
+		}
+		return &decompressor{Reader: r, method: "zstd", close: func() error { r.Close(); return nil }}, nil
+	case bytes.HasPrefix(head, bzip2Magic):
+		return nil, &CompressionError{Method: "bzip2"}
+	case bytes.HasPrefix(head, xzMagic):
+		return nil, &CompressionError{Method: "xz"}
+	}
+	return io.NopCloser(buffered), nil
+}
+
+// decompressor names the method in its errors.
+type decompressor struct {
+	io.Reader
+	method string
+	close  func() error
+}
+
+func (d *decompressor) Read(p []byte) (int, error) {
+	n, err := d.Reader.Read(p)
+	if err != nil && err != io.EOF {
+		err = &CompressionError{Method: d.method, Cause: err}
+	}
+	return n, err
+}
+
+func (d *decompressor) Close() error { return d.close() }

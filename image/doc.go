@@ -1,0 +1,55 @@
+// Package image answers what an image is and whether one may have it: from the
+// name a person types to a squashfs file in the store.
+//
+// # Steps
+//
+//	ParseReference   "docker://reg.example/team/app:1" → Reference; no network
+//	Client.Resolve   Reference → digest, by one HEAD request of the registry
+//	Client.Ensure    Reference → object in the store; fetches and converts if need be
+//
+// Registries, OCI layouts and archives are read through go.podman.io/image/v5,
+// the maintained home of github.com/containers/image: its auth.json, its
+// registries.conf with mirrors, its idea of which manifest of an index is for
+// this machine. Layers go from the network through the verifying reader of this
+// package straight into squash/writer; nothing is unpacked to disk.
+//
+// # What is verified
+//
+// A manifest's bytes against the digest that was resolved (or the index named);
+// the config's and every layer's bytes against the digest in the manifest; and
+// every layer's uncompressed tar against the diffID in the config. A layer's
+// reader returns the verdict in place of io.EOF, so a converter that reads to
+// the end cannot miss it, and nothing is published before all layers ended well.
+//
+// # Requests
+//
+// A warm Ensure asks a registry for the digest and nothing else. image/v5 makes
+// these requests for it, each on a new client (measured by TestWarmRequests):
+//
+//	GET  /v2/                   always: it tells which authentication is wanted
+//	GET  <token service>        when that is Bearer
+//	HEAD /v2/…/manifests/<tag>  the question itself
+//
+// On loopback the first is tried with TLS and again without. A registry with
+// mirrors in registries.conf, or one that sends no digest with HEAD, is asked
+// with GET instead. A digest in the reference needs no request at all once the
+// object is in the store.
+//
+// # TLS
+//
+// Certificates are always verified and plain http is never spoken, except to
+// registries on loopback, or where registries.conf or Options.SkipTLSVerify say
+// so. When a loopback registry sends us elsewhere (a token service, a storage
+// redirect) the request is refused rather than made unverified.
+//
+// # Errors
+//
+// What a person can meet is a fault.Error; its Why keeps the typed causes of
+// this package (LayerError and its causes, PlatformError), of image/v5, of the
+// standard library, for errors.As. A cancelled context is returned as an error
+// that wraps it, without advice.
+//
+// Not supported: Docker schema 1 manifests, encrypted layers, layers kept
+// outside the registry (foreign layers), signatures (a later matter), IPv6
+// literals as registry names (image/v5's grammar has none).
+package image

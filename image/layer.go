@@ -1,0 +1,204 @@
+package image
+
+import (
+	"context"
+	_ "crypto/sha512" // digests may be of this kind, too
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/jrun-hpc/jrun/image/store"
+	"github.com/opencontainers/go-digest"
+)
+
+// LayerError says which layer could not be read. Its Cause is one of
+// DigestError, DiffIDError, SizeError, CompressionError, or what the network or
+// the disk said.
+type LayerError struct {
+	Layer  int // from 1, the lowest
+	Layers int
+	Digest digest.Digest
+	Cause  error
+}
+
+func (e *LayerError) Error() string {
+	return fmt.Sprintf("layer %d of %d (%s): %v", e.Layer, e.Layers, e.Digest, e.Cause)
+}
+
+// Unwrap returns Cause.
+func (e *LayerError) Unwrap() error { return e.Cause }
+
+// DigestError says that bytes are not those that were named. Want is empty
+// when it is not known.
+type DigestError struct{ Want, Got digest.Digest }
+
+func (e *DigestError) Error() string {
+	return fmt.Sprintf("its digest should be %s and is %s", e.Want, e.Got)
+}
+
+// DiffIDError says that a layer's bytes are those of the manifest, but its
+// uncompressed tar is not that of the config.
+type DiffIDError struct{ Want, Got digest.Digest }
+
+func (e *DiffIDError) Error() string {
+	return fmt.Sprintf("its diffID should be %s and is %s", e.Want, e.Got)
+}
+
+// SizeError says that a layer has fewer or more bytes than the manifest says.
+// Reading stops where there are more: Got is the number then read.
+type SizeError struct{ WantBytes, GotBytes int64 }
+
+func (e *SizeError) Error() string {
+	if e.GotBytes < e.WantBytes {
+		return fmt.Sprintf("it was cut short after %d of %d bytes", e.GotBytes, e.WantBytes)
+	}
+	return fmt.Sprintf("it has more than its %d bytes", e.WantBytes)
+}
+
+// layerReader is the uncompressed tar of one layer. It hashes what comes in and
+// what goes out, and tells the verdict where io.EOF would be.
+type layerReader struct {
+	ctx     context.Context
+	blob    io.Closer
+	in      *countingReader // compressed
+	tar     io.ReadCloser   // uncompressed
+	diffID  digest.Digester
+	want    store.Layer
+	number  int // from 1
+	layers  int
+	verdict error // io.EOF when all was well; nil while reading
+}
+
+// openLayer opens layer i, from 0, of p.
+func openLayer(ctx context.Context, src *source, p *plan, i int, report *reporter) (*layerReader, error) {
+	want := p.layers[i]
+	report.begin(i + 1)
+	blob, err := src.blob(ctx, want.Digest, want.SizeBytes)
+	if err != nil {
+		return nil, &LayerError{Layer: i + 1, Layers: len(p.layers), Digest: want.Digest, Cause: err}
+	}
+	r := &layerReader{
+		ctx: ctx, blob: blob, want: want, number: i + 1, layers: len(p.layers),
+		in:     &countingReader{from: blob, digest: want.Digest.Algorithm().Digester(), sizeBytes: want.SizeBytes, report: report},
+		diffID: want.DiffID.Algorithm().Digester(),
+	}
+	if r.tar, err = decompress(r.in); err != nil {
+		err = r.explain(err)
+		_ = blob.Close() // the first error is the one to tell
+		return nil, err
+	}
+	return r, nil
+}
+
+func (r *layerReader) Read(p []byte) (int, error) {
+	if r.verdict != nil {
+		return 0, r.verdict
+	}
+	n, err := r.tar.Read(p)
+	_, _ = r.diffID.Hash().Write(p[:n]) // a hash never fails
+	if errors.Is(err, io.EOF) {
+		r.verdict = r.finish()
+	} else if err != nil {
+		r.verdict = r.explain(err)
+	}
+	return n, r.verdict
+}
+
+// finish reads what may follow the compressed stream, which counts for the
+// digest, and returns io.EOF if all is as it should be.
+func (r *layerReader) finish() error {
+	if err := r.checkIn(); err != nil {
+		return r.failed(err)
+	}
+	if got := r.diffID.Digest(); got != r.want.DiffID {
+		return r.failed(&DiffIDError{Want: r.want.DiffID, Got: got})
+	}
+	return io.EOF
+}
+
+// checkIn reads the compressed bytes to their end and compares them with the
+// manifest.
+func (r *layerReader) checkIn() error {
+	if _, err := io.Copy(io.Discard, r.in); err != nil {
+		return err
+	}
+	if want := r.want.SizeBytes; want >= 0 && r.in.count != want {
+		return &SizeError{WantBytes: want, GotBytes: r.in.count}
+	}
+	if got := r.in.digest.Digest(); got != r.want.Digest {
+		return &DigestError{Want: r.want.Digest, Got: got}
+	}
+	return nil
+}
+
+// explain turns an error on the way into the reason behind it: bytes that do
+// not decompress are most often bytes that are not the ones wanted.
+func (r *layerReader) explain(err error) error {
+	if r.ctx.Err() != nil {
+		return r.failed(context.Cause(r.ctx))
+	}
+	r.stopDecompressing()
+	if wrong := r.checkIn(); wrong != nil {
+		return r.failed(wrong)
+	}
+	return r.failed(err)
+}
+
+func (r *layerReader) failed(cause error) error {
+	return &LayerError{Layer: r.number, Layers: r.layers, Digest: r.want.Digest, Cause: cause}
+}
+
+// Close releases the layer. When it was not read to its end, for a tar that
+// makes no sense, the rest is read first: see integrity.
+func (r *layerReader) Close() error {
+	r.stopDecompressing()
+	if r.verdict == nil && r.ctx.Err() == nil {
+		if wrong := r.checkIn(); wrong != nil {
+			r.verdict = r.failed(wrong)
+		}
+	}
+	return r.blob.Close()
+}
+
+// stopDecompressing ends what may read ahead of us from the compressed bytes.
+func (r *layerReader) stopDecompressing() {
+	if r.tar != nil {
+		_ = r.tar.Close() // nothing is pending in a decompressor
+		r.tar = nil
+	}
+}
+
+// integrity is what was found wrong with the layer's own bytes, or nil. After
+// Close it answers whether a tar that makes no sense arrived as it was pushed.
+func (r *layerReader) integrity() error {
+	if errors.Is(r.verdict, io.EOF) {
+		return nil
+	}
+	return r.verdict
+}
+
+// countingReader hashes and counts compressed bytes, and refuses more than
+// there should be.
+type countingReader struct {
+	from      io.Reader
+	digest    digest.Digester
+	sizeBytes int64 // negative when the manifest does not say
+	count     int64
+	err       error // sticky
+	report    *reporter
+}
+
+func (c *countingReader) Read(p []byte) (int, error) {
+	if c.err != nil {
+		return 0, c.err
+	}
+	n, err := c.from.Read(p)
+	_, _ = c.digest.Hash().Write(p[:n]) // a hash never fails
+	c.count += int64(n)
+	c.report.add(n)
+	if c.sizeBytes >= 0 && c.count > c.sizeBytes {
+		err = &SizeError{WantBytes: c.sizeBytes, GotBytes: c.count}
+	}
+	c.err = err
+	return n, err
+}

@@ -1,0 +1,226 @@
+package image
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"reflect"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/docker/distribution/registry/api/errcode"
+	"github.com/jrun-hpc/jrun/fault"
+	"go.podman.io/image/v5/docker"
+	"go.podman.io/image/v5/docker/reference"
+	"go.podman.io/image/v5/pkg/docker/config"
+)
+
+// registryFault explains why an image could not be had from its registry. ref
+// has its registry.
+func (c *Client) registryFault(ctx context.Context, ref Reference, err error) error {
+	if err := cancelled(ctx, ref); err != nil {
+		return err
+	}
+	if explained := explain(ref, err); isFault(explained) {
+		return explained
+	}
+	if f := networkFault(ref, err); f != nil {
+		return f
+	}
+	host := ref.Host()
+	var credentials docker.ErrUnauthorizedForCredentials
+	switch status := httpStatus(err); {
+	case errors.As(err, &credentials):
+		return c.loginFault(ref, err)
+	case status == http.StatusUnauthorized:
+		return c.unauthorizedFault(ref, err)
+	case status == http.StatusForbidden:
+		return fault.Newf(c.reason(ctx, ref, err), "ask the owner of "+reference.Path(ref.name)+" for the right to pull",
+			"%s does not let you have %s", host, ref)
+	case status == http.StatusNotFound:
+		return c.notFoundFault(ctx, ref, err)
+	case status == http.StatusPreconditionFailed:
+		return fault.Newf(c.reason(ctx, ref, err), "look at the image's page in the registry, or ask its administrator",
+			"a rule of %s forbids the use of %s", host, ref)
+	case status == http.StatusTooManyRequests, errors.Is(err, docker.ErrTooManyRequests):
+		return fault.Newf(err, "wait some minutes and try again; a login often raises the limit: podman login "+host,
+			"%s has had too many requests", host)
+	case status >= http.StatusInternalServerError:
+		return fault.Newf(err, "try again in a minute; if it stays so, tell the registry's administrator",
+			"the registry %s is not working (status %d)", host, status)
+	}
+	return fault.Newf(err, "see the requests: jrun --verbose pull "+ref.String(), "%s could not be had from %s", ref, host)
+}
+
+// networkFault explains failures below HTTP; nil when it is none.
+func networkFault(ref Reference, err error) error {
+	host := ref.Host()
+	var dns *net.DNSError
+	var verification *tls.CertificateVerificationError
+	var header tls.RecordHeaderError
+	var authority x509.UnknownAuthorityError
+	var timeout net.Error
+	switch {
+	case errors.Is(err, errLeavesLoopback):
+		return fault.Newf(err, "name the registry by its own host name, or trust the network: --tls-verify=false",
+			"%s refers to another host", host)
+	case errors.As(err, &dns):
+		return fault.Newf(err, "check the spelling of "+dns.Name+", and that this machine has a network: getent hosts "+dns.Name,
+			"the registry %s is not known", host)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fault.Newf(err, "check host and port, and that the registry is running", "nothing answers at %s", host)
+	case errors.As(err, &verification), errors.As(err, &authority):
+		return fault.Newf(err, "put its CA certificate into /etc/containers/certs.d/"+host+"/ca.crt or ~/.config/containers/certs.d/"+host+"/ca.crt\n"+
+			"or, on a network that you trust: --tls-verify=false", "the certificate of %s cannot be verified", host)
+	case errors.As(err, &header), errors.Is(err, http.ErrSchemeMismatch):
+		return fault.Newf(err, "check the port; if the registry has no TLS and you trust the network: --tls-verify=false",
+			"%s does not speak TLS", host)
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.Is(err, syscall.EPIPE):
+		return fault.Newf(err, "try again", "%s broke the connection off", host)
+	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+		return fault.Newf(err, "check that this machine has a network and may reach the registry, then try again",
+			"%s cannot be reached", host)
+	}
+	return nil
+}
+
+// loginHelp names what writes an auth.json.
+func loginHelp(host string) string {
+	return "podman login " + host + " (or skopeo login, docker login), which writes the auth.json that jrun reads"
+}
+
+// loginFault is for a password that a token service has refused.
+func (c *Client) loginFault(ref Reference, err error) error {
+	host := ref.Host()
+	user := c.user(ref)
+	if user == "" {
+		return fault.Newf(err, "log in first: "+loginHelp(host), "%s wants a login", host)
+	}
+	return fault.Newf(err, "log in again: "+loginHelp(host)+"\nafter several attempts wait a minute: registries then refuse right passwords, too",
+		"%s does not accept the password of %s", host, user)
+}
+
+// unauthorizedFault is for a 401 at the image itself, which says little: many
+// registries, Harbor among them, answer so when the image does not exist, when
+// one has no right to it, when the password is wrong, and when they are ill.
+func (c *Client) unauthorizedFault(ref Reference, err error) error {
+	host := ref.Host()
+	path := reference.Path(ref.name)
+	user := c.user(ref)
+	if user == "" {
+		return fault.Newf(err, "check the name: "+path+"\nif it is private, log in: "+loginHelp(host),
+			"%s does not exist, or is not for everybody", ref)
+	}
+	return fault.Newf(err, "check the name: "+path+"\nask whether "+user+" is a member of the project\n"+
+		"or log in again, if the password has changed: "+loginHelp(host),
+		"%s does not exist, or is not yours to have", ref)
+}
+
+// user is the account that requests about ref are made with; empty for none.
+func (c *Client) user(ref Reference) string {
+	auth, err := config.GetCredentialsForRef(&c.base, ref.name)
+	if err != nil {
+		return ""
+	}
+	if auth.Username == "" && auth.IdentityToken != "" {
+		return "your token"
+	}
+	return auth.Username
+}
+
+// askAgain bounds the requests that only make a message better.
+const askAgain = 5 * time.Second
+
+// reason is what the registry says about a refusal. An answer to HEAD has no
+// body, so the manifest is asked for once more with GET.
+func (c *Client) reason(ctx context.Context, ref Reference, err error) error {
+	var said errcode.Error
+	if errors.As(err, &said) && said.Message != "" {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, askAgain)
+	defer cancel()
+	sys, sysErr := c.systemFor(ref.name)
+	from, refErr := transportReference(ref.name)
+	if sysErr != nil || refErr != nil {
+		return err
+	}
+	_, getErr := digestByGet(ctx, sys, from)
+	if errors.As(getErr, &said) && said.Message != "" {
+		return fmt.Errorf("%w: the registry says: %s", err, said.Message)
+	}
+	return err
+}
+
+// maxTagsShown keeps the advice on one line.
+const maxTagsShown = 8
+
+// notFoundFault tells a wrong tag from a wrong repository, if the registry lets
+// us see the tags.
+func (c *Client) notFoundFault(ctx context.Context, ref Reference, err error) error {
+	ctx, cancel := context.WithTimeout(ctx, askAgain)
+	defer cancel()
+	check := "check the name: registry/repository:tag"
+	sys, sysErr := c.systemFor(ref.name)
+	from, refErr := transportReference(ref.name)
+	if sysErr != nil || refErr != nil {
+		return fault.Newf(err, check, "%s does not exist", ref)
+	}
+	tags, tagsErr := docker.GetRepositoryTags(ctx, sys, from)
+	if tagsErr != nil || len(tags) == 0 {
+		return fault.Newf(err, check, "%s does not exist", ref)
+	}
+	more := ""
+	if len(tags) > maxTagsShown {
+		more = fmt.Sprintf(" and %d more", len(tags)-maxTagsShown)
+		tags = tags[len(tags)-maxTagsShown:]
+	}
+	return fault.Newf(err, "take one of the tags that exist: "+strings.Join(tags, ", ")+more, "%s does not exist", ref)
+}
+
+// httpStatus is the status of the answer that err is about, or 0. Half of the
+// error types in image/v5 that carry it are not exported, but all call the
+// field StatusCode.
+func httpStatus(err error) int {
+	var coded errcode.Error
+	if status := statusField(err); status != 0 {
+		return status
+	}
+	if errors.As(err, &coded) && coded.Code != errcode.ErrorCodeUnknown {
+		return coded.Code.Descriptor().HTTPStatusCode
+	}
+	var code errcode.ErrorCode
+	if errors.As(err, &code) {
+		return code.Descriptor().HTTPStatusCode
+	}
+	return 0
+}
+
+// statusField walks the tree of wrapped errors for a field StatusCode.
+func statusField(err error) int {
+	if err == nil {
+		return 0
+	}
+	if v := reflect.Indirect(reflect.ValueOf(err)); v.Kind() == reflect.Struct {
+		if f := v.FieldByName("StatusCode"); f.IsValid() && f.CanInt() {
+			return int(f.Int())
+		}
+	}
+	switch wrapper := err.(type) { //nolint:errorlint // this is the unwrapping
+	case interface{ Unwrap() error }:
+		return statusField(wrapper.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, inner := range wrapper.Unwrap() {
+			if status := statusField(inner); status != 0 {
+				return status
+			}
+		}
+	}
+	return 0
+}
