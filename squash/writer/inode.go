@@ -1,0 +1,76 @@
+package writer
+
+import "github.com/jrun-hpc/jrun/squash"
+
+// inode is a file, directory, link or device of the merged image. Several
+// names may lead to one inode that is not a directory.
+type inode struct {
+	kind  squash.InodeType // basic type
+	mode  uint16           // permission bits, setuid, setgid, sticky
+	layer int32            // the last layer that made it or gave it metadata
+	uid   uint32
+	gid   uint32
+	mtime uint32 // seconds since the epoch
+	rdev  uint32 // as the kernel's new_encode_dev packs it
+	xattr uint32 // index in xattrSets, or squash.NoXattr
+
+	size   int64 // bytes, of a regular file
+	data   *blob // of a regular file; nil when it is empty
+	target string
+	dir    map[string]*inode // children of a directory; nil while it has none
+
+	// Given when tables are built.
+	sorted  []dirent // the children; dir is nil then
+	number  uint32
+	written bool
+	nlink   uint32
+	ref     squash.InodeRef
+}
+
+// impliedDirMode, owner 0 and time 0 is what a directory gets that no tar mentions.
+const impliedDirMode = 0o755
+
+func newImpliedDir(layer int) *inode {
+	return &inode{kind: squash.TypeDir, mode: impliedDirMode, layer: int32(layer), xattr: squash.NoXattr}
+}
+
+func (n *inode) isDir() bool { return n.kind == squash.TypeDir }
+
+func (n *inode) setChild(name string, child *inode) {
+	if n.dir == nil {
+		n.dir = make(map[string]*inode)
+	}
+	n.dir[name] = child
+}
+
+// takeMetadata is what happens to a directory when a tar names it again.
+func (n *inode) takeMetadata(from *inode) {
+	n.mode, n.uid, n.gid, n.mtime, n.xattr, n.layer = from.mode, from.uid, from.gid, from.mtime, from.xattr, from.layer
+}
+
+// blob is the stored content of one file that is not empty. The ordered writer
+// fills in where it stands; a blob whose content was already stored points to
+// that one instead.
+type blob struct {
+	same *blob // the blob that holds the content, when it is not this one
+
+	// A file of at least one block.
+	start  int64             // file offset of the first block
+	stored int64             // bytes on disk
+	words  []squash.SizeWord // one per block
+	sparse int64             // bytes in blocks of zeros
+
+	// A smaller file.
+	fragment uint32 // squash.NoFragment when the file has blocks
+	offset   uint32 // in the fragment block before compression, bytes
+
+	live bool // some file of the merged image uses it
+}
+
+// stands returns the blob that holds the content.
+func (b *blob) stands() *blob {
+	if b.same != nil {
+		return b.same
+	}
+	return b
+}

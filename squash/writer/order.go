@@ -1,0 +1,103 @@
+package writer
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"hash"
+
+	"github.com/jrun-hpc/jrun/squash"
+)
+
+// writeInOrder is the body of the ordered writer: it takes blocks in the order
+// in which they were sent, each when its compressor is done. After a failure it
+// only empties the queue, so that nobody waits for it.
+func (p *pipeline) writeInOrder() {
+	file := fileInProgress{hash: sha256.New()}
+	for b := range p.order {
+		<-b.done
+		if p.ctx.Err() == nil {
+			if err := p.place(b, &file); err != nil {
+				p.cancel(err)
+			}
+		}
+		p.free <- b
+	}
+}
+
+// place writes one block where the output stands.
+func (p *pipeline) place(b *block, file *fileInProgress) error {
+	if b.err != nil {
+		return fmt.Errorf("compressing a block: %w", b.err)
+	}
+	switch b.kind {
+	case dataBlock:
+		if file.blob != b.blob {
+			file.begin(b.blob, p.out.position)
+		}
+		if err := p.out.write(b.out); err != nil {
+			return err
+		}
+		file.add(b, p.blockSize)
+		if b.last {
+			p.endFile(file)
+		}
+	case fragmentBlock:
+		p.fragments = append(p.fragments, fragment{start: p.out.position, word: b.word})
+		return p.out.write(b.out)
+	case layerEnd:
+		return p.out.endRegion()
+	}
+	return nil
+}
+
+// endFile keeps the blocks just written, unless the same content is already
+// stored: then the output goes back to where the file began. Nothing else was
+// written since, because the scan sends a file's blocks without a gap.
+func (p *pipeline) endFile(file *fileInProgress) {
+	blob := file.blob
+	blob.stored = p.out.position - blob.start
+	sum := file.sum()
+	if earlier, ok := p.byContent[sum]; ok {
+		p.out.position = blob.start
+		p.duplicates++
+		p.duplicateBytes += file.size
+		*blob = *earlier
+		blob.same = earlier
+		return
+	}
+	p.byContent[sum] = blob
+	p.blobs = append(p.blobs, blob)
+}
+
+// fileInProgress follows the blocks of one file through the ordered writer.
+type fileInProgress struct {
+	blob *blob
+	size int64 // bytes so far, before compression
+	hash hash.Hash
+}
+
+func (f *fileInProgress) begin(b *blob, position int64) {
+	f.blob, f.size = b, 0
+	f.hash.Reset()
+	b.start, b.fragment = position, squash.NoFragment
+}
+
+func (f *fileInProgress) add(b *block, blockSize int) {
+	f.size += int64(len(b.raw))
+	f.blob.words = append(f.blob.words, b.word)
+	if b.word == 0 {
+		f.blob.sparse += int64(len(b.raw))
+	}
+	var word [4]byte
+	binary.LittleEndian.PutUint32(word[:], uint32(b.word))
+	f.hash.Write(word[:])
+	f.hash.Write(b.sum[:])
+}
+
+// sum identifies the content: the size and the sums of all blocks.
+func (f *fileInProgress) sum() (sum [sha256.Size]byte) {
+	f.hash.Write(binary.LittleEndian.AppendUint64(nil, uint64(f.size)))
+	f.hash.Sum(sum[:0])
+	return sum
+}

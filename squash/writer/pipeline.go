@@ -1,0 +1,198 @@
+package writer
+
+import (
+	"context"
+	"crypto/sha256"
+	"sync"
+
+	"github.com/jrun-hpc/jrun/squash"
+)
+
+// blockKind says what the ordered writer does with a block.
+type blockKind uint8
+
+const (
+	dataBlock     blockKind = iota // a block of a file
+	fragmentBlock                  // tails of small files
+	layerEnd                       // no data: the layer's region ends here
+)
+
+// block is one unit of work on its way from the scan through a compressor to
+// the ordered writer. Blocks and their buffers are used again.
+type block struct {
+	kind blockKind
+	blob *blob // of a dataBlock
+	last bool  // of its file
+
+	raw []byte // before compression; its capacity is the block size
+	buf []byte // room for the compressor
+
+	// Set by the compressor.
+	out  []byte          // what to write: raw, part of buf, or nothing for zeros
+	word squash.SizeWord // of out
+	sum  [sha256.Size]byte
+	err  error
+	done chan struct{} // one token when the block is compressed
+}
+
+// pipeline compresses blocks in parallel and writes them in the order in which
+// they were sent. One goroutine (the scan) sends; what the scan and the ordered
+// writer fill in may be read after finish.
+type pipeline struct {
+	ctx       context.Context
+	cancel    context.CancelCauseFunc
+	out       *output
+	opts      Options
+	blockSize int
+
+	free      chan *block // blocks to use again
+	allocated int
+	limit     int // blocks in flight; bounds the memory
+	work      chan *block
+	order     chan *block
+	running   sync.WaitGroup
+
+	packer packer // small files; used by the scan
+
+	// Filled in by the scan.
+	tarBytes int64
+
+	// Filled in by the ordered writer, except for the scan's share of
+	// duplicates, which finish adds.
+	fragments      []fragment
+	blobs          []*blob // of files with blocks, in file order
+	byContent      map[[sha256.Size]byte]*blob
+	duplicates     int
+	duplicateBytes int64
+}
+
+// fragment is a fragment block as the fragment table describes it.
+type fragment struct {
+	start int64 // file offset
+	word  squash.SizeWord
+	live  bool
+}
+
+func startPipeline(ctx context.Context, cancel context.CancelCauseFunc, out *output, opts Options) *pipeline {
+	limit := blocksInFlight(opts)
+	p := &pipeline{
+		ctx: ctx, cancel: cancel, out: out, opts: opts, blockSize: opts.BlockSize,
+		free: make(chan *block, limit), limit: limit,
+		work: make(chan *block, limit), order: make(chan *block, limit),
+		byContent: make(map[[sha256.Size]byte]*blob),
+	}
+	p.packer.init(p)
+	for range opts.Jobs {
+		p.running.Go(p.compress)
+	}
+	p.running.Go(p.writeInOrder)
+	return p
+}
+
+// blocksInFlight keeps every compressor and the ordered writer busy while a slow
+// block holds up the order, and the memory below about 100 MiB where large
+// blocks meet many CPUs.
+func blocksInFlight(opts Options) int {
+	const memory = 96 << 20 // bytes
+	wanted, affordable := 3*opts.Jobs+4, memory/(2*opts.BlockSize)
+	return max(min(wanted, affordable), opts.Jobs+4)
+}
+
+// finish ends the pipeline, after success and failure alike, and waits until
+// all its goroutines have gone.
+func (p *pipeline) finish() {
+	close(p.work)
+	close(p.order)
+	p.running.Wait()
+	p.duplicates += p.packer.duplicates
+	p.duplicateBytes += p.packer.duplicateBytes
+}
+
+// acquire returns an empty block, waiting while too many are in flight.
+func (p *pipeline) acquire() (*block, error) {
+	if p.allocated < p.limit && len(p.free) == 0 {
+		p.allocated++
+		return &block{
+			raw:  make([]byte, 0, p.blockSize),
+			buf:  make([]byte, compressBound(p.blockSize)),
+			done: make(chan struct{}, 1),
+		}, nil
+	}
+	select {
+	case b := <-p.free:
+		b.raw, b.out, b.blob, b.last, b.err = b.raw[:0], nil, nil, false, nil
+		return b, nil
+	case <-p.ctx.Done():
+		return nil, context.Cause(p.ctx)
+	}
+}
+
+// send hands a block to the compressors and keeps its place in the order. It
+// never waits: both queues have room for all blocks there are.
+func (p *pipeline) send(b *block) {
+	p.order <- b
+	p.work <- b
+}
+
+// endLayer marks the end of a layer's region.
+func (p *pipeline) endLayer() error {
+	if err := p.packer.flush(); err != nil {
+		return err
+	}
+	b, err := p.acquire()
+	if err != nil {
+		return err
+	}
+	b.kind = layerEnd
+	p.send(b)
+	return nil
+}
+
+// compress is the body of a compressing goroutine.
+func (p *pipeline) compress() {
+	c := newCompressor(p.opts)
+	for b := range p.work {
+		if b.kind != layerEnd && p.ctx.Err() == nil {
+			b.compress(c)
+		}
+		b.done <- struct{}{}
+	}
+}
+
+func (b *block) compress(c compressor) {
+	if b.kind == dataBlock && allZero(b.raw) {
+		b.out, b.word, b.sum = nil, 0, [sha256.Size]byte{}
+		return
+	}
+	out, err := c.compress(b.buf, b.raw)
+	if err != nil {
+		b.err = err
+		return
+	}
+	compressed := len(out) < len(b.raw)
+	if !compressed {
+		out = b.raw
+	}
+	b.out, b.word = out, squash.NewSizeWord(len(out), compressed)
+	if b.kind == dataBlock {
+		// A block decompresses to one content only, so the sum of the smaller,
+		// compressed form tells contents apart just as well.
+		b.sum = sha256.Sum256(out)
+	}
+}
+
+// allZero reports whether b holds nothing but zeros.
+func allZero(b []byte) bool {
+	if len(b) == 0 || b[0] != 0 {
+		return false
+	}
+	for len(b) >= len(zeros) {
+		if [512]byte(b) != zeros {
+			return false
+		}
+		b = b[len(zeros):]
+	}
+	return string(b) == string(zeros[:len(b)])
+}
+
+var zeros [512]byte

@@ -1,0 +1,199 @@
+package writer
+
+import (
+	"archive/tar"
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/jrun-hpc/jrun/squash"
+)
+
+// entry is one entry of a layer as the merge needs it, its data already on its
+// way.
+type entry struct {
+	name  string   // as in the tar, for messages
+	path  []string // components below the root
+	kind  nameKind
+	inode *inode   // of what it makes; nil for a hard link or a whiteout
+	link  []string // components of a hard link's target
+}
+
+// scanner reads the tar of one layer.
+type scanner struct {
+	layer   int
+	stream  *layerStream
+	tar     *tar.Reader
+	pipe    *pipeline
+	fs      *tree // only for its table of xattrs
+	entries []entry
+}
+
+// scanLayer reads a layer to the end of its stream: data goes into the
+// pipeline, everything else is returned.
+func scanLayer(ctx context.Context, layer int, open Layer, fs *tree, pipe *pipeline, opts Options) ([]entry, error) {
+	rc, err := open(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("opening layer %d: %w", layer, err)
+	}
+	s := &scanner{layer: layer, pipe: pipe, fs: fs}
+	s.stream = &layerStream{ctx: ctx, src: rc, total: &pipe.tarBytes, report: opts.Progress}
+	buffered := bufio.NewReaderSize(s.stream, 256<<10)
+	s.tar = tar.NewReader(buffered)
+
+	err = s.readEntries()
+	if err == nil {
+		// The tar may end before its stream does; only the stream's own end
+		// says that the digest was right.
+		_, err = io.Copy(io.Discard, buffered)
+	}
+	if streamErr := s.stream.err; streamErr != nil {
+		err = fmt.Errorf("reading layer %d: %w", layer, streamErr)
+	}
+	if closeErr := rc.Close(); err == nil && closeErr != nil {
+		err = fmt.Errorf("closing layer %d: %w", layer, closeErr)
+	}
+	if err == nil {
+		err = pipe.endLayer()
+	}
+	opts.Progress(pipe.tarBytes)
+	return s.entries, err
+}
+
+func (s *scanner) readEntries() error {
+	for {
+		hdr, err := s.tar.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return s.invalid("", "reading a header", err)
+		}
+		if hdr.Typeflag == tar.TypeXGlobalHeader {
+			continue
+		}
+		if err := s.readEntry(hdr); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *scanner) readEntry(hdr *tar.Header) error {
+	path, err := splitName(hdr.Name)
+	if err != nil {
+		return s.invalid(hdr.Name, err.Error(), nil)
+	}
+	e := entry{name: hdr.Name}
+	if e.kind, e.path, err = classify(path); err != nil {
+		return s.invalid(hdr.Name, err.Error(), nil)
+	}
+	switch e.kind {
+	case ignoredName:
+		return nil
+	case plainName, aufsLinkName:
+		if hdr.Typeflag == tar.TypeLink {
+			e.link, err = splitName(strings.TrimLeft(hdr.Linkname, "/"))
+			if err != nil {
+				return s.invalid(hdr.Name, "hard link target: "+err.Error(), nil)
+			}
+		} else if e.inode, err = s.newInode(hdr); err != nil {
+			return err
+		}
+	}
+	s.entries = append(s.entries, e)
+	return nil
+}
+
+// newInode makes the inode of an entry and sends its data on the way.
+func (s *scanner) newInode(hdr *tar.Header) (*inode, error) {
+	n := &inode{
+		mode:  uint16(hdr.Mode & 0o7777),
+		layer: int32(s.layer),
+		mtime: clampTime(hdr.ModTime.Unix()),
+	}
+	var err error
+	if n.kind, err = inodeKind(hdr.Typeflag); err != nil {
+		return nil, s.invalid(hdr.Name, err.Error(), nil)
+	}
+	if n.uid, n.gid, err = owner(hdr.Uid, hdr.Gid); err != nil {
+		return nil, s.invalid(hdr.Name, err.Error(), nil)
+	}
+	if n.xattr, err = s.fs.addXattrs(hdr.PAXRecords); err != nil {
+		return nil, s.invalid(hdr.Name, err.Error(), nil)
+	}
+	switch n.kind {
+	case squash.TypeFile:
+		return n, s.readData(hdr, n)
+	case squash.TypeSymlink:
+		if n.target = hdr.Linkname; n.target == "" || len(n.target) > maxPath || strings.IndexByte(n.target, 0) >= 0 {
+			return nil, s.invalid(hdr.Name, fmt.Sprintf("symbolic link target of %d bytes, or with a NUL", len(n.target)), nil)
+		}
+	case squash.TypeBlockDev, squash.TypeCharDev:
+		if n.rdev, err = deviceNumber(hdr.Devmajor, hdr.Devminor); err != nil {
+			return nil, s.invalid(hdr.Name, err.Error(), nil)
+		}
+	}
+	return n, nil
+}
+
+func (s *scanner) readData(hdr *tar.Header, n *inode) (err error) {
+	n.size = hdr.Size
+	if limit := int64(maxFileBlocks) * int64(s.pipe.blockSize); n.size > limit {
+		return s.invalid(hdr.Name, fmt.Sprintf("file of %d bytes, more than %d", n.size, limit), nil)
+	}
+	n.data, err = s.pipe.storeFile(s.tar, n.size)
+	switch {
+	case err == nil:
+		return nil
+	case s.pipe.ctx.Err() != nil:
+		return err
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, tar.ErrHeader):
+		return s.invalid(hdr.Name, "reading data", err)
+	default:
+		return fmt.Errorf("storing %q: %w", shorten(hdr.Name), err)
+	}
+}
+
+// maxFileBlocks bounds the work and the block list that a header of a sparse
+// file can ask for without bringing data: 1 TiB at 128 KiB per block.
+const maxFileBlocks = 8 << 20
+
+func (s *scanner) invalid(name, reason string, cause error) error {
+	return &TarError{Layer: s.layer, Entry: name, Reason: reason, Cause: cause}
+}
+
+// reportStep is how much is read between two calls of Options.Progress, bytes.
+const reportStep = 1 << 20
+
+// layerStream counts what is read, and keeps an error of the stream itself
+// apart from what the tar reader makes of it.
+type layerStream struct {
+	ctx      context.Context
+	src      io.Reader
+	total    *int64
+	reported int64
+	report   func(int64)
+	err      error // other than io.EOF
+}
+
+func (l *layerStream) Read(p []byte) (int, error) {
+	if l.err == nil && l.ctx.Err() != nil {
+		l.err = context.Cause(l.ctx)
+	}
+	if l.err != nil {
+		return 0, l.err
+	}
+	n, err := l.src.Read(p)
+	*l.total += int64(n)
+	if *l.total-l.reported >= reportStep {
+		l.reported = *l.total
+		l.report(*l.total)
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		l.err = err
+	}
+	return n, err
+}
