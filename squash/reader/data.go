@@ -1,0 +1,186 @@
+package reader
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/jrun-hpc/jrun/squash"
+)
+
+// ReadAt reads from a file as io.ReaderAt does: fewer bytes than len(p) only at
+// the end of the file, then with io.EOF. A p that covers a whole data block at
+// its place is the fast way, see the package comment.
+func (r *Reader) ReadAt(ino *Inode, p []byte, off int64) (int, error) {
+	if ino.Type != squash.TypeFile {
+		err := errNotFile
+		if ino.Type == squash.TypeDir {
+			err = errIsDir
+		}
+		return 0, fmt.Errorf("reading file %#x: %w", uint64(ino.Ref), err)
+	}
+	if off < 0 {
+		return 0, fmt.Errorf("reading file %#x: offset %d: %w", uint64(ino.Ref), off, errNotFile)
+	}
+	if uint64(off) >= ino.Size {
+		return 0, io.EOF
+	}
+	want := p
+	if rest := ino.Size - uint64(off); uint64(len(p)) > rest {
+		want = p[:rest]
+	}
+	n, err := r.readRange(ino, want, uint64(off))
+	if err != nil {
+		return n, fmt.Errorf("reading file %#x: %w", uint64(ino.Ref), err)
+	}
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+// fullBlocks is the number of data blocks: the tail counts when it is not in a
+// fragment.
+func (r *Reader) fullBlocks(ino *Inode) uint64 {
+	blockSize := uint64(r.sb.BlockSize)
+	if ino.fragment != squash.NoFragment {
+		return ino.Size / blockSize
+	}
+	return (ino.Size + blockSize - 1) / blockSize
+}
+
+// readRange fills p, which ends at or before the end of the file.
+func (r *Reader) readRange(ino *Inode, p []byte, off uint64) (int, error) {
+	blockSize := uint64(r.sb.BlockSize)
+	blocks := r.fullBlocks(ino)
+	var list *blockList
+	done := 0
+	for done < len(p) {
+		index := off / blockSize
+		within := int(off % blockSize)
+		length := int(min(blockSize, ino.Size-index*blockSize)) // bytes in this block once decompressed
+		part := p[done:min(len(p), done+length-within)]
+		var err error
+		if index >= blocks {
+			err = r.readFragment(ino, part, within, length)
+		} else {
+			if list == nil {
+				if list, err = r.blockList(ino, index); err != nil {
+					return done, err
+				}
+			}
+			var start uint64
+			var word squash.SizeWord
+			if start, word, err = list.next(); err == nil {
+				err = r.readBlock(start, word, part, within, length)
+			}
+		}
+		if err != nil {
+			return done, err
+		}
+		done += len(part)
+		off += uint64(len(part))
+	}
+	return done, nil
+}
+
+// readBlock fills part with the bytes from within on of the stored block at
+// start, which has length bytes once decompressed.
+func (r *Reader) readBlock(start uint64, word squash.SizeWord, part []byte, within, length int) error {
+	if word.Size() == 0 {
+		clear(part)
+		return nil
+	}
+	if err := r.checkStored(start, word); err != nil {
+		return err
+	}
+	if !word.Compressed() {
+		if word.Size() != length {
+			return corrupt("block of %d bytes where %d belong", word.Size(), length)
+		}
+		return readFull(r.src, part, start+uint64(within))
+	}
+	key := blockKey{start, uint32(word)}
+	var b *block
+	var err error
+	if len(part) == length {
+		if b = r.blocks.peek(key); b == nil {
+			return r.load(part, start, word)
+		}
+	} else if b, err = r.blocks.get(key, length, func(dst []byte) (int, error) {
+		return len(dst), r.load(dst, start, word)
+	}); err != nil {
+		return err
+	}
+	defer r.blocks.release(b)
+	if len(b.data) != length {
+		return corrupt("block of %d bytes where %d belong", len(b.data), length)
+	}
+	copy(part, b.data[within:])
+	return nil
+}
+
+// readFragment fills part from the file's tail, which has length bytes.
+func (r *Reader) readFragment(ino *Inode, part []byte, within, length int) error {
+	f, err := r.fragment(ino.fragment)
+	if err != nil {
+		return err
+	}
+	if err := r.checkStored(f.start, f.size); err != nil {
+		return err
+	}
+	at := int(ino.offset) + within
+	if !f.size.Compressed() {
+		if int(ino.offset)+length > f.size.Size() {
+			return corrupt("tail lies behind the end of its fragment")
+		}
+		return readFull(r.src, part, f.start+uint64(at))
+	}
+	b, err := r.blocks.get(blockKey{f.start, uint32(f.size)}, int(r.sb.BlockSize), func(dst []byte) (int, error) {
+		return r.unpack(dst, f.start, f.size)
+	})
+	if err != nil {
+		return err
+	}
+	defer r.blocks.release(b)
+	if int(ino.offset)+length > len(b.data) {
+		return corrupt("tail lies behind the end of its fragment")
+	}
+	copy(part, b.data[at:])
+	return nil
+}
+
+// checkStored verifies that a block on disk lies inside the file.
+func (r *Reader) checkStored(start uint64, word squash.SizeWord) error {
+	size := uint64(word.Size())
+	if word.Size() == 0 || size > uint64(r.sb.BlockSize) || uint32(word)>>25 != 0 {
+		return corrupt("stored block of size %#x", uint32(word))
+	}
+	if start < squash.SuperblockSize || start > r.sb.BytesUsed || size > r.sb.BytesUsed-start {
+		return corrupt("stored block of %d bytes at %d", size, start)
+	}
+	return nil
+}
+
+// load decompresses a block that must fill dst.
+func (r *Reader) load(dst []byte, start uint64, word squash.SizeWord) error {
+	n, err := r.unpack(dst, start, word)
+	if err == nil && n != len(dst) {
+		err = corrupt("block at %d has %d bytes where %d belong", start, n, len(dst))
+	}
+	return err
+}
+
+// unpack decompresses the stored block into dst and returns its length.
+func (r *Reader) unpack(dst []byte, start uint64, word squash.SizeWord) (int, error) {
+	scratch := r.scratch.Get().(*[]byte)
+	defer r.scratch.Put(scratch)
+	packed := (*scratch)[:word.Size()]
+	if err := readFull(r.src, packed, start); err != nil {
+		return 0, err
+	}
+	n, err := r.pack.decompress(dst, packed)
+	if err != nil {
+		return 0, fmt.Errorf("decompressing block at %d: %w", start, err)
+	}
+	return n, nil
+}
