@@ -77,7 +77,7 @@ func TestBinds(t *testing.T) {
 		script string
 		want   string
 	}{
-		{"at its own path", []string{"/etc/machine-id", "/usr/games"}, "test -d /usr/games && echo ok", "ok"},
+		{"at its own path", []string{"/usr/include"}, "test -e /usr/include/stdio.h && echo ok", "ok"},
 		{"elsewhere", []string{data + ":/mnt"}, "cat /mnt/file", "bound"},
 		{"where the image has nothing", []string{data + ":/not/in/the/image"}, "cat /not/in/the/image/file", "bound"},
 		{"writable", []string{data + ":/mnt"}, "echo new > /mnt/new && cat /mnt/new", "new"},
@@ -91,9 +91,7 @@ func TestBinds(t *testing.T) {
 			s.t = t
 			args := []string{"run", "-q"}
 			for _, bind := range c.binds {
-				if _, err := os.Stat(strings.Split(bind, ":")[0]); err == nil || !filepath.IsAbs(bind) {
-					args = append(args, "-B", bind)
-				}
+				args = append(args, "-B", bind)
 			}
 			got := s.ok(append(args, ref(minimal), "--", "sh", "-c", c.script)...)
 			if diff := cmp.Diff(c.want, got); diff != "" {

@@ -39,7 +39,9 @@ func TestMain(m *testing.M) {
 
 func setUpAndRun(ctx context.Context, m *testing.M) (code int, err error) {
 	syscall.Umask(0o022)
-	if lab.dir, err = os.MkdirTemp("", "jrun-e2e-"); err != nil {
+	// Not in /tmp, which is inside by default: that the current directory and
+	// the store are reached must not depend on it.
+	if lab.dir, err = os.MkdirTemp("/var/tmp", "jrun-e2e-"); err != nil {
 		return 0, err
 	}
 	defer os.RemoveAll(lab.dir)
