@@ -161,7 +161,7 @@ func digestByGet(ctx context.Context, sys *types.SystemContext, ref types.ImageR
 	if err != nil {
 		return "", err
 	}
-	defer src.Close()
+	defer func() { _ = src.Close() }()
 	b, _, err := src.GetManifest(ctx, nil)
 	if err != nil {
 		return "", err

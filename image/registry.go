@@ -35,7 +35,7 @@ func (c *Client) qualify(ref Reference) (Reference, error) {
 		found, err := sysregistriesv2.UnqualifiedSearchRegistries(&c.base)
 		if err != nil {
 			return ref, fault.New("the registries' configuration cannot be read", err,
-				"mend "+sysregistriesv2.ConfigPath(&c.base))
+				"mend it, in one of "+sysregistriesv2.ConfigurationSourceDescription(&c.base))
 		}
 		if len(found) != 1 {
 			return ref, unqualifiedFault(ref, found)

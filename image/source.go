@@ -168,7 +168,7 @@ func (s *source) config(ctx context.Context, info types.BlobInfo) ([]byte, error
 	if err != nil {
 		return nil, fmt.Errorf("reading the config of %s: %w", s.ref, err)
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }()
 	b, err := io.ReadAll(io.LimitReader(r, maxConfigSize+1))
 	if err != nil {
 		return nil, fmt.Errorf("reading the config of %s: %w", s.ref, err)

@@ -134,7 +134,7 @@ func sweepOne(path string) {
 	if err != nil {
 		return
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	if flock(f, unix.LOCK_EX|unix.LOCK_NB) != nil || !stillNamed(f) {
 		return // alive, or gone, or locks do not work here
 	}

@@ -1,0 +1,26 @@
+package image
+
+import (
+	"github.com/jrun-hpc/jrun/image/store"
+)
+
+// Canonical is the name under which st knows ref once it was ensured: with the
+// registry and tag filled in.
+func (c *Client) Canonical(ref Reference) (string, error) {
+	ref, err := c.qualify(ref)
+	return ref.String(), err
+}
+
+// Find returns the object that ref stood for when it was last ensured, without
+// asking anybody. The error wraps store.ErrNotFound when there is none.
+func (c *Client) Find(st *store.Store, ref Reference) (store.Object, error) {
+	name, err := c.Canonical(ref)
+	if err != nil {
+		return store.Object{}, err
+	}
+	known, err := st.Ref(name)
+	if err != nil {
+		return store.Object{}, err
+	}
+	return st.Get(known.Digest)
+}

@@ -1,0 +1,65 @@
+package image
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/jrun-hpc/jrun/image/store"
+)
+
+// Environment of a child process that only calls Ensure; see startChild.
+const (
+	childReference = "JRUN_TEST_ENSURE_REFERENCE"
+	childStore     = "JRUN_TEST_ENSURE_STORE"
+)
+
+// TestMain keeps the tests away from the configuration and the passwords of
+// whoever runs them, and serves as the second process of some tests.
+func TestMain(m *testing.M) {
+	if ref := os.Getenv(childReference); ref != "" {
+		os.Exit(ensureInChild(ref, os.Getenv(childStore)))
+	}
+	home, err := os.MkdirTemp("", "jrun-image-test")
+	if err != nil {
+		panic(err)
+	}
+	registries := filepath.Join(home, "registries.conf")
+	if err := os.WriteFile(registries, nil, 0o600); err != nil {
+		panic(err)
+	}
+	for name, value := range map[string]string{
+		"HOME":                       home,
+		"XDG_RUNTIME_DIR":            home,
+		"XDG_CONFIG_HOME":            home,
+		"REGISTRY_AUTH_FILE":         filepath.Join(home, "auth.json"),
+		"CONTAINERS_REGISTRIES_CONF": registries,
+	} {
+		if err := os.Setenv(name, value); err != nil {
+			panic(err)
+		}
+	}
+	code := m.Run()
+	_ = os.RemoveAll(home)
+	os.Exit(code)
+}
+
+// ensureInChild prints whether this process was the one that converted.
+func ensureInChild(name, root string) int {
+	ref, err := ParseReference(name)
+	if err == nil {
+		var st *store.Store
+		if st, err = store.Open(root); err == nil {
+			var converted bool
+			_, converted, err = NewClient(Options{}).Ensure(context.Background(), st, ref, nil)
+			fmt.Println("converted", converted)
+		}
+	}
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	return 0
+}
