@@ -1,0 +1,64 @@
+# `make` prints the targets. Everything here works from a clean checkout.
+
+GO      ?= go
+PREFIX  ?= /usr/local
+DESTDIR ?=
+
+# image/v5 and libcontainer have parts that need C libraries or daemons; these
+# tags leave them out. netgo and osusergo keep the C library's resolver out of a
+# static program.
+TAGS    := containers_image_openpgp,exclude_graphdriver_btrfs,containers_image_docker_daemon_stub,netgo,osusergo
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.buildVersion=$(VERSION) -linkmode external -extldflags "-static"
+export GOFLAGS := -buildvcs=false -tags=$(TAGS) -trimpath
+
+.DEFAULT_GOAL := help
+.PHONY: help build test lint bench demo soak fmt install man clean
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build bin/jrun, one static binary
+	CGO_ENABLED=1 $(GO) build -ldflags '$(LDFLAGS)' -o bin/jrun ./cmd/jrun
+
+test: ## install what the tests need and run them all
+	integration/setup.sh test
+	$(MAKE) build
+	$(GO) vet ./...
+	$(GO) test ./...
+
+lint: ## check style and common mistakes
+	integration/setup.sh lint
+	PATH="$$($(GO) env GOPATH)/bin:$$PATH" golangci-lint run ./...
+	shellcheck integration/*.sh .ci/run
+
+bench: ## measure against other tools and print the tables of docs/benchmarks.md
+	integration/setup.sh bench
+	$(MAKE) build
+	$(GO) run ./integration/bench
+
+demo: ## a registry, an image and a command run inside it, all on this machine
+	integration/setup.sh demo
+	$(MAKE) build
+	$(GO) run ./integration/demo
+
+soak: ## fuzz every parser for ten minutes each
+	integration/soak.sh
+
+fmt: ## format the code
+	gofmt -w $$(git ls-files '*.go')
+
+man: ## write manual pages and shell completions to bin/share
+	$(GO) run -tags=$(TAGS),docs ./cmd/jrun man bin/share/man/man1
+	mkdir -p bin/share/bash-completion/completions bin/share/zsh/site-functions bin/share/fish/vendor_completions.d
+	bin/jrun completion bash > bin/share/bash-completion/completions/jrun
+	bin/jrun completion zsh > bin/share/zsh/site-functions/_jrun
+	bin/jrun completion fish > bin/share/fish/vendor_completions.d/jrun.fish
+
+install: build man ## install under $(PREFIX)
+	install -D -m 0755 bin/jrun $(DESTDIR)$(PREFIX)/bin/jrun
+	mkdir -p $(DESTDIR)$(PREFIX)/share
+	cp -R bin/share/. $(DESTDIR)$(PREFIX)/share/
+
+clean: ## remove what was built
+	rm -rf bin

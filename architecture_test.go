@@ -1,0 +1,91 @@
+// Package jrun_test checks the shape of the whole: who may import whom.
+package jrun_test
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/jrun-hpc/jrun/"
+
+// allowed lists, for each room of the house, the rooms that it may import.
+// Rooms are named by their folder; a folder's name stands for all below it.
+// Arrows point downwards only: cmd, then runtime and image, then squash.
+var allowed = map[string][]string{
+	"fault":            {},
+	"squash":           {},
+	"squash/reader":    {"squash"},
+	"squash/writer":    {"squash"},
+	"squash/fusefs":    {"squash", "squash/reader"},
+	"image":            {"fault", "squash", "squash/writer", "image/store"},
+	"image/store":      {"fault", "squash"},
+	"runtime/identity": {},
+	"runtime/sandbox":  {"fault", "squash", "squash/reader", "squash/fusefs"},
+	"runtime/launch":   {"fault", "squash/reader", "runtime/identity", "runtime/sandbox"},
+	"cmd/jrun":         {"fault", "image", "image/store", "runtime/launch", "runtime/sandbox"},
+	"integration":      {"fault", "squash", "image", "runtime", "integration"},
+}
+
+// forbidden are modules that every rank of every job would pay for, or that
+// belong to the builder or to tests.
+var forbidden = []string{
+	"go.podman.io/buildah",
+	"github.com/google/go-containerregistry",
+	"github.com/mattn/go-runewidth", // 21 ms of initialisation
+	"github.com/spf13/cobra/doc",
+	"testing",
+}
+
+func TestImportsPointDownwards(t *testing.T) {
+	for _, line := range goList(t, "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...") {
+		fields := strings.Fields(line)
+		from := strings.TrimPrefix(fields[0], module)
+		if fields[0] == strings.TrimSuffix(module, "/") {
+			continue // this test
+		}
+		may, known := allowed[from]
+		if !known && strings.HasPrefix(from, "integration/") {
+			may, known = allowed["integration"], true
+		}
+		if !known {
+			t.Errorf("%s is not in the picture: add it to allowed, and to ARCHITECTURE.md", from)
+		}
+		for _, to := range fields[1:] {
+			to, ours := strings.CutPrefix(to, module)
+			if ours && !permitted(may, to, strings.HasPrefix(from, "integration")) {
+				t.Errorf("%s imports %s", from, to)
+			}
+		}
+	}
+}
+
+func permitted(may []string, to string, below bool) bool {
+	return slices.ContainsFunc(may, func(room string) bool {
+		return to == room || below && strings.HasPrefix(to, room+"/")
+	})
+}
+
+func TestJrunLinksNoBuilder(t *testing.T) {
+	deps := goList(t, "-deps", "./cmd/jrun")
+	if len(deps) < 100 {
+		t.Fatalf("only %d packages are linked; the list cannot be right", len(deps))
+	}
+	for _, name := range deps {
+		for _, bad := range forbidden {
+			if name == bad || strings.HasPrefix(name, bad+"/") {
+				t.Errorf("jrun links %s", name)
+			}
+		}
+	}
+}
+
+func goList(t *testing.T, args ...string) []string {
+	t.Helper()
+	out, err := exec.Command("go", append([]string{"list"}, args...)...).Output()
+	if err != nil {
+		t.Fatalf("listing packages: %v", err)
+	}
+	return strings.Split(strings.TrimSpace(string(out)), "\n")
+}

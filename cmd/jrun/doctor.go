@@ -1,0 +1,109 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/runtime/sandbox"
+	"github.com/spf13/cobra"
+)
+
+// finding is one check of `jrun doctor --json`.
+type finding struct {
+	Check  string   `json:"check"`
+	Status string   `json:"status"` // ok, warning, failed or skipped
+	Detail string   `json:"detail,omitempty"`
+	Next   []string `json:"next,omitempty"` // what mends it
+}
+
+func newDoctorCommand(g *globalOptions) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "doctor [flags]",
+		Short: "Check that this machine can run images",
+		Long: `Check everything that jrun needs of this machine, by trying it. Each line says ok,
+or what is wrong and how to mend it. The exit status is 125 if jrun cannot work.`,
+		Example: "  jrun doctor\n  pbsdsh -- jrun doctor --json",
+		Args:    wantArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			findings := diagnose(g)
+			if asJSON {
+				if err := printJSON(cmd.OutOrStdout(), findings); err != nil {
+					return err
+				}
+			} else {
+				printFindings(cmd.OutOrStdout(), findings)
+			}
+			for _, f := range findings {
+				if f.Status == "failed" {
+					return errReported
+				}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func diagnose(g *globalOptions) []finding {
+	var findings []finding
+	for _, c := range sandbox.Probe() {
+		f := finding{Check: c.Name, Status: "ok", Detail: c.Detail}
+		switch {
+		case c.Skipped:
+			f.Status = "skipped"
+		case c.Err != nil && c.Optional:
+			f.Status = "warning"
+		case c.Err != nil:
+			f.Status = "failed"
+		}
+		if c.Err != nil {
+			f.explain(c.Err)
+		}
+		findings = append(findings, f)
+	}
+	return append(findings, diagnoseStore(g))
+}
+
+func diagnoseStore(g *globalOptions) finding {
+	f := finding{Check: "store", Status: "ok"}
+	s, err := g.open()
+	if err == nil {
+		usage, usableErr := s.store.Usable()
+		f.Detail = fmt.Sprintf("%s, on %s, %s free", s.store.Root(), usage.FileSystem, size(usage.FreeBytes))
+		err = usableErr
+	}
+	if err != nil {
+		f.Status = "failed"
+		f.explain(err)
+	}
+	return f
+}
+
+// explain takes the parts of a fault apart.
+func (f *finding) explain(err error) {
+	var problem *fault.Error
+	if !errors.As(err, &problem) {
+		f.Detail = err.Error()
+		return
+	}
+	f.Detail = problem.Error()
+	f.Next = strings.Split(problem.Next, "\n")
+}
+
+func printFindings(out io.Writer, findings []finding) {
+	width := 0
+	for _, f := range findings {
+		width = max(width, len(f.Check))
+	}
+	for _, f := range findings {
+		fmt.Fprintf(out, "%-7s  %-*s  %s\n", f.Status, width, f.Check, f.Detail)
+		for _, next := range f.Next {
+			fmt.Fprintf(out, "%-7s  %-*s  next: %s\n", "", width, "", next)
+		}
+	}
+}

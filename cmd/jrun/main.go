@@ -1,0 +1,31 @@
+// Command jrun runs programs inside container images on shared compute
+// servers, as the user who called it. See README.md; `jrun --help` is the manual.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/runtime/sandbox"
+)
+
+func main() {
+	if status, isStage := sandbox.RunStage(); isStage {
+		os.Exit(status)
+	}
+	ctx, interrupted := untilSignal(context.Background())
+	err := newRootCommand().ExecuteContext(ctx)
+	if number := interrupted(); number != 0 && err != nil {
+		fmt.Fprintln(os.Stderr, "jrun: interrupted; nothing was left behind")
+		os.Exit(128 + number)
+	}
+	if err != nil && !errors.Is(err, errReported) {
+		fmt.Fprint(os.Stderr, fault.Format("jrun", err))
+	}
+	if err != nil {
+		os.Exit(fault.ExitCode(err))
+	}
+}

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/jrun-hpc/jrun/image"
+	"github.com/jrun-hpc/jrun/image/store"
+	"golang.org/x/term"
+)
+
+// lineInterval is how often a log gets a line while bytes flow.
+const lineInterval = 10 * time.Second
+
+// progress tells a person what takes so long: a bar on a terminal, now and
+// then a line in a log. Progress-bar libraries were weighed and left out: their
+// initialisation would cost every rank of every job several milliseconds.
+type progress struct {
+	out      io.Writer
+	quiet    bool
+	verbose  bool
+	terminal bool
+	width    int
+
+	name    string
+	started time.Time
+	shown   image.Phase
+	last    time.Time
+	drawn   bool // a bar stands on the current line
+}
+
+func newProgress(out *os.File, quiet, verbose bool) *progress {
+	p := &progress{out: out, quiet: quiet, verbose: verbose}
+	if width, _, err := term.GetSize(int(out.Fd())); err == nil && os.Getenv("TERM") != "dumb" {
+		p.terminal, p.width = true, width
+	}
+	return p
+}
+
+func (p *progress) begin(name string) {
+	p.name, p.started, p.shown = name, time.Now(), 0
+}
+
+// event is image.Progress.
+func (p *progress) event(e image.Event) {
+	if p.quiet || e.Phase == image.Resolving {
+		return
+	}
+	if p.terminal {
+		p.draw(e)
+		return
+	}
+	now := time.Now()
+	if e.Phase == p.shown && (e.Phase != image.Converting || now.Sub(p.last) < lineInterval) {
+		return
+	}
+	p.shown, p.last = e.Phase, now
+	switch e.Phase {
+	case image.Converting:
+		fmt.Fprintf(p.out, "jrun: converting %s: layer %d of %d, %s of %s\n", p.name, e.Layer, e.Layers, size(e.DoneBytes), size(e.AllBytes))
+	default:
+		fmt.Fprintf(p.out, "jrun: %s %s\n", e.Phase, p.name)
+	}
+}
+
+// draw replaces the bar on the current line.
+func (p *progress) draw(e image.Event) {
+	line := fmt.Sprintf("%s %s", e.Phase, p.name)
+	if e.Phase == image.Converting && e.AllBytes > 0 {
+		const cells = 24
+		full := int(min(e.DoneBytes, e.AllBytes) * cells / e.AllBytes)
+		line = fmt.Sprintf("[%s%s] %3d%%  %s of %s  %s", strings.Repeat("=", full), strings.Repeat(" ", cells-full),
+			min(e.DoneBytes, e.AllBytes)*100/e.AllBytes, size(e.DoneBytes), size(e.AllBytes), p.name)
+	}
+	if p.width > 1 && len(line) >= p.width {
+		line = line[:p.width-1]
+	}
+	fmt.Fprintf(p.out, "\r\x1b[K%s", line)
+	p.drawn = true
+}
+
+// end clears the bar and says what came of it.
+func (p *progress) end(object store.Object, fetched bool, err error) {
+	if p.drawn {
+		fmt.Fprint(p.out, "\r\x1b[K")
+		p.drawn = false
+	}
+	if err != nil || p.quiet {
+		return
+	}
+	if fetched {
+		fmt.Fprintf(p.out, "jrun: fetched %s: %s in %.1f s\n", p.name, size(object.Meta.SizeBytes), time.Since(p.started).Seconds())
+	}
+	if p.verbose {
+		fmt.Fprintf(p.out, "jrun: %s is %s\njrun: its files are in %s\n", p.name, object.Digest, object.Path)
+	}
+}
+
+// size writes bytes as people read them.
+func size(bytes int64) string {
+	const unit = 1000
+	if bytes < unit {
+		return fmt.Sprintf("%d B", bytes)
+	}
+	value, i := float64(bytes)/unit, 0
+	for ; value >= unit && i < 4; i++ {
+		value /= unit
+	}
+	return fmt.Sprintf("%.1f %cB", value, "kMGTP"[i])
+}

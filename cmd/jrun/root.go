@@ -1,0 +1,93 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jrun-hpc/jrun/fault"
+	"github.com/spf13/cobra"
+)
+
+const rootLong = `jrun runs a program inside a container image, as you, without root.
+
+It fetches the image from its registry once, turns it into one squashfs file,
+mounts that file for this job only, and becomes the program: same user, same
+directory, same files at home, same exit status.
+
+IMAGE is a name as docker knows it (registry/repository[:tag][@digest]), or
+oci:DIR, oci-archive:FILE, docker-archive:FILE, or the path of a .sqfs file.`
+
+const rootExamples = `  jrun harbor.example.ac.jp/lab/python:3 python3 script.py
+  jrun run harbor.example.ac.jp/lab/python:3 -- python3 -c 'print("hello")'
+  jrun pull harbor.example.ac.jp/lab/python:3
+  jrun shell harbor.example.ac.jp/lab/python:3
+  jrun doctor`
+
+const exitStatus = `
+Exit status:
+  that of the program; or 125 when jrun itself failed, 126 when the program
+  cannot be executed, 127 when it is not found, 128+n after signal n
+`
+
+func newRootCommand() *cobra.Command {
+	var g globalOptions
+	var o runOptions
+	root := &cobra.Command{
+		Use:           "jrun [flags] IMAGE [COMMAND [ARGUMENT...]]",
+		Short:         "Run programs inside container images, without root",
+		Long:          rootLong,
+		Example:       rootExamples,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			return suggest(cmd, args, runRun(cmd.Context(), &g, &o, args))
+		},
+		TraverseChildren: true,
+	}
+	g.addFlags(root.PersistentFlags())
+	o.addFlags(root.Flags())
+	root.Flags().SetInterspersed(false)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fault.New("cannot understand the command line", err, fmt.Sprintf("see '%s --help'", cmd.CommandPath()))
+	})
+	root.SetUsageTemplate(root.UsageTemplate() + exitStatus)
+	root.AddCommand(
+		newRunCommand(&g), newShellCommand(&g), newPullCommand(&g), newImagesCommand(&g), newInspectCommand(&g),
+		newRemoveCommand(&g), newDoctorCommand(&g), newVersionCommand(),
+	)
+	root.AddCommand(extraCommands...)
+	return root
+}
+
+// extraCommands are added by files that only special builds contain.
+var extraCommands []*cobra.Command
+
+// suggest adds "did you mean" when the word in the place of the image looks
+// like a misspelt command.
+func suggest(cmd *cobra.Command, args []string, err error) error {
+	var f *fault.Error
+	if err == nil || strings.ContainsAny(args[0], "/:.") || !errors.As(err, &f) {
+		return err
+	}
+	if names := cmd.SuggestionsFor(args[0]); len(names) > 0 {
+		better := *f
+		better.Next = fmt.Sprintf("did you mean 'jrun %s'?\n%s", names[0], f.Next)
+		return &better
+	}
+	return err
+}
+
+// wantArgs is cobra.ExactArgs and the like with an error that says what to type.
+func wantArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return fault.New("cannot understand the command line", err, fmt.Sprintf("usage: %s\nsee '%s --help'", cmd.UseLine(), cmd.CommandPath()))
+		}
+		return nil
+	}
+}

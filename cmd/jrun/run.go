@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"os"
+	"slices"
+
+	"github.com/jrun-hpc/jrun/runtime/launch"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// runOptions are the flags that say how a job looks from inside.
+type runOptions struct {
+	binds         []string
+	env           []string
+	envFiles      []string
+	cleanEnv      bool
+	workdir       string
+	noHome        bool
+	writableTmpfs bool
+	root          bool
+	entrypoint    string
+}
+
+func (o *runOptions) addFlags(flags *pflag.FlagSet) {
+	flags.StringArrayVarP(&o.binds, "bind", "B", nil, "show `SRC[:DST[:ro]]` of the host inside; may be repeated")
+	flags.StringArrayVarP(&o.env, "env", "e", nil, "set `NAME=VALUE` inside, or pass NAME on; may be repeated")
+	flags.StringArrayVar(&o.envFiles, "env-file", nil, "set the variables in `FILE`, one NAME=VALUE a line")
+	flags.BoolVar(&o.cleanEnv, "clean-env", false, "start from the image's environment, without the host's")
+	flags.StringVarP(&o.workdir, "workdir", "w", "", "start in `DIR` of the inside")
+	flags.BoolVar(&o.noHome, "no-home", false, "do not show the home directory inside")
+	flags.BoolVar(&o.writableTmpfs, "writable-tmpfs", false, "let the job write anywhere; what it writes to the image is gone at its end")
+	flags.BoolVar(&o.root, "root", false, "appear as root (uid 0) inside; gives no rights outside")
+	flags.StringVar(&o.entrypoint, "entrypoint", "", "run `COMMAND` with the given arguments, instead of the image's entry point")
+}
+
+const runExamples = `  jrun run harbor.example.ac.jp/lab/python:3 -- python3 -c 'print("hello")'
+  jrun run -B /data/lab:/data:ro -e OMP_NUM_THREADS=4 harbor.example.ac.jp/lab/sim:2 simulate input.dat
+  jrun run harbor.example.ac.jp/lab/sim:2          # the image's own command
+  jrun run ./archive/sim-2.sqfs simulate input.dat`
+
+func newRunCommand(g *globalOptions) *cobra.Command {
+	var o runOptions
+	cmd := &cobra.Command{
+		Use:   "run [flags] IMAGE [--] [COMMAND [ARGUMENT...]]",
+		Short: "Run a command inside an image",
+		Long: `Run a command inside an image; without one, run the image's own.
+
+The current directory, the home, /tmp and the devices of the host are there, the
+rest is the image's. The image is fetched if its name stands for something that
+is not in the store yet.`,
+		Example: runExamples,
+		Args:    wantArgs(cobra.MinimumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runRun(cmd.Context(), g, &o, args)
+		},
+	}
+	o.addFlags(cmd.Flags())
+	cmd.Flags().SetInterspersed(false)
+	return cmd
+}
+
+func newShellCommand(g *globalOptions) *cobra.Command {
+	var o runOptions
+	cmd := &cobra.Command{
+		Use:     "shell [flags] IMAGE",
+		Short:   "Open a shell inside an image",
+		Long:    "Open your login shell inside an image, or bash or sh when the image lacks it.",
+		Example: "  jrun shell harbor.example.ac.jp/lab/python:3",
+		Args:    wantArgs(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return start(cmd.Context(), g, &o, args[0], launch.Options{Shell: true})
+		},
+	}
+	o.addFlags(cmd.Flags())
+	return cmd
+}
+
+// runRun becomes the command; args are the image and the command.
+func runRun(ctx context.Context, g *globalOptions, o *runOptions, args []string) error {
+	command := args[1:]
+	if len(command) > 0 && command[0] == "--" {
+		command = command[1:]
+	}
+	return start(ctx, g, o, args[0], launch.Options{Args: command, Entrypoint: o.entrypoint})
+}
+
+func start(ctx context.Context, g *globalOptions, o *runOptions, name string, l launch.Options) error {
+	s, err := g.open()
+	if err != nil {
+		return err
+	}
+	object, _, err := s.ensure(ctx, name)
+	if err != nil {
+		return err
+	}
+	l.Image, l.Name, l.Digest = object.Path, name, object.Digest.String()
+	l.Config = object.Meta.Config.Config
+	l.Workdir = o.workdir
+	l.Binds = slices.Concat(s.siteBinds(), o.binds)
+	l.Env, l.EnvFiles, l.CleanEnv = o.env, o.envFiles, o.cleanEnv
+	l.NoHome, l.WritableTmpfs, l.Root = o.noHome, o.writableTmpfs, o.root
+	return launch.Run(ctx, l)
+}
+
+// siteBinds are the configured binds whose sources this machine has: one
+// jrun.toml serves login nodes and compute nodes alike.
+func (s *session) siteBinds() []string {
+	var binds []string
+	for _, text := range s.config.Binds {
+		if source, _ := launch.BindSource(text); source != "" {
+			if _, err := os.Stat(source); err == nil {
+				binds = append(binds, text)
+			}
+		}
+	}
+	return binds
+}

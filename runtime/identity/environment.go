@@ -1,0 +1,123 @@
+package identity
+
+import (
+	"io/fs"
+	"slices"
+	"strings"
+)
+
+// defaultPath is the PATH of an image that names none, as in the OCI runtimes.
+const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// hostOnly are variables that lead programs to the host's software, which is
+// not the image's. A trailing '*' stands for any rest.
+var hostOnly = []string{
+	"PATH", "LD_*", "LOCPATH", "NLSPATH", "MANPATH", "INFOPATH", "PKG_CONFIG_PATH", "ACLOCAL_PATH",
+	"CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "LIBRARY_PATH",
+	"PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE", "PYTHONSTARTUP", "VIRTUAL_ENV", "CONDA_*",
+	"PERL5LIB", "PERLLIB", "PERL_*", "RUBYLIB", "GEM_*", "NODE_PATH", "R_HOME", "R_LIBS*", "JAVA_HOME", "CLASSPATH",
+	"BASH_ENV", "ENV", "BASH_FUNC_*", "PROMPT_COMMAND", "MODULEPATH*", "MODULESHOME", "LMOD_*", "_LM*", "LOADEDMODULES", "_",
+	"XDG_DATA_DIRS", "XDG_CONFIG_DIRS", "FONTCONFIG_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "GCONV_PATH", "TERMINFO",
+}
+
+// kept are the variables of the host that stay even in a clean environment.
+var kept = []string{"TERM", "COLORTERM", "LANG", "LC_*", "TZ", "TMPDIR"}
+
+// Environment is what decides a job's environment.
+type Environment struct {
+	Host  []string // as os.Environ
+	Image []string // the image's ENV
+	Set   []string // the user's --env-file and --env, in order
+	Clean bool     // take of Host only what a terminal needs
+}
+
+// Inside returns the environment of the job, "NAME=value", sorted. The shell
+// and locale are taken from about, see [Examine].
+func (e Environment) Inside(p Person, about About) []string {
+	vars := map[string]string{"PATH": defaultPath}
+	for _, pair := range e.Host {
+		name, value, ok := strings.Cut(pair, "=")
+		if !ok || name == "" || (e.Clean && !matches(kept, name)) || matches(hostOnly, name) {
+			continue
+		}
+		vars[name] = value
+	}
+	vars["HOME"], vars["USER"], vars["LOGNAME"], vars["SHELL"] = p.Home, p.Name, p.Name, about.Shell
+	// Packages that pip put under the home on the host were built for the host.
+	vars["PYTHONNOUSERSITE"] = "1"
+	for name := range vars {
+		if name == "LC_ALL" || strings.HasPrefix(name, "LC_") {
+			vars[name] = about.localeFor(vars[name])
+		}
+	}
+	vars["LANG"] = about.localeFor(vars["LANG"])
+	for _, list := range [][]string{e.Image, e.Set} {
+		for _, pair := range list {
+			if name, value, ok := strings.Cut(pair, "="); ok && name != "" {
+				vars[name] = value
+			}
+		}
+	}
+	inside := make([]string, 0, len(vars))
+	for name, value := range vars {
+		inside = append(inside, name+"="+value)
+	}
+	slices.Sort(inside)
+	return inside
+}
+
+// WantedLocales lists the locales that the host's environment asks for.
+func WantedLocales(host []string) []string {
+	var wanted []string
+	for _, pair := range host {
+		name, value, _ := strings.Cut(pair, "=")
+		if (name == "LANG" || strings.HasPrefix(name, "LC_")) && !slices.Contains(wanted, value) {
+			wanted = append(wanted, value)
+		}
+	}
+	slices.Sort(wanted)
+	return wanted
+}
+
+// About is what must be known of the image to dress a job; it is found out
+// once and handed to every rank, so it can be encoded.
+type About struct {
+	Shell    string
+	Locales  map[string]string // a wanted locale and what to use for it
+	Fallback string            // for a locale that was not asked about
+}
+
+// Examine looks into the image for the person's shell and the locales.
+func Examine(image fs.FS, p Person, locales []string) About {
+	about := About{Shell: shell(image, p.Shell), Locales: map[string]string{}, Fallback: Locale(image, "")}
+	for _, wanted := range locales {
+		about.Locales[wanted] = Locale(image, wanted)
+	}
+	return about
+}
+
+func (a About) localeFor(wanted string) string {
+	if found, ok := a.Locales[wanted]; ok {
+		return found
+	}
+	return a.Fallback
+}
+
+// shell returns the first of the person's shell, bash and sh that the image has.
+func shell(image fs.FS, wanted string) string {
+	for _, name := range []string{wanted, "/bin/bash"} {
+		if info, err := fs.Stat(image, strings.TrimPrefix(name, "/")); err == nil && info.Mode().IsRegular() {
+			return name
+		}
+	}
+	return "/bin/sh"
+}
+
+func matches(patterns []string, name string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool {
+		if prefix, any := strings.CutSuffix(p, "*"); any {
+			return strings.HasPrefix(name, prefix)
+		}
+		return p == name
+	})
+}

@@ -1,0 +1,186 @@
+package launch
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/runtime/identity"
+	"github.com/jrun-hpc/jrun/runtime/sandbox"
+	"github.com/jrun-hpc/jrun/squash/reader"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sys/unix"
+)
+
+// Options says what to run in which image, and what the job sees.
+type Options struct {
+	Image  string              // path of the squashfs file
+	Name   string              // as the user wrote it; inside it is $JRUN_IMAGE
+	Digest string              // of the manifest, if known; inside it is $JRUN_DIGEST
+	Config ocispec.ImageConfig // what the image says about itself
+
+	Args       []string // the command; empty runs the image's own
+	Shell      bool     // run a shell of the image instead, the caller's if it has it
+	Entrypoint string   // runs this with Args as its arguments
+	Workdir    string   // absolute, inside
+
+	Binds         []string // SOURCE[:DESTINATION[:ro]]
+	NoHome        bool     // for programs that must not see the user's settings
+	Env           []string // NAME=VALUE, or NAME to pass it on
+	EnvFiles      []string
+	CleanEnv      bool // keep the host's variables out, for reproducible runs
+	WritableTmpfs bool // for programs that write beside themselves
+	Root          bool // for programs that insist on being uid 0
+}
+
+// note is what the creator of a sandbox finds out and every rank needs.
+type note struct {
+	Person identity.Person
+	About  identity.About
+}
+
+// Run becomes the job. It returns only if that failed.
+func Run(ctx context.Context, o Options) error {
+	args, own, err := o.command()
+	if err != nil {
+		return err
+	}
+	cwd, err := os.Getwd()
+	if err != nil {
+		return fault.New("cannot find the current directory", err, "change to a directory that exists ('cd') and try again")
+	}
+	dir, err := o.directory(cwd, own)
+	if err != nil {
+		return err
+	}
+	set, err := o.environment()
+	if err != nil {
+		return err
+	}
+	binds, err := o.binds(home(), cwd)
+	if err != nil {
+		return err
+	}
+	image, err := os.Open(o.Image)
+	if err != nil {
+		return fault.New("cannot open the image's file", err, "'jrun pull IMAGE' fetches it again")
+	}
+	defer image.Close()
+	locales := identity.WantedLocales(os.Environ())
+	key, err := o.key(image, binds, locales)
+	if err != nil {
+		return err
+	}
+	entrance, err := sandbox.Enter(ctx, key, func() (*sandbox.Spec, error) {
+		return o.spec(ctx, image, binds, locales)
+	})
+	if err != nil {
+		return err
+	}
+	var n note
+	if err := json.Unmarshal(entrance.Note, &n); err != nil {
+		return fmt.Errorf("reading what is known of the image: %w", err)
+	}
+	if o.Shell {
+		args = []string{n.About.Shell}
+	}
+	env := identity.Environment{Host: os.Environ(), Image: o.Config.Env, Set: append(o.names(), set...), Clean: o.CleanEnv}
+	if ctx.Err() != nil {
+		return ctx.Err() // interrupted at the last moment
+	}
+	return entrance.Exec(sandbox.Command{Args: args, Env: env.Inside(n.Person, n.About), Dir: dir})
+}
+
+// names tells programs inside where they are; prompts show it.
+func (o *Options) names() []string {
+	pairs := []string{"JRUN_IMAGE=" + o.Name}
+	if o.Digest != "" {
+		pairs = append(pairs, "JRUN_DIGEST="+o.Digest)
+	}
+	return pairs
+}
+
+// home is where HOME points, which batch systems set; the account's own home
+// is asked for only without it, because that may need the network.
+func home() string {
+	if dir := os.Getenv("HOME"); dir != "" {
+		return identity.CleanHome(dir)
+	}
+	return identity.Current(context.Background()).Home
+}
+
+// key makes processes of one job that want the same thing share a sandbox, so
+// that ranks of an MPI program can reach each other's memory. Outside of a
+// batch job the session of the terminal takes the job's place; a writable
+// layer is then private to one command, since nobody expects to see there what
+// another command left.
+func (o *Options) key(image *os.File, binds []sandbox.Bind, locales []string) (sandbox.Key, error) {
+	info, err := image.Stat()
+	if err != nil {
+		return "", fmt.Errorf("reading the image's file: %w", err)
+	}
+	job := os.Getenv("PBS_JOBID")
+	if job == "" {
+		session, err := unix.Getsid(0)
+		if err != nil {
+			return "", fmt.Errorf("asking for the session: %w", err)
+		}
+		job = fmt.Sprint("session ", session)
+		if o.WritableTmpfs {
+			job = fmt.Sprint("process ", os.Getpid())
+		}
+	}
+	return sandbox.NewKey(job, o.Image, info.Size(), info.ModTime().UnixNano(), binds, locales, home(), o.WritableTmpfs, o.Root)
+}
+
+// spec looks into the image and describes the sandbox.
+func (o *Options) spec(ctx context.Context, image *os.File, binds []sandbox.Bind, locales []string) (*sandbox.Spec, error) {
+	info, err := image.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("reading the image's file: %w", err)
+	}
+	r, err := reader.Open(image, info.Size(), reader.Options{})
+	if err != nil {
+		return nil, fault.Newf(err, "remove it and fetch it again: jrun rm IMAGE; jrun pull IMAGE", "the image's file %s cannot be read", o.Image)
+	}
+	files := r.FS()
+	person := identity.Current(ctx)
+	if o.Root {
+		person = person.AsRoot()
+	}
+	about := identity.Examine(files, person, locales)
+	person.Shell = about.Shell
+	text, err := json.Marshal(note{Person: person, About: about})
+	if err != nil {
+		return nil, fmt.Errorf("writing down what is known of the image: %w", err)
+	}
+	return &sandbox.Spec{
+		Image: image,
+		Binds: binds,
+		Files: []sandbox.File{
+			{Path: "/etc/passwd", Content: identity.Passwd(readSmall(files, "etc/passwd"), person)},
+			{Path: "/etc/group", Content: identity.GroupFile(readSmall(files, "etc/group"), person)},
+		},
+		WritableTmpfs: o.WritableTmpfs,
+		Root:          o.Root,
+		Note:          text,
+	}, nil
+}
+
+// readSmall returns a file of the image, or nothing when there is none or it
+// is too big to be what its name says.
+func readSmall(files fs.FS, name string) []byte {
+	const most = 1 << 20
+	info, err := fs.Stat(files, name)
+	if err != nil || !info.Mode().IsRegular() || info.Size() > most {
+		return nil
+	}
+	text, err := fs.ReadFile(files, name)
+	if err != nil {
+		return nil
+	}
+	return text
+}

@@ -1,0 +1,160 @@
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"github.com/opencontainers/cgroups"
+	"github.com/opencontainers/runc/libcontainer"
+	"github.com/opencontainers/runc/libcontainer/configs"
+	"golang.org/x/sys/unix"
+)
+
+// Descriptors that a builder inherits.
+const (
+	builderSocketFD = 3 + iota // where M2 goes
+	builderPlanFD
+)
+
+// runBuilder starts a builder and returns the mount namespace that it made. It
+// is a process of its own because libcontainer reads the image while it works:
+// in the holder's process it could wait for itself.
+func runBuilder() (*os.File, error) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("making a socket pair: %w", err)
+	}
+	ours, theirs := os.NewFile(uintptr(pair[0]), "builder"), os.NewFile(uintptr(pair[1]), "holder")
+	defer ours.Close()
+
+	// The death signal follows the thread that started the child.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	planFile := os.NewFile(holderPlanFD, "plan")
+	defer planFile.Close()
+	var stderr strings.Builder
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Args = []string{stageBuilder}
+	cmd.Env = debugEnvironment()
+	cmd.ExtraFiles = []*os.File{theirs, planFile}
+	cmd.Stderr = &stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("starting the builder: %w", err)
+	}
+	theirs.Close()
+	conn, err := net.FileConn(ours)
+	if err != nil {
+		return nil, fmt.Errorf("talking to the builder: %w", err)
+	}
+	defer conn.Close()
+	files, receiveErr := receiveDescriptors(conn.(*net.UnixConn), &struct{}{})
+	if err := cmd.Wait(); err != nil {
+		closeAll(files)
+		if text := strings.TrimSpace(stderr.String()); text != "" {
+			err = errors.New(text)
+		}
+		return nil, fmt.Errorf("building the sandbox: %w", err)
+	}
+	if receiveErr != nil {
+		return nil, fmt.Errorf("building the sandbox: %w", receiveErr)
+	}
+	return files[0], nil
+}
+
+func builderMain() int {
+	err := func() error {
+		p, err := readPlan(builderPlanFD)
+		if err != nil {
+			return err
+		}
+		socket := os.NewFile(builderSocketFD, "holder")
+		unix.CloseOnExec(builderSocketFD)
+		unix.CloseOnExec(builderPlanFD)
+		conn, err := net.FileConn(socket)
+		if err != nil {
+			return fmt.Errorf("talking to the holder: %w", err)
+		}
+		return build(p, conn.(*net.UnixConn))
+	}()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// build makes M2 and sends it over conn.
+func build(p *plan, conn *net.UnixConn) error {
+	if err := populateDev(p.devDir()); err != nil {
+		return err
+	}
+	config, err := containerConfig(p)
+	if err != nil {
+		return err
+	}
+	if err := os.Mkdir(p.stateDir(), 0o700); err != nil {
+		return fmt.Errorf("making a directory in memory: %w", err)
+	}
+	container, err := libcontainer.Create(p.stateDir(), "job", config)
+	if err != nil {
+		return fmt.Errorf("preparing the container: %w", err)
+	}
+	// The process stops before it would execute its arguments, in M2 after the
+	// pivot. It is only needed to take its namespace.
+	process := &libcontainer.Process{
+		Args:   []string{"/proc/self/exe"}, // looked up, never run
+		Cwd:    "/",
+		Init:   true,
+		Stdout: io.Discard,
+		Stderr: os.Stderr,
+	}
+	if err := container.Start(process); err != nil {
+		return fmt.Errorf("mounting inside the image: %w", err)
+	}
+	defer func() {
+		_ = process.Signal(unix.SIGKILL)
+		_, _ = process.Wait()
+		_ = container.Destroy()
+	}()
+	pid, err := process.Pid()
+	if err != nil {
+		return fmt.Errorf("finding the container's process: %w", err)
+	}
+	mountNS, err := os.Open(fmt.Sprintf("/proc/%d/ns/mnt", pid))
+	if err != nil {
+		return fmt.Errorf("opening the sandbox's mount namespace: %w", err)
+	}
+	defer mountNS.Close()
+	return sendDescriptors(conn, []*os.File{mountNS}, struct{}{})
+}
+
+// containerConfig says to libcontainer what to mount. Everything but the mount
+// namespace is the caller's: network, pids, cgroup, IPC.
+func containerConfig(p *plan) (*configs.Config, error) {
+	rootfs := p.imageDir()
+	if p.WritableTmpfs {
+		if err := mountOverlay(p); err != nil {
+			return nil, err
+		}
+		rootfs = p.mergedDir()
+	}
+	return &configs.Config{
+		Rootfs:            rootfs,
+		RootPropagation:   unix.MS_SLAVE | unix.MS_REC, // automounted homes appear
+		Namespaces:        configs.Namespaces{{Type: configs.NEWNS}},
+		Mounts:            mounts(p),
+		NoNewPrivileges:   true,
+		NoNewKeyring:      true,
+		ParentDeathSignal: int(unix.SIGKILL),
+		RootlessCgroups:   true,
+		Cgroups:           &cgroups.Cgroup{Rootless: true, Parent: "/", Name: "jrun", Resources: &cgroups.Resources{}},
+	}, nil
+}

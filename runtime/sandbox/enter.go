@@ -1,0 +1,109 @@
+package sandbox
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Command is what runs inside.
+type Command struct {
+	Args []string // Args[0] is looked up in the PATH of Env, inside
+	Env  []string // the whole environment, "NAME=value"
+	Dir  string   // working directory, as it is named inside
+}
+
+// Entrance is a sandbox that exists and waits for this process to enter.
+type Entrance struct {
+	namespaces []*os.File // U1, M2, U2
+	Note       json.RawMessage
+}
+
+// reply is what a holder sends beside the three namespaces.
+type reply struct{ Note json.RawMessage }
+
+// Enter finds the sandbox named key, or creates it as create says; create is
+// called only by the process that does. It returns once the sandbox is ready;
+// from then on it stays until this process ends. A failure that a person can
+// mend is a *fault.Error.
+func Enter(ctx context.Context, key Key, create func() (*Spec, error)) (*Entrance, error) {
+	for {
+		conn, listener, err := rendezvous(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		if listener != nil {
+			err := startHolder(ctx, listener, create)
+			listener.Close()
+			if err != nil {
+				return nil, err
+			}
+			continue // and enter like everybody else
+		}
+		stop := context.AfterFunc(ctx, func() { conn.Close() })
+		var r reply
+		files, err := receiveDescriptors(conn, &r)
+		stop()
+		conn.Close()
+		switch {
+		case err == nil:
+			return &Entrance{namespaces: files, Note: r.Note}, nil
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case !errors.Is(err, errGone):
+			return nil, fmt.Errorf("entering the sandbox: %w", err)
+		}
+	}
+}
+
+// Exec makes this process become cmd inside the sandbox. It returns only if
+// it fails; what fails later is told on stderr by the join stage, which then
+// ends with 125, 126 or 127.
+func (e *Entrance) Exec(cmd Command) error {
+	plan, err := joinPlan(e.namespaces, cmd)
+	if err != nil {
+		return err
+	}
+	file, err := memoryFile("jrun-join", plan)
+	if err != nil {
+		return err
+	}
+	for _, f := range append(e.namespaces, file) {
+		if _, err := unix.FcntlInt(f.Fd(), unix.F_SETFD, 0); err != nil {
+			return fmt.Errorf("keeping a descriptor for the next stage: %w", err)
+		}
+	}
+	// syscall.Exec, not unix's: it puts back the limit on open files that the
+	// Go runtime raised.
+	err = syscall.Exec("/proc/self/exe", []string{"jrun-join", strconv.Itoa(int(file.Fd()))}, []string{})
+	return fmt.Errorf("starting the join stage: %w", err)
+}
+
+// joinPlan writes what join.c reads.
+func joinPlan(namespaces []*os.File, cmd Command) ([]byte, error) {
+	var plan []string
+	for _, ns := range namespaces {
+		plan = append(plan, strconv.Itoa(int(ns.Fd())))
+	}
+	plan = append(plan, cmd.Dir)
+	for _, list := range [][]string{cmd.Args, cmd.Env} {
+		plan = append(plan, strconv.Itoa(len(list)))
+		plan = append(plan, list...)
+	}
+	var b bytes.Buffer
+	for _, s := range plan {
+		if bytes.IndexByte([]byte(s), 0) >= 0 {
+			return nil, fmt.Errorf("the command, environment or directory contains a NUL byte: %q", s)
+		}
+		b.WriteString(s)
+		b.WriteByte(0)
+	}
+	return b.Bytes(), nil
+}

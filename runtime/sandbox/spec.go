@@ -1,0 +1,60 @@
+package sandbox
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+)
+
+// Bind shows a file or directory of the host inside.
+type Bind struct {
+	Source      string // absolute path on the host
+	Destination string // absolute path inside
+	ReadOnly    bool
+	Dir         bool // Source is a directory
+}
+
+// File is a small file that is not in the image, or replaces the image's.
+type File struct {
+	Path    string // absolute path inside
+	Content []byte
+}
+
+// Spec says what a sandbox looks like from inside.
+type Spec struct {
+	Image *os.File `json:"-"` // the squashfs file, open for reading
+
+	Binds         []Bind // in the order of mounting
+	Files         []File
+	WritableTmpfs bool // an overlay in memory makes every path writable
+	Root          bool // the job appears as uid and gid 0
+
+	// Note is returned to every process that enters, so that what the creator
+	// found out about the image is not found out again by each rank.
+	Note json.RawMessage
+}
+
+// Key names a sandbox. Two processes that come with equal keys are put into
+// the same one, so a key must depend on everything that Spec depends on.
+type Key string
+
+// NewKey hashes parts, and adds what must never differ among the processes of
+// one sandbox: the user and the namespaces that they come from.
+func NewKey(parts ...any) (Key, error) {
+	var from []string
+	for _, kind := range []string{"user", "mnt"} {
+		name, err := os.Readlink("/proc/self/ns/" + kind)
+		if err != nil {
+			return "", fmt.Errorf("reading the name of the %s namespace: %w", kind, err)
+		}
+		from = append(from, name)
+	}
+	text, err := json.Marshal([]any{os.Getuid(), os.Getgid(), from, parts})
+	if err != nil {
+		return "", fmt.Errorf("encoding the sandbox's key: %w", err)
+	}
+	sum := sha256.Sum256(text)
+	return Key(hex.EncodeToString(sum[:16])), nil
+}

@@ -1,0 +1,38 @@
+package sandbox
+
+// #cgo CFLAGS: -O2 -Wall -Wextra
+// #include "stage.h"
+import "C"
+
+import (
+	"os"
+
+	"github.com/opencontainers/runc/libcontainer"
+	_ "github.com/opencontainers/runc/libcontainer/nsenter" // libcontainer's own C stage
+)
+
+// Names by which the program calls itself; stage.c knows the first three.
+const (
+	stageHolder  = "jrun-holder"
+	stageBuilder = "jrun-builder"
+	stageProbe   = "jrun-probe"
+)
+
+// libcontainer's init stage must run before anything else of Go does.
+func init() {
+	if len(os.Args) > 1 && os.Args[1] == "init" && os.Getenv("_LIBCONTAINER_INITPIPE") != "" {
+		libcontainer.Init()
+	}
+}
+
+// RunStage runs the rest of the stage that this process was started as, if it
+// was; main must call it before anything else and exit with the status.
+func RunStage() (status int, isStage bool) {
+	switch os.Args[0] {
+	case stageHolder:
+		return holderMain(int(C.jrun_fuse_fd), int(C.jrun_inner_userns_fd)), true
+	case stageBuilder:
+		return builderMain(), true
+	}
+	return 0, false
+}

@@ -1,0 +1,31 @@
+// The parts of a sandbox that must happen while the process has one thread,
+// so before Go starts. See stage.c for the stages and doc.go for the road.
+#ifndef JRUN_STAGE_H
+#define JRUN_STAGE_H
+
+// Descriptors that a holder inherits; holder.go has the same list.
+enum {
+	HOLDER_STATUS_FD = 3, // write end: why the holder could not start
+	HOLDER_LISTEN_FD = 4, // the listening socket
+	HOLDER_PLAN_FD = 5,   // the plan, JSON
+	HOLDER_IMAGE_FD = 6,  // the squashfs file
+	HOLDER_SPAWNER_FD = 7 // pidfd of the process that started the holder
+};
+
+// Filled by the holder stage for Go: the FUSE connection and the user
+// namespace that the job runs in.
+extern int jrun_fuse_fd;
+extern int jrun_inner_userns_fd;
+
+void jrun_stage_join(int plan_fd) __attribute__((noreturn));
+void jrun_stage_holder(char **argv);
+void jrun_stage_probe(char **argv) __attribute__((noreturn));
+
+// Creates the outer user namespace and a mount namespace, and mounts FUSE at
+// dir/root on a tmpfs at dir. Returns NULL, or the name of the step that failed
+// with errno set.
+const char *jrun_outer_namespace(unsigned uid, unsigned gid);
+const char *jrun_mount_fuse(const char *dir);
+const char *jrun_inner_namespace(unsigned uid, unsigned gid);
+
+#endif
