@@ -45,35 +45,32 @@ func withSysctl(t *testing.T, path, value string) {
 	}
 }
 
-// check is one line of doctor --json.
-type check struct {
-	Name, Status, Detail, Fix string
+// finding is one entry of doctor --json.
+type finding struct {
+	Check, Status, Detail string
+	Next                  []string
 }
 
-// doctor returns the checks by name, and the exit status.
-func doctor(s *session) (map[string]check, int) {
+// doctor returns the findings and the exit status.
+func doctor(s *session) ([]finding, int) {
 	s.t.Helper()
 	r := s.run("doctor", "--json")
-	var report struct{ Checks []check }
-	if err := json.Unmarshal([]byte(r.stdout), &report); err != nil {
+	var findings []finding
+	if err := json.Unmarshal([]byte(r.stdout), &findings); err != nil {
 		s.t.Fatalf("doctor --json: %v: %q %q", err, r.stdout, r.stderr)
 	}
-	checks := map[string]check{}
-	for _, c := range report.Checks {
-		checks[c.Name] = c
-	}
-	return checks, r.code
+	return findings, r.code
 }
 
 func TestDoctorOnThisMachine(t *testing.T) {
 	s := newSession(t)
-	checks, code := doctor(s)
-	if code != 0 {
-		t.Errorf("doctor ended with %d", code)
+	findings, code := doctor(s)
+	if code != 0 || len(findings) == 0 {
+		t.Errorf("doctor ended with %d and %d findings", code, len(findings))
 	}
-	for name, c := range checks {
-		if c.Status != "ok" && c.Status != "warning" {
-			t.Errorf("%s: %+v", name, c)
+	for _, f := range findings {
+		if f.Status != "ok" && f.Status != "warning" {
+			t.Errorf("%+v", f)
 		}
 	}
 	if text := s.ok("doctor"); !strings.Contains(text, "ok") {
@@ -86,7 +83,9 @@ func TestFuseForbidden(t *testing.T) {
 	s.ok("pull", "-q", ref("demo/static:latest"))
 	withFuseMode(t, 0o600)
 	s.run("run", "-q", ref("demo/static:latest")).wantFault(125, "/dev/fuse")
-	s.run("doctor").want(1)
+	if text := s.run("doctor").want(125).stdout; !strings.Contains(text, "next: ") {
+		t.Errorf("doctor does not say what to do: %s", text)
+	}
 	requireOneProblem(s, "/dev/fuse", "chmod 666 /dev/fuse")
 }
 
@@ -104,22 +103,22 @@ func TestDoctorFindsStore(t *testing.T) {
 	requireOneProblem(s, "/proc/no-store-here", "--store")
 }
 
-// requireOneProblem checks that doctor fails a check that mentions what, and
-// offers a command that mends it.
-func requireOneProblem(s *session, what, fix string) {
+// requireOneProblem checks that doctor finds exactly one thing wrong, that it
+// is about what, and that its remedy mentions next.
+func requireOneProblem(s *session, what, next string) {
 	s.t.Helper()
-	checks, code := doctor(s)
-	if code == 0 {
-		s.t.Error("doctor ended with 0")
+	findings, code := doctor(s)
+	if code != 125 {
+		s.t.Errorf("doctor ended with %d, want 125", code)
 	}
-	for _, c := range checks {
-		if c.Status == "ok" || c.Status == "warning" {
-			continue
-		}
-		all := strings.ToLower(c.Name + " " + c.Detail)
-		if strings.Contains(all, what) && strings.Contains(c.Fix, fix) {
-			return
+	var failed []finding
+	for _, f := range findings {
+		if f.Status == "failed" {
+			failed = append(failed, f)
 		}
 	}
-	s.t.Errorf("no failed check mentions %q and mends it with %q: %+v", what, fix, checks)
+	if len(failed) != 1 || !strings.Contains(strings.ToLower(failed[0].Check+" "+failed[0].Detail), what) ||
+		!strings.Contains(strings.Join(failed[0].Next, "\n"), next) {
+		s.t.Errorf("want one failed check, about %q and with the remedy %q; got %+v", what, next, failed)
+	}
 }

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jrun-hpc/jrun/integration/ordinary"
 )
 
 // proc is one running process.
@@ -24,7 +26,7 @@ type proc struct {
 
 // processes lists what runs of jrun as the user. As root the user is a test
 // user who has nothing else to run, so everything counts.
-func processes(user *account) []proc {
+func processes(user *ordinary.Account) []proc {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		panic(err)
@@ -36,7 +38,7 @@ func processes(user *account) []proc {
 			continue
 		}
 		info, err := entry.Info()
-		if err != nil || int(info.Sys().(*syscall.Stat_t).Uid) != user.uid && !realUID(pid, user.uid) {
+		if err != nil || int(info.Sys().(*syscall.Stat_t).Uid) != user.UID && !realUID(pid, user.UID) {
 			continue
 		}
 		line, err := os.ReadFile(filepath.Join("/proc", entry.Name(), "cmdline"))
@@ -45,7 +47,7 @@ func processes(user *account) []proc {
 		}
 		args := strings.Split(strings.TrimRight(string(line), "\x00"), "\x00")
 		ours := strings.HasPrefix(filepath.Base(args[0]), "jrun") && pid != os.Getpid()
-		if ours || user.credential() != nil {
+		if ours || user.Credential() != nil {
 			found = append(found, proc{pid, args})
 		}
 	}
@@ -61,7 +63,7 @@ func realUID(pid, uid int) bool {
 
 // mounts lists the mounts of jrun in the mount namespaces of the user's
 // processes and of this one. A namespace without processes is gone.
-func mounts(user *account) []string {
+func mounts(user *ordinary.Account) []string {
 	tables := []string{"/proc/self/mountinfo"}
 	for _, p := range processes(user) {
 		tables = append(tables, fmt.Sprintf("/proc/%d/mountinfo", p.pid))
@@ -83,17 +85,17 @@ func mounts(user *account) []string {
 }
 
 // leftovers lists the user's files where programs put temporary ones.
-func leftovers(user *account) []string {
+func leftovers(user *ordinary.Account) []string {
 	var found []string
-	runtimeDir := fmt.Sprintf("/run/user/%d", user.uid)
-	for _, dir := range []string{"/tmp", "/var/tmp", "/dev/shm", "/run/lock", runtimeDir, user.home, filepath.Join(user.home, ".local")} {
+	runtimeDir := fmt.Sprintf("/run/user/%d", user.UID)
+	for _, dir := range []string{"/tmp", "/var/tmp", "/dev/shm", "/run/lock", runtimeDir, user.Home, filepath.Join(user.Home, ".local")} {
 		entries, err := os.ReadDir(dir)
 		if err != nil {
 			continue // not on this machine
 		}
 		for _, entry := range entries {
 			info, err := entry.Info()
-			if err == nil && int(info.Sys().(*syscall.Stat_t).Uid) == user.uid {
+			if err == nil && int(info.Sys().(*syscall.Stat_t).Uid) == user.UID {
 				found = append(found, filepath.Join(dir, entry.Name()))
 			}
 		}
@@ -122,7 +124,7 @@ func unfinished(store string) []string {
 
 // requireNothingLeft fails the test when, soon after, a process, a mount or a
 // temporary file is still there.
-func requireNothingLeft(t *testing.T, user *account, store string, before []string) {
+func requireNothingLeft(t *testing.T, user *ordinary.Account, store string, before []string) {
 	t.Helper()
 	var left []string
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {

@@ -37,7 +37,7 @@ func TestEnvironment(t *testing.T) {
 		{"the job's, the image's, and the user's", nil, map[string]string{
 			"FROM_JOB": "job", "PBS_JOBID": "12.server", "MULTILINE": "one\ntwo",
 			"FROM_IMAGE": "yes", "SPACED": "a b  c", "PATH": imagePath,
-			"HOME": s.user.home, "USER": s.user.name, "LOGNAME": s.user.name,
+			"HOME": s.user.Home, "USER": s.user.Name, "LOGNAME": s.user.Name,
 			"JRUN_STORE": s.store,
 		}},
 		{"set by flag", []string{"-e", "FROM_IMAGE=flag", "--env", "NEW=a=b c", "-e", "EMPTY="}, map[string]string{
@@ -45,7 +45,7 @@ func TestEnvironment(t *testing.T) {
 		}},
 		{"clean", []string{"--clean-env"}, map[string]string{
 			"FROM_JOB": "-", "MULTILINE": "-", "FROM_IMAGE": "yes", "PATH": imagePath,
-			"HOME": s.user.home, "USER": s.user.name,
+			"HOME": s.user.Home, "USER": s.user.Name,
 		}},
 		{"clean, one passed on by name", []string{"--clean-env", "-e", "FROM_JOB", "-e", "NOT_SET"}, map[string]string{
 			"FROM_JOB": "job", "MULTILINE": "-", "NOT_SET": "-",

@@ -15,7 +15,7 @@ func TestDefaultFiles(t *testing.T) {
 	s := newSession(t)
 	for _, c := range []struct{ name, script, want string }{
 		{"current directory", "pwd", s.dir},
-		{"home", `cd "$HOME" && pwd`, s.user.home},
+		{"home", `cd "$HOME" && pwd`, s.user.Home},
 		{"devices", "for d in null zero full random urandom tty; do test -c /dev/$d || echo no $d; done", ""},
 		{"the null device", "echo x >/dev/null; head -c 3 /dev/zero | wc -c", "3"},
 		{"links in dev", "readlink /dev/fd /dev/stdin", "/proc/self/fd\n/proc/self/fd/0"},
@@ -53,6 +53,30 @@ func TestHostFilesInside(t *testing.T) {
 	}
 }
 
+// TestCurrentDirectoryAnywhere: a directory that no default shows is there
+// because the job stands in it.
+func TestCurrentDirectoryAnywhere(t *testing.T) {
+	needRoot(t, "makes a directory below /srv and one below /")
+	for _, parent := range []string{"/srv", "/"} {
+		s := newSession(t)
+		dir, err := os.MkdirTemp(parent, "jrun-e2e-scratch-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer os.RemoveAll(dir)
+		if err := os.Chown(dir, s.user.UID, s.user.GID); err != nil {
+			t.Fatal(err)
+		}
+		s.cwd = dir
+		if got := s.sh("pwd; echo kept > result"); got != dir {
+			t.Errorf("in %s pwd is %q", dir, got)
+		}
+		if text, err := os.ReadFile(filepath.Join(dir, "result")); err != nil || string(text) != "kept\n" {
+			t.Errorf("what the command wrote in %s reads %q (%v)", dir, text, err)
+		}
+	}
+}
+
 func TestTmpIsTheHosts(t *testing.T) {
 	s := newSession(t)
 	name := filepath.Join("/tmp", filepath.Base(lab.dir)+"-from-inside")
@@ -66,7 +90,7 @@ func TestTmpIsTheHosts(t *testing.T) {
 func TestBinds(t *testing.T) {
 	s := newSession(t)
 	data := filepath.Join(s.dir, "data dir")
-	if err := s.user.mkdir(data); err != nil {
+	if err := s.user.Mkdir(data); err != nil {
 		t.Fatal(err)
 	}
 	s.write("data dir/file", "bound\n", 0o644)
@@ -121,7 +145,7 @@ func TestCurrentDirectoryThatIsNotInside(t *testing.T) {
 
 func TestNoHome(t *testing.T) {
 	s := newSession(t)
-	marker := filepath.Join(s.user.home, "marker-of-the-test")
+	marker := filepath.Join(s.user.Home, "marker-of-the-test")
 	if err := os.WriteFile(marker, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}

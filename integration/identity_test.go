@@ -14,16 +14,16 @@ func TestIdentity(t *testing.T) {
 	s := newSession(t)
 	u := s.user
 	for _, c := range []struct{ script, want string }{
-		{"id -un", u.name},
-		{"id -u; id -g", fmt.Sprintf("%d\n%d", u.uid, u.gid)},
-		{"id -gn", groupName(t, u.gid)},
-		{"whoami", u.name},
-		{fmt.Sprintf("getent passwd %d | cut -d: -f1,3,4,6", u.uid), fmt.Sprintf("%s:%d:%d:%s", u.name, u.uid, u.gid, u.home)},
-		{fmt.Sprintf("getent passwd %s | cut -d: -f3", u.name), itoa(u.uid)},
+		{"id -un", u.Name},
+		{"id -u; id -g", fmt.Sprintf("%d\n%d", u.UID, u.GID)},
+		{"id -gn", groupName(t, u.GID)},
+		{"whoami", u.Name},
+		{fmt.Sprintf("getent passwd %d | cut -d: -f1,3,4,6", u.UID), fmt.Sprintf("%s:%d:%d:%s", u.Name, u.UID, u.GID, u.Home)},
+		{fmt.Sprintf("getent passwd %s | cut -d: -f3", u.Name), itoa(u.UID)},
 		{"getent passwd root | cut -d: -f3", "0"},
 		{"getent passwd daemon | cut -d: -f1", "daemon"}, // the image's own users stay
-		{`cd; pwd; echo ~`, u.home + "\n" + u.home},
-		{"touch mine; stat -c %U:%u mine", u.name + ":" + itoa(u.uid)},
+		{`cd; pwd; echo ~`, u.Home + "\n" + u.Home},
+		{"touch mine; stat -c %U:%u mine", u.Name + ":" + itoa(u.UID)},
 		{"getent passwd | cut -d: -f1 | sort | uniq -d", ""},
 	} {
 		t.Run(c.script, func(t *testing.T) {
@@ -48,7 +48,7 @@ func TestShellOfTheUserExistsInside(t *testing.T) {
 func TestImageWithoutAccountFiles(t *testing.T) {
 	s := newSession(t)
 	got := s.ok("run", "-q", ref("demo/static:latest"))
-	if !strings.Contains(got, fmt.Sprintf(`"GID":%d`, s.user.gid)) {
+	if !strings.Contains(got, fmt.Sprintf(`"GID":%d`, s.user.GID)) {
 		t.Errorf("the probe saw %s", got)
 	}
 }

@@ -9,10 +9,12 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"github.com/jrun-hpc/jrun/integration/ordinary"
 )
 
 // holders lists the processes that serve images.
-func holders(user *account) []proc {
+func holders(user *ordinary.Account) []proc {
 	var found []proc
 	for _, p := range processes(user) {
 		if p.args[0] == "jrun-holder" {

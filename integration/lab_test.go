@@ -4,15 +4,16 @@ package integration
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"github.com/jrun-hpc/jrun/integration/ordinary"
+	"github.com/jrun-hpc/jrun/integration/registry"
 )
 
 // lab is what all tests share. TestMain sets it up and takes it down.
@@ -21,9 +22,9 @@ var lab struct {
 	jrun     string // a copy of bin/jrun that every user can execute
 	store    string // a store in which tests may find images converted already
 	registry *registry
-	private  *registry // one that asks for a password
-	user     *account  // who runs jrun
-	other    *account  // a second user; nil when the tests do not run as root
+	private  *registry.Server         // one that asks for a password
+	user     *ordinary.Account // who runs jrun
+	other    *ordinary.Account // a second user; nil when the tests do not run as root
 }
 
 func TestMain(m *testing.M) {
@@ -39,8 +40,7 @@ func TestMain(m *testing.M) {
 
 func setUpAndRun(ctx context.Context, m *testing.M) (code int, err error) {
 	syscall.Umask(0o022)
-	// Not in /tmp, which is inside by default: that the current directory and
-	// the store are reached must not depend on it.
+	// Not in /tmp, which may be too small for the images.
 	if lab.dir, err = os.MkdirTemp("/var/tmp", "jrun-e2e-"); err != nil {
 		return 0, err
 	}
@@ -51,47 +51,39 @@ func setUpAndRun(ctx context.Context, m *testing.M) (code int, err error) {
 	if err := findUsers(); err != nil {
 		return 0, err
 	}
-	if err := copyBinary(); err != nil {
+	if lab.jrun, err = ordinary.CopyBinary("..", lab.dir); err != nil {
 		return 0, err
 	}
 	lab.store = filepath.Join(lab.dir, "store")
-	if err := lab.user.mkdir(lab.store); err != nil {
+	if err := lab.user.Mkdir(lab.store); err != nil {
 		return 0, err
 	}
-	lab.registry, err = startRegistry(ctx, filepath.Join(lab.dir, "registry"), "")
+	lab.registry, err = registry.Start(ctx, filepath.Join(lab.dir, "registry"), "")
 	if err != nil {
 		return 0, err
 	}
-	defer lab.registry.stop()
-	lab.private, err = startRegistry(ctx, filepath.Join(lab.dir, "private"), htpasswd)
+	defer lab.registry.Stop()
+	lab.private, err = registry.Start(ctx, filepath.Join(lab.dir, "private"), htpasswd)
 	if err != nil {
 		return 0, err
 	}
-	defer lab.private.stop()
+	defer lab.private.Stop()
 	if err := fillRegistries(ctx); err != nil {
 		return 0, err
 	}
 	return m.Run(), nil
 }
 
-// copyBinary puts bin/jrun where an ordinary user can reach it: the checkout
-// may be in root's home.
-func copyBinary() error {
-	in, err := os.Open(filepath.Join("..", "bin", "jrun"))
-	if errors.Is(err, os.ErrNotExist) {
-		return errors.New("there is no bin/jrun: run `make build` first")
-	}
-	if err != nil {
+// findUsers decides who runs jrun: the current user, or the test users of
+// setup.sh when that is root.
+func findUsers() (err error) {
+	if lab.user, err = ordinary.Current("jrun-test"); err != nil {
 		return err
 	}
-	defer in.Close()
-	lab.jrun = filepath.Join(lab.dir, "jrun")
-	out, err := os.OpenFile(lab.jrun, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
-	if err != nil {
-		return err
+	if os.Getuid() == 0 {
+		lab.other, err = ordinary.Current("jrun-test2")
 	}
-	_, err = io.Copy(out, in)
-	return errors.Join(err, out.Close())
+	return err
 }
 
 // needRoot skips a test that changes the machine for a moment.

@@ -35,7 +35,7 @@ type meddler struct {
 func newMeddler(t *testing.T) *meddler {
 	t.Helper()
 	m := &meddler{}
-	target, err := url.Parse("http://" + lab.registry.host)
+	target, err := url.Parse("http://" + lab.registry.Host)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -68,8 +68,8 @@ func TestSupplementaryGroupGivesAccess(t *testing.T) {
 	needRoot(t, "gives a file to a group")
 	s := newSession(t)
 	extra := 0
-	for _, gid := range s.user.groups {
-		if gid != s.user.gid {
+	for _, gid := range s.user.Groups {
+		if gid != s.user.GID {
 			extra = gid
 		}
 	}
@@ -123,7 +123,7 @@ func TestRootFlag(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if uid := ownerOf(info); uid != s.user.uid {
-		t.Errorf("the file belongs to %d outside, want %d", uid, s.user.uid)
+	if uid := ownerOf(info); uid != s.user.UID {
+		t.Errorf("the file belongs to %d outside, want %d", uid, s.user.UID)
 	}
 }

@@ -34,7 +34,7 @@ func digestOf(t *testing.T, image string) string {
 // objects lists the converted images in the session's store.
 func objects(s *session) []string {
 	s.t.Helper()
-	found, err := filepath.Glob(filepath.Join(s.store, "user", itoa(s.user.uid), "objects", "sha256-*.sqfs"))
+	found, err := filepath.Glob(filepath.Join(s.store, "user", itoa(s.user.UID), "objects", "sha256-*.sqfs"))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -165,16 +165,16 @@ func TestSquashfsFile(t *testing.T) {
 
 func TestCredentials(t *testing.T) {
 	s := freshSession(t)
-	image := lab.private.host + "/secret/static:latest"
-	s.run("pull", image).wantFault(125, lab.private.host)
+	image := lab.private.Host + "/secret/static:latest"
+	s.run("pull", image).wantFault(125, lab.private.Host)
 
 	login := func(password string) {
 		auth := base64.StdEncoding.EncodeToString([]byte(registryUser + ":" + password))
-		s.write("auth.json", fmt.Sprintf(`{"auths":{%q:{"auth":%q}}}`, lab.private.host, auth), 0o600)
+		s.write("auth.json", fmt.Sprintf(`{"auths":{%q:{"auth":%q}}}`, lab.private.Host, auth), 0o600)
 		s.env["REGISTRY_AUTH_FILE"] = filepath.Join(s.dir, "auth.json")
 	}
 	login("wrong")
-	r := s.run("pull", image).wantFault(125, lab.private.host)
+	r := s.run("pull", image).wantFault(125, lab.private.Host)
 	if strings.Contains(r.stderr, "wrong\n") || strings.Contains(r.stderr, registryUser+":") {
 		t.Errorf("the error shows the credential: %s", r.stderr)
 	}
@@ -196,7 +196,7 @@ func skopeo(t *testing.T, args ...string) {
 // giveAway makes all in the session's directory the user's.
 func giveAway(t *testing.T, s *session) {
 	t.Helper()
-	if out, err := exec.Command("chown", "-R", fmt.Sprintf("%d:%d", s.user.uid, s.user.gid), s.dir).CombinedOutput(); err != nil {
+	if out, err := exec.Command("chown", "-R", fmt.Sprintf("%d:%d", s.user.UID, s.user.GID), s.dir).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 }

@@ -4,15 +4,7 @@ package integration
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
-	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"syscall"
-	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -26,82 +18,8 @@ const (
 	htpasswd         = "alice:$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a\n"
 )
 
-// registry is a running docker-registry of Debian's.
-type registry struct {
-	host string // address and port
-	data string // its storage
-	cmd  *exec.Cmd
-}
-
-// startRegistry runs a registry on a free port of the loopback interface, with
-// everything in dir. passwords is a htpasswd file's content, empty for none.
-func startRegistry(ctx context.Context, dir, passwords string) (*registry, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	r := &registry{host: listener.Addr().String(), data: filepath.Join(dir, "data")}
-	listener.Close()
-	if err := os.MkdirAll(r.data, 0o700); err != nil {
-		return nil, err
-	}
-	config := fmt.Sprintf("version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\n"+
-		"storage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: %s}\n", r.data, r.host)
-	if passwords != "" {
-		path := filepath.Join(dir, "htpasswd")
-		if err := os.WriteFile(path, []byte(passwords), 0o600); err != nil {
-			return nil, err
-		}
-		config += fmt.Sprintf("auth: {htpasswd: {realm: test, path: %s}}\n", path)
-	}
-	configPath := filepath.Join(dir, "config.yml")
-	if err := os.WriteFile(configPath, []byte(config), 0o600); err != nil {
-		return nil, err
-	}
-	log, err := os.Create(filepath.Join(dir, "log"))
-	if err != nil {
-		return nil, err
-	}
-	defer log.Close()
-	r.cmd = exec.Command("docker-registry", "serve", configPath)
-	r.cmd.Stdout, r.cmd.Stderr = log, log
-	// The registry must not outlive tests that are killed.
-	r.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := r.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("starting docker-registry (installed by integration/setup.sh test): %w", err)
-	}
-	if err := r.await(ctx); err != nil {
-		r.stop()
-		text, _ := os.ReadFile(log.Name())
-		return nil, fmt.Errorf("waiting for docker-registry: %w\n%s", err, text)
-	}
-	return r, nil
-}
-
-func (r *registry) await(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
-	for {
-		response, err := http.Get("http://" + r.host + "/v2/")
-		if err == nil {
-			response.Body.Close()
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return errors.Join(ctx.Err(), err)
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
-}
-
-func (r *registry) stop() {
-	r.cmd.Process.Kill()
-	r.cmd.Wait()
-}
-
 // ref is the reference of an image in the lab's registry.
-func ref(name string) string { return lab.registry.host + "/" + name }
+func ref(name string) string { return lab.registry.Host + "/" + name }
 
 // fillRegistries pushes all images that tests take for granted.
 func fillRegistries(ctx context.Context) error {
@@ -164,5 +82,5 @@ func fillSpecial(ctx context.Context) error {
 		return err
 	}
 	login := &authn.Basic{Username: registryUser, Password: registryPassword}
-	return images.Push(ctx, lab.private.host+"/secret/static:latest", static, login)
+	return images.Push(ctx, lab.private.Host+"/secret/static:latest", static, login)
 }

@@ -161,7 +161,7 @@ func TestStaticImageWithoutShell(t *testing.T) {
 	s := newSession(t)
 	s.env["JRUN_STORE"] = s.store
 	for _, image := range []string{"demo/static:latest", "demo/multi:latest"} {
-		if got := s.ok("run", ref(image)); !strings.Contains(got, fmt.Sprintf(`"UID":%d`, s.user.uid)) {
+		if got := s.ok("run", ref(image)); !strings.Contains(got, fmt.Sprintf(`"UID":%d`, s.user.UID)) {
 			t.Errorf("%s printed %s", image, got)
 		}
 		s.run("run", ref(image), "--", "/probe", "x").want(0)

@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jrun-hpc/jrun/integration/ordinary"
 )
 
 // patience is how long a single command may take before its test fails.
@@ -26,8 +28,9 @@ const patience = 2 * time.Minute
 // store and an environment. What is left of it is checked when the test ends.
 type session struct {
 	t     *testing.T
-	user  *account
-	dir   string // where commands start; belongs to the user
+	user  *ordinary.Account
+	dir   string // the test's files; belongs to the user
+	cwd   string // where commands start: dir if nothing else is said
 	store string
 	env   map[string]string
 	stdin io.Reader
@@ -46,16 +49,16 @@ func freshSession(t *testing.T) *session {
 	return s
 }
 
-func sessionAs(t *testing.T, user *account, store string) *session {
+func sessionAs(t *testing.T, user *ordinary.Account, store string) *session {
 	t.Helper()
 	dir, err := os.MkdirTemp(lab.dir, "test-")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(os.Chmod(dir, 0o755), os.Chown(dir, user.uid, user.gid)); err != nil {
+	if err := errors.Join(os.Chmod(dir, 0o755), os.Chown(dir, user.UID, user.GID)); err != nil {
 		t.Fatal(err)
 	}
-	s := &session{t: t, user: user, dir: dir, env: user.environment()}
+	s := &session{t: t, user: user, dir: dir, cwd: dir, env: user.Environment()}
 	s.setStore(store)
 	before := leftovers(user)
 	t.Cleanup(func() {
@@ -78,7 +81,7 @@ func (s *session) write(name, content string, mode os.FileMode) string {
 	s.t.Helper()
 	path := filepath.Join(s.dir, name)
 	err := os.WriteFile(path, []byte(content), mode)
-	err = errors.Join(err, os.Chmod(path, mode), os.Chown(path, s.user.uid, s.user.gid))
+	err = errors.Join(err, os.Chmod(path, mode), os.Chown(path, s.user.UID, s.user.GID))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -118,12 +121,12 @@ func (s *session) command(ctx context.Context, args ...string) *exec.Cmd {
 	line := append(slices.Clone(s.wrap), lab.jrun)
 	line = append(line, args...)
 	cmd := exec.CommandContext(ctx, line[0], line[1:]...)
-	cmd.Dir = s.dir
+	cmd.Dir = s.cwd
 	cmd.Stdin = s.stdin
 	for _, key := range slices.Sorted(maps.Keys(s.env)) {
 		cmd.Env = append(cmd.Env, key+"="+s.env[key])
 	}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.user.credential()}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.user.Credential()}
 	return cmd
 }
 

@@ -126,7 +126,7 @@ func TestInterruptedPull(t *testing.T) {
 func TestNoSpaceLeft(t *testing.T) {
 	needRoot(t, "mounts a small tmpfs")
 	s := freshSession(t)
-	if err := s.user.mkdir(s.store); err != nil {
+	if err := s.user.Mkdir(s.store); err != nil {
 		t.Fatal(err)
 	}
 	if err := unix.Mount("small", s.store, "tmpfs", 0, "size=4m,mode=0777"); err != nil {
@@ -151,8 +151,8 @@ func TestNoSpaceLeft(t *testing.T) {
 func TestReadOnlyStore(t *testing.T) {
 	s := freshSession(t)
 	s.ok("pull", "-q", ref("demo/static:latest"))
-	for _, dir := range []string{s.store, filepath.Join(s.store, "user", itoa(s.user.uid)),
-		filepath.Join(s.store, "user", itoa(s.user.uid), "objects"), filepath.Join(s.store, "user", itoa(s.user.uid), "refs")} {
+	for _, dir := range []string{s.store, filepath.Join(s.store, "user", itoa(s.user.UID)),
+		filepath.Join(s.store, "user", itoa(s.user.UID), "objects"), filepath.Join(s.store, "user", itoa(s.user.UID), "refs")} {
 		if err := os.Chmod(dir, 0o500); err != nil {
 			t.Fatal(err)
 		}
@@ -195,12 +195,12 @@ func TestTwoUsersDoNotShare(t *testing.T) {
 		t.Errorf("the other user sees %s", list)
 	}
 	other.ok("run", "-q", ref("demo/static:latest"))
-	if info, err := os.Stat(objects(other)[0]); err != nil || ownerOf(info) != lab.other.uid {
+	if info, err := os.Stat(objects(other)[0]); err != nil || ownerOf(info) != lab.other.UID {
 		t.Errorf("the other user's object: %v, %v", info, err)
 	}
 	// An object that somebody else planted is not run.
 	planted := objects(s)[0]
-	if err := os.Chown(planted, lab.other.uid, lab.other.gid); err != nil {
+	if err := os.Chown(planted, lab.other.UID, lab.other.GID); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(planted, []byte("evil"), 0o644); err != nil {

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/jrun-hpc/jrun/integration/ordinary"
 	"golang.org/x/sys/unix"
 )
 
@@ -98,7 +99,7 @@ func (term *terminal) end() *result {
 }
 
 // openTerminal makes a pseudo terminal that belongs to the user.
-func openTerminal(user *account) (master, slave *os.File, err error) {
+func openTerminal(user *ordinary.Account) (master, slave *os.File, err error) {
 	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_CLOEXEC|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, nil, fmt.Errorf("opening /dev/ptmx: %w", err)
@@ -113,7 +114,7 @@ func openTerminal(user *account) (master, slave *os.File, err error) {
 	}
 	path := fmt.Sprintf("/dev/pts/%d", number)
 	if err == nil {
-		err = os.Chown(path, user.uid, user.gid)
+		err = os.Chown(path, user.UID, user.GID)
 	}
 	if err == nil {
 		slave, err = os.OpenFile(path, os.O_RDWR|syscall.O_NOCTTY, 0)
@@ -190,7 +191,7 @@ func TestProgress(t *testing.T) {
 }
 
 // runs says whether the user runs a program of this name.
-func runs(user *account, name string) bool {
+func runs(user *ordinary.Account, name string) bool {
 	for _, p := range processes(user) {
 		if p.args[0] == name {
 			return true

@@ -60,18 +60,19 @@ func RootFS(ctx context.Context, name string) (string, error) {
 	return path, nil
 }
 
-// suite is the code name of the running distribution, such as bookworm.
+// suite names the running distribution and its version, such as debian-12.
 func suite() (string, error) {
 	text, err := os.ReadFile("/etc/os-release")
 	if err != nil {
 		return "", fmt.Errorf("reading the distribution's name: %w", err)
 	}
+	fields := map[string]string{}
 	for line := range strings.Lines(string(text)) {
-		if name, ok := strings.CutPrefix(line, "VERSION_CODENAME="); ok {
-			return strings.Trim(strings.TrimSpace(name), `"`), nil
+		if name, value, ok := strings.Cut(line, "="); ok {
+			fields[name] = strings.Trim(strings.TrimSpace(value), `"`)
 		}
 	}
-	return "", errors.New("reading the distribution's name: /etc/os-release has no VERSION_CODENAME")
+	return fields["ID"] + "-" + fields["VERSION_ID"], nil
 }
 
 // sourceDir is the folder of this package's source, where its script is.

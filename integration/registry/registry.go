@@ -1,0 +1,91 @@
+// Package registry runs Debian's docker-registry, an implementation that others
+// wrote, for tests and benchmarks.
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// Server is a running docker-registry.
+type Server struct {
+	Host string // address and port
+	Data string // its storage
+	cmd  *exec.Cmd
+}
+
+// Start runs a registry on a free port of the loopback interface, with
+// everything in dir. passwords is a htpasswd file's content, empty for none.
+func Start(ctx context.Context, dir, passwords string) (*Server, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	r := &Server{Host: listener.Addr().String(), Data: filepath.Join(dir, "data")}
+	listener.Close()
+	if err := os.MkdirAll(r.Data, 0o700); err != nil {
+		return nil, err
+	}
+	config := fmt.Sprintf("version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\n"+
+		"storage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: %s}\n", r.Data, r.Host)
+	if passwords != "" {
+		path := filepath.Join(dir, "htpasswd")
+		if err := os.WriteFile(path, []byte(passwords), 0o600); err != nil {
+			return nil, err
+		}
+		config += fmt.Sprintf("auth: {htpasswd: {realm: test, path: %s}}\n", path)
+	}
+	configPath := filepath.Join(dir, "config.yml")
+	if err := os.WriteFile(configPath, []byte(config), 0o600); err != nil {
+		return nil, err
+	}
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	r.cmd = exec.Command("docker-registry", "serve", configPath)
+	r.cmd.Stdout, r.cmd.Stderr = log, log
+	// It must not outlive a caller that is killed.
+	r.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := r.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("starting docker-registry (installed by integration/setup.sh test): %w", err)
+	}
+	if err := r.await(ctx); err != nil {
+		r.Stop()
+		text, _ := os.ReadFile(log.Name())
+		return nil, fmt.Errorf("waiting for docker-registry: %w\n%s", err, text)
+	}
+	return r, nil
+}
+
+func (r *Server) await(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	for {
+		response, err := http.Get("http://" + r.Host + "/v2/")
+		if err == nil {
+			response.Body.Close()
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), err)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// Stop kills the registry. Its files stay.
+func (r *Server) Stop() {
+	r.cmd.Process.Kill()
+	r.cmd.Wait()
+}
