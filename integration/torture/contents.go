@@ -84,10 +84,14 @@ func contents() []scenario {
 	}
 }
 
+// Huge is the name of the sparse file of 5 GiB, whose content takes seconds to
+// read.
+const Huge = "sparse/5-GiB"
+
 // The file that needs more than 32 bits for its size.
 const (
 	hugeSize = 5<<30 + 12345                                                      // bytes
-	hugeSum  = "0000000000000000000000000000000000000000000000000000000000000000" // sha256, checked by this package's test
+	hugeSum  = "4003882ccecb2e115940fecedd009e0cbada8b88cccec6d28d026b875a6eb4a6" // sha256, checked by this package's test
 )
 
 var hugeExtents = []extent{
