@@ -21,8 +21,8 @@ var lab struct {
 	dir      string // everything of this run, removed at the end
 	jrun     string // a copy of bin/jrun that every user can execute
 	store    string // a store in which tests may find images converted already
-	registry *registry
-	private  *registry.Server         // one that asks for a password
+	registry *registry.Server
+	private  *registry.Server  // one that asks for a password
 	user     *ordinary.Account // who runs jrun
 	other    *ordinary.Account // a second user; nil when the tests do not run as root
 }

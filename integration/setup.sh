@@ -51,6 +51,7 @@ squashfs-tools    test,bench            mksquashfs and unsquashfs
 squashfs-tools-ng test,bench            tar2sqfs
 squashfuse        test,bench            the reader to compare with
 bubblewrap        test,bench            the sandbox to compare with
+fuse3             test,bench            fusermount, for squashfuse
 umoci             test,bench            independent unpacking of layers
 skopeo            test,bench            independent copying of images
 attr              test                  extended attributes of results

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/jrun-hpc/jrun/integration/ordinary"
+	"golang.org/x/sys/unix"
+)
+
+// sample is one measurement of a command.
+type sample struct {
+	WallSeconds float64 // until the last copy of the command ended
+	CPUSeconds  float64 // user and system, of all descendants
+	PeakBytes   int64   // the largest resident set of any one process
+	Output      string  `json:"-"`
+}
+
+// copiesVariable tells the program that it is to measure, and how many copies
+// of its arguments to run at once.
+const copiesVariable = "BENCH_COPIES"
+
+// reportFD is where the measuring child writes its sample.
+const reportFD = 3
+
+// task is a command to measure.
+type task struct {
+	user   *ordinary.Account // nil for root
+	dir    string
+	copies int // run at once; 0 means 1
+	env    map[string]string
+	args   []string
+}
+
+// measure runs a task in a child that counts.
+func measure(ctx context.Context, t task) (sample, error) {
+	report, reportEnd, err := os.Pipe()
+	if err != nil {
+		return sample{}, err
+	}
+	defer report.Close()
+	cmd := exec.CommandContext(ctx, "/proc/self/exe", t.args...)
+	cmd.Dir = t.dir
+	env := map[string]string{"PATH": os.Getenv("PATH"), "HOME": "/root"}
+	if t.user != nil {
+		env = t.user.Environment()
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: t.user.Credential()}
+	}
+	maps.Copy(env, t.env)
+	env[copiesVariable] = strconv.Itoa(max(t.copies, 1))
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		cmd.Env = append(cmd.Env, name+"="+env[name])
+	}
+	cmd.ExtraFiles = []*os.File{reportEnd} // becomes reportFD
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err = cmd.Run()
+	reportEnd.Close()
+	if err != nil {
+		return sample{}, fmt.Errorf("measuring %q: %w: %s", t.args, err, stderr.Bytes())
+	}
+	s := sample{Output: stdout.String()}
+	if err := json.NewDecoder(report).Decode(&s); err != nil {
+		return sample{}, fmt.Errorf("measuring %q: %w", t.args, err)
+	}
+	return s, nil
+}
+
+// measureHere is the child's part.
+func measureHere(copies int, args []string) error {
+	unix.CloseOnExec(reportFD)
+	// Descendants whose parents end become children of this process.
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return fmt.Errorf("becoming a subreaper: %w", err)
+	}
+	path, err := exec.LookPath(args[0])
+	if err != nil {
+		return err
+	}
+	os.Unsetenv(copiesVariable)
+	attr := &os.ProcAttr{Files: []*os.File{os.Stdin, os.Stdout, os.Stderr}}
+	running := map[int]bool{}
+	began := time.Now()
+	for range copies {
+		process, err := os.StartProcess(path, args, attr)
+		if err != nil {
+			return err
+		}
+		running[process.Pid] = true
+	}
+	var s sample
+	for {
+		var status syscall.WaitStatus
+		var usage syscall.Rusage
+		pid, err := syscall.Wait4(-1, &status, 0, &usage)
+		if errors.Is(err, syscall.EINTR) {
+			continue
+		}
+		if errors.Is(err, syscall.ECHILD) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		s.CPUSeconds += seconds(usage.Utime) + seconds(usage.Stime)
+		s.PeakBytes = max(s.PeakBytes, usage.Maxrss*1024)
+		if running[pid] {
+			delete(running, pid)
+			s.WallSeconds = time.Since(began).Seconds()
+			if status != 0 {
+				return fmt.Errorf("%q ended with status %d, signal %d", args, status.ExitStatus(), status.Signal())
+			}
+		}
+	}
+	return json.NewEncoder(os.NewFile(reportFD, "report")).Encode(s)
+}
+
+func seconds(t syscall.Timeval) float64 { return float64(t.Sec) + float64(t.Usec)/1e6 }
