@@ -92,7 +92,8 @@ func joinPlan(namespaces []*os.File, cmd Command) ([]byte, error) {
 	for _, ns := range namespaces {
 		plan = append(plan, strconv.Itoa(int(ns.Fd())))
 	}
-	plan = append(plan, cmd.Dir)
+	ignored, blocked := callersSignals()
+	plan = append(plan, ignored, blocked, cmd.Dir)
 	for _, list := range [][]string{cmd.Args, cmd.Env} {
 		plan = append(plan, strconv.Itoa(len(list)))
 		plan = append(plan, list...)

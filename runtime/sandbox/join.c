@@ -2,12 +2,13 @@
 // inside the sandbox, keeping pid, session, cgroup, affinity and umask.
 //
 // The plan is a file of NUL-terminated strings: the descriptors of U1, M2 and
-// U2, the working directory, the number of arguments, the arguments, the number
+// U2, the signals that the caller ignored and blocked, the working directory, the number of arguments, the arguments, the number
 // of environment entries, the entries. plan.go writes it.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -147,6 +148,18 @@ static void search_and_exec(char **argv, char **envp)
 		"list them with 'jrun run IMAGE sh -c \"echo $PATH\"', or give the full path", "cannot find the command '%s'", name);
 }
 
+static void restore_signals(const char *ignored, const char *blocked)
+{
+	sigset_t set;
+	sigemptyset(&set);
+	for (int n = 1; n <= JRUN_SIGNALS; n++) {
+		signal(n, ignored[n - 1] == '1' ? SIG_IGN : SIG_DFL); // fails harmlessly for KILL and STOP
+		if (blocked[n - 1] == '1')
+			sigaddset(&set, n);
+	}
+	sigprocmask(SIG_SETMASK, &set, NULL);
+}
+
 void jrun_stage_join(int plan_fd)
 {
 	struct stat st;
@@ -159,6 +172,7 @@ void jrun_stage_join(int plan_fd)
 
 	char *cursor = plan;
 	char *u1 = next_string(&cursor), *m2 = next_string(&cursor), *u2 = next_string(&cursor);
+	char *ignored = next_string(&cursor), *blocked = next_string(&cursor);
 	char *directory = next_string(&cursor);
 	char **argv = next_list(&cursor), **envp = next_list(&cursor);
 
@@ -170,6 +184,7 @@ void jrun_stage_join(int plan_fd)
 			"cannot use '%s' as the working directory inside the image", directory);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		fail(EXIT_FAILED, strerror(errno), "run 'jrun doctor'", "cannot give up the right to gain privileges");
+	restore_signals(ignored, blocked);
 	search_and_exec(argv, envp);
 	_exit(EXIT_NOT_FOUND);
 }

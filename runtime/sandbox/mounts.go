@@ -1,12 +1,12 @@
 package sandbox
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 
-	"github.com/opencontainers/runc/libcontainer/configs"
 	"golang.org/x/sys/unix"
 )
 
@@ -87,29 +87,75 @@ func mountOverlay(p *plan) error {
 	return nil
 }
 
-// mounts lists everything that is shown inside, in order. /proc and /sys are
-// the host's: fresh ones are refused without a pid and a network namespace.
-func mounts(p *plan) []*configs.Mount {
-	list := []*configs.Mount{
-		bindMount("/proc", "/proc", 0),
-		bindMount("/sys", "/sys", 0),
-		bindMount(p.devDir(), "/dev", 0),
+// mountInside shows the host's files on top of the image at rootfs. Every mount
+// point exists, because the image is served with those that it lacks.
+func mountInside(p *plan, rootfs string) error {
+	root, err := unix.Open(rootfs, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("opening the image's root: %w", err)
+	}
+	defer unix.Close(root)
+	// /proc and /sys are the host's: fresh ones are refused without a pid and
+	// a network namespace of one's own.
+	const system = unix.MOUNT_ATTR_NOSUID
+	list := []Bind{{Source: "/proc", Destination: "/proc"}, {Source: "/sys", Destination: "/sys"}, {Source: p.devDir(), Destination: "/dev"}}
+	for _, b := range list {
+		if err := bind(root, b, system); err != nil {
+			return err
+		}
 	}
 	for _, b := range p.Binds {
-		flags := unix.MS_NODEV
+		attributes := uint64(unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV)
 		if b.ReadOnly {
-			flags |= unix.MS_RDONLY
+			attributes |= unix.MOUNT_ATTR_RDONLY
 		}
-		list = append(list, bindMount(b.Source, b.Destination, flags))
+		if err := bind(root, b, attributes); err != nil {
+			return err
+		}
 	}
-	return list
+	return nil
 }
 
-func bindMount(source, destination string, flags int) *configs.Mount {
-	return &configs.Mount{
-		Source:      source,
-		Destination: destination,
-		Device:      "bind",
-		Flags:       unix.MS_BIND | unix.MS_REC | unix.MS_NOSUID | flags,
+// bind mounts b below root. The destination is resolved as if root were "/",
+// so that no symbolic link of the image can lead the mount elsewhere.
+func bind(root int, b Bind, attributes uint64) error {
+	how := &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS}
+	err := func() error {
+		target, err := unix.Openat2(root, b.Destination, how)
+		if err != nil {
+			return err
+		}
+		err = unix.Mount(b.Source, fmt.Sprintf("/proc/self/fd/%d", target), "", unix.MS_BIND|unix.MS_REC, "")
+		unix.Close(target)
+		if err != nil {
+			return err
+		}
+		// What was opened before lies under the mount; open what covers it.
+		if target, err = unix.Openat2(root, b.Destination, how); err != nil {
+			return err
+		}
+		defer unix.Close(target)
+		return restrict(target, attributes)
+	}()
+	if err != nil {
+		return fmt.Errorf("showing %s at %s: %w", b.Source, b.Destination, err)
 	}
+	return nil
+}
+
+// restrict adds attributes to the mount that target is on and, since Linux
+// 5.12, to those below it.
+func restrict(target int, attributes uint64) error {
+	err := unix.MountSetattr(target, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, &unix.MountAttr{Attr_set: attributes})
+	if !errors.Is(err, unix.ENOSYS) {
+		return err
+	}
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(target, &st); err != nil {
+		return err
+	}
+	// A remount must repeat what the mount has: the kernel locks it.
+	flags := uintptr(st.Flags) & (unix.MS_RDONLY | unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC | unix.MS_NOATIME | unix.MS_NODIRATIME | unix.MS_RELATIME)
+	flags |= uintptr(attributes) & (unix.MS_RDONLY | unix.MS_NOSUID | unix.MS_NODEV) // the same bits
+	return unix.Mount("", fmt.Sprintf("/proc/self/fd/%d", target), "", unix.MS_REMOUNT|unix.MS_BIND|flags, "")
 }

@@ -36,3 +36,8 @@ func RunStage() (status int, isStage bool) {
 	}
 	return 0, false
 }
+
+// callersSignals returns what the caller ignored and blocked, a digit a signal.
+func callersSignals() (ignored, blocked string) {
+	return C.GoString(&C.jrun_ignored_signals[0]), C.GoString(&C.jrun_blocked_signals[0])
+}

@@ -17,6 +17,12 @@ enum {
 extern int jrun_fuse_fd;
 extern int jrun_inner_userns_fd;
 
+// What the caller of jrun had done with signals before Go took them over:
+// ignored[n] and blocked[n] are '1' or '0' for signal n+1.
+enum { JRUN_SIGNALS = 64 };
+extern char jrun_ignored_signals[JRUN_SIGNALS + 1];
+extern char jrun_blocked_signals[JRUN_SIGNALS + 1];
+
 void jrun_stage_join(int plan_fd) __attribute__((noreturn));
 void jrun_stage_holder(char **argv);
 void jrun_stage_probe(char **argv) __attribute__((noreturn));
