@@ -57,10 +57,13 @@ func explainContent(ref Reference, err error) error {
 	var wrongDiff *DiffIDError
 	var size *SizeError
 	var compression *CompressionError
+	if errors.As(err, &layer) {
+		err = layer // what stands around it is of no use to a person
+	}
 	switch {
 	case errors.As(err, &size):
 		return fault.Newf(err, again, "a layer of %s arrived with the wrong size", ref)
-	case errors.As(err, &wrongDigest) && errors.As(err, &layer):
+	case errors.As(err, &wrongDigest) && layer != nil:
 		return fault.Newf(err, again, "a layer of %s is not the one that its manifest names", ref)
 	case wrongDigest != nil:
 		return fault.Newf(err, again, "%s is not what its digest says", ref)

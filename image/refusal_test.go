@@ -147,9 +147,9 @@ func TestRefusals(t *testing.T) {
 		{"not found, as Harbor says it", always(404, "", `{"errors":[{"code":"NOT_FOUND","message":"artifact x not found"}]}`), "1", "", "does not exist", "tags that exist: 1"},
 		{"not found, HTML", always(404, "", html), "1", "", "does not exist", "check the name"},
 		{"vulnerable", always(412, "", `{"errors":[{"code":"PROJECTPOLICYVIOLATION","message":"current image with 9 vulnerabilities"}]}`), "1", "", "a rule of", "9 vulnerabilities"},
-		{"too many requests", always(429, "Retry-After: 0", `{"errors":[{"code":"TOOMANYREQUESTS","message":"slow down"}]}`), "1", "", "too many requests", "wait"},
-		{"internal error", always(500, "", html), "1", "", "is not working (status 500)", "try again"},
-		{"bad gateway, empty", always(502, "", ""), "1", "", "is not working (status 502)", "try again"},
+		{"too many requests", always(429, "Retry-After: 0", `{"errors":[{"code":"TOOMANYREQUESTS","message":"slow down"}]}`), "1", "", "too many requests", "429 Too Many"},
+		{"internal error", always(500, "", html), "1", "", "is not working", "500 Internal"},
+		{"bad gateway, empty", always(502, "", ""), "1", "", "is not working", "502 Bad Gateway"},
 		{"connection reset", func(http.ResponseWriter, *http.Request, http.Handler) bool { panic(http.ErrAbortHandler) }, "1", "", "broke the connection off", "try again"},
 		{"a token service elsewhere", func(w http.ResponseWriter, _ *http.Request, _ http.Handler) bool {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="https://elsewhere.example/token"`)

@@ -41,19 +41,19 @@ func (c *Client) registryFault(ctx context.Context, ref Reference, err error) er
 	case status == http.StatusUnauthorized:
 		return c.unauthorizedFault(ref, err)
 	case status == http.StatusForbidden:
-		return fault.Newf(c.reason(ctx, ref, err), "ask the owner of "+reference.Path(ref.name)+" for the right to pull",
+		return fault.Newf(c.answered(ctx, ref, err), "ask the owner of "+reference.Path(ref.name)+" for the right to pull",
 			"%s does not let you have %s", host, ref)
 	case status == http.StatusNotFound:
 		return c.notFoundFault(ctx, ref, err)
 	case status == http.StatusPreconditionFailed:
-		return fault.Newf(c.reason(ctx, ref, err), "look at the image's page in the registry, or ask its administrator",
+		return fault.Newf(c.answered(ctx, ref, err), "look at the image's page in the registry, or ask its administrator",
 			"a rule of %s forbids the use of %s", host, ref)
-	case status == http.StatusTooManyRequests, errors.Is(err, docker.ErrTooManyRequests):
-		return fault.Newf(err, "wait some minutes and try again; a login often raises the limit: podman login "+host,
+	case status == http.StatusTooManyRequests:
+		return fault.Newf(&StatusError{Status: status, Cause: err}, "wait some minutes and try again; a login often raises the limit: podman login "+host,
 			"%s has had too many requests", host)
 	case status >= http.StatusInternalServerError:
-		return fault.Newf(err, "try again in a minute; if it stays so, tell the registry's administrator",
-			"the registry %s is not working (status %d)", host, status)
+		return fault.Newf(&StatusError{Status: status, Cause: err}, "try again in a minute; if it stays so, tell the registry's administrator",
+			"the registry %s is not working", host)
 	}
 	return fault.Newf(err, "see the requests: jrun --verbose pull "+ref.String(), "%s could not be had from %s", ref, host)
 }
@@ -134,28 +134,48 @@ func (c *Client) user(ref Reference) string {
 	return auth.Username
 }
 
+// StatusError is a registry's refusal. Message is what the registry says about
+// it, and may be empty; Cause is the error of image/v5.
+type StatusError struct {
+	Status  int
+	Message string
+	Cause   error
+}
+
+func (e *StatusError) Error() string {
+	s := fmt.Sprintf("it answered %d %s", e.Status, http.StatusText(e.Status))
+	if e.Message != "" {
+		s += ": " + e.Message
+	}
+	return s
+}
+
+// Unwrap returns Cause.
+func (e *StatusError) Unwrap() error { return e.Cause }
+
 // askAgain bounds the requests that only make a message better.
 const askAgain = 5 * time.Second
 
-// reason is what the registry says about a refusal. An answer to HEAD has no
-// body, so the manifest is asked for once more with GET.
-func (c *Client) reason(ctx context.Context, ref Reference, err error) error {
+// answered is the registry's refusal with what it says about it. An answer to
+// HEAD has no body, so the manifest is asked for once more with GET.
+func (c *Client) answered(ctx context.Context, ref Reference, err error) error {
+	refusal := &StatusError{Status: httpStatus(err), Cause: err}
 	var said errcode.Error
 	if errors.As(err, &said) && said.Message != "" {
-		return err
+		refusal.Message = said.Message
+		return refusal
 	}
 	ctx, cancel := context.WithTimeout(ctx, askAgain)
 	defer cancel()
 	sys, sysErr := c.systemFor(ref.name)
 	from, refErr := transportReference(ref.name)
 	if sysErr != nil || refErr != nil {
-		return err
+		return refusal
 	}
-	_, getErr := digestByGet(ctx, sys, from)
-	if errors.As(getErr, &said) && said.Message != "" {
-		return fmt.Errorf("%w: the registry says: %s", err, said.Message)
+	if _, err := digestByGet(ctx, sys, from); errors.As(err, &said) {
+		refusal.Message = said.Message
 	}
-	return err
+	return refusal
 }
 
 // maxTagsShown keeps the advice on one line.
@@ -167,6 +187,7 @@ func (c *Client) notFoundFault(ctx context.Context, ref Reference, err error) er
 	ctx, cancel := context.WithTimeout(ctx, askAgain)
 	defer cancel()
 	check := "check the name: registry/repository:tag"
+	err = &StatusError{Status: http.StatusNotFound, Cause: err}
 	sys, sysErr := c.systemFor(ref.name)
 	from, refErr := transportReference(ref.name)
 	if sysErr != nil || refErr != nil {
@@ -189,6 +210,9 @@ func (c *Client) notFoundFault(ctx context.Context, ref Reference, err error) er
 // field StatusCode.
 func httpStatus(err error) int {
 	var coded errcode.Error
+	if errors.Is(err, docker.ErrTooManyRequests) {
+		return http.StatusTooManyRequests
+	}
 	if status := statusField(err); status != 0 {
 		return status
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -44,11 +45,11 @@ func (s *Store) Create(ctx context.Context, d digest.Digest, waiting func()) (*P
 	if err := s.makeRealm(); err != nil {
 		return nil, err
 	}
-	s.sweep()
 	lock, err := s.lockDigest(ctx, d, stem, waiting)
 	if err != nil {
 		return nil, err
 	}
+	s.sweep() // not before: the one we waited for may have died
 	p := &Pending{store: s, digest: d, stem: stem, lock: lock}
 	p.File, err = s.createTemporary(s.objectsDir(), stem)
 	if err != nil {
@@ -143,6 +144,9 @@ func (p *Pending) Commit(meta Meta) (Object, error) {
 	}
 	path := filepath.Join(s.objectsDir(), p.stem+imageSuffix)
 	if err := publish(p.File, path); err != nil {
+		if _, statErr := os.Lstat(path); errors.Is(statErr, fs.ErrNotExist) {
+			_ = os.Remove(filepath.Join(s.objectsDir(), p.stem+metaSuffix)) // nothing stays of a failure
+		}
 		return Object{}, s.WriteFault(err)
 	}
 	p.done = true
