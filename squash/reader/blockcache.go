@@ -35,8 +35,8 @@ type blockCache struct {
 // maxFree bounds the buffers kept for re-use beyond the cache's own.
 const maxFree = 4
 
-func newBlockCache(max int64, blockSize int) *blockCache {
-	c := &blockCache{max: max, blockSize: blockSize, blocks: make(map[blockKey]*block)}
+func newBlockCache(limit int64, blockSize int) *blockCache {
+	c := &blockCache{max: limit, blockSize: blockSize, blocks: make(map[blockKey]*block)}
 	c.lru.prev, c.lru.next = &c.lru, &c.lru
 	return c
 }

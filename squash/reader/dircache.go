@@ -25,8 +25,8 @@ type dirSlot struct {
 	err   error
 }
 
-func newDirCache(max int64) *dirCache {
-	return &dirCache{max: max, dirs: make(map[squash.InodeRef]*list.Element), order: list.New()}
+func newDirCache(limit int64) *dirCache {
+	return &dirCache{max: limit, dirs: make(map[squash.InodeRef]*list.Element), order: list.New()}
 }
 
 func (c *dirCache) get(ref squash.InodeRef, load func() (*directory, error)) (*directory, error) {

@@ -53,7 +53,7 @@ func examine(data []byte) error {
 			if err == nil && ino.Size > 0 {
 				_, err = r.ReadAt(ino, buf[:2], int64(ino.Size-1))
 			}
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				err = nil
 			}
 		}
@@ -272,7 +272,7 @@ func TestRandomReferences(t *testing.T) {
 				second(r.ReadDir(&ino)), second(r.Readlink(&ino)), second(r.ReadAt(&ino, buf, 5)), second(r.XattrNames(&ino)),
 			} {
 				if err != nil && !IsCorrupt(err) && !errors.Is(err, errNotDir) && !errors.Is(err, errNotFile) &&
-					!errors.Is(err, errIsDir) && err != io.EOF {
+					!errors.Is(err, errIsDir) && !errors.Is(err, io.EOF) {
 					t.Fatalf("%s: inode %#x: %v", name, ref, err)
 				}
 			}

@@ -26,8 +26,8 @@ type metaSlot struct {
 // slotOverhead is the memory of one block beside its data, in bytes.
 const slotOverhead = 128
 
-func newMetaCache(max int64) *metaCache {
-	return &metaCache{max: max, slots: make(map[uint64]*metaSlot)}
+func newMetaCache(limit int64) *metaCache {
+	return &metaCache{max: limit, slots: make(map[uint64]*metaSlot)}
 }
 
 func (c *metaCache) get(off uint64) *metaBlock {

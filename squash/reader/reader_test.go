@@ -250,7 +250,7 @@ func TestReadAtOddPlaces(t *testing.T) {
 
 func checkReads(r *Reader, path string, ino *Inode) error {
 	whole := make([]byte, ino.Size)
-	if _, err := r.ReadAt(ino, whole, 0); err != nil && (err != io.EOF || ino.Size > 0) {
+	if _, err := r.ReadAt(ino, whole, 0); err != nil && (!errors.Is(err, io.EOF) || ino.Size > 0) {
 		return fmt.Errorf("%s: whole: %w", path, err)
 	}
 	size := int64(ino.Size)
@@ -265,8 +265,8 @@ func checkReads(r *Reader, path string, ino *Inode) error {
 			if !bytes.Equal(p[:n], want) {
 				return fmt.Errorf("%s: %d bytes at %d: got %d, want %d", path, length, off, n, len(want))
 			}
-			if short := n < length; err != nil && err != io.EOF || short && err != io.EOF {
-				return fmt.Errorf("%s: %d of %d bytes at %d: error %v", path, n, length, off, err)
+			if atEnd := errors.Is(err, io.EOF); err != nil && !atEnd || n < length && !atEnd {
+				return fmt.Errorf("%s: %d of %d bytes at %d: wrong error: %w", path, n, length, off, err)
 			}
 		}
 	}

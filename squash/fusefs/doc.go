@@ -1,0 +1,76 @@
+// Package fusefs shows a squashfs image as a read-only file system through
+// FUSE, with a few files and directories of our own laid over it.
+//
+// # Use
+//
+// The caller opens /dev/fuse and mounts it itself, because only it knows in
+// which namespaces; then it hands over the file descriptor:
+//
+//	fd, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
+//	err = unix.Mount("jrun", dir, "fuse", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_RDONLY,
+//		fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0,default_permissions", fd))
+//	fsys, err := fusefs.New(r, fusefs.Options{…})
+//	server, err := fusefs.Serve(fd, fsys) // owns fd from here on
+//	server.Wait()                         // until it is unmounted
+//
+// The mount must have default_permissions: nothing here checks access, and the
+// kernel does it without asking. FUSE passes neither device nodes nor set-id
+// bits to anybody unless the mount allows it; they are shown, not enforced.
+//
+// # Parts
+//
+//	FS       what is asked and answered: nodes, names, bytes; knows no protocol
+//	tree     the synthetic nodes, computed once by New
+//	gofuse   translation between FS and the go-fuse library, which moves the
+//	         messages. Another loop over /dev/fuse would replace it alone.
+//
+// # Nodes
+//
+// A node's number is the image's inode reference plus two, the root's is 1 (it
+// is FUSE's), and synthetic nodes have bit 63 set. A number therefore says
+// everything, so no table grows with the files that the kernel has seen, and
+// FORGET means nothing.
+//
+// # Few messages
+//
+// The image never changes, so the kernel may keep whatever it was told: entry,
+// attribute and negative timeouts are as long as they can be, page cache and
+// directory cache are kept, symlinks are cached. OPEN, OPENDIR, FLUSH, ACCESS,
+// and, when the image has none, xattr requests are answered once with ENOSYS,
+// whereupon the kernel stops asking. A directory is read with READDIRPLUS,
+// which brings all its attributes at once: find(1) needs a request for every
+// directory and not for every file.
+//
+// # Owners
+//
+// Every file belongs to Options.UID and GID, as the mounting namespace numbers
+// them; the ids stored in the image are not shown. In a user namespace they
+// would be unmapped, and with default_permissions even its root could not
+// enter a directory of mode 0700.
+//
+// # Synthetic nodes
+//
+// [Synthetic] nodes exist so that something can be mounted over them, or to put
+// a file of ours in place of the image's. New finds their places as a process
+// whose root is the image would: symlinks on the way are followed and never
+// leave the image; directories missing on the way are made. What then stands
+// at the last place decides:
+//
+//	wanted           there is                    result
+//	Dir              a directory                 left as it is
+//	Dir              a symlink                   followed; its target is made if missing
+//	Dir              nothing, or anything else   an empty directory
+//	File, nil        a file, device, …           left as it is
+//	File, nil        nothing, directory, symlink an empty file
+//	File, content    anything                    a file with that content
+//	Symlink          anything                    that symlink
+//
+// The list is worked off in order; a later one sees what the earlier made.
+// Something replaced hides all that is below it in the image.
+//
+// # Errors
+//
+// Whatever would change the image is EROFS (the kernel says so itself if the
+// mount is MS_RDONLY). Corrupt parts of an image are EIO for the request that
+// needs them, and nothing else.
+package fusefs
