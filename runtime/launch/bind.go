@@ -82,15 +82,27 @@ func (o *Options) binds(home, cwd string) ([]sandbox.Bind, error) {
 	for _, b := range o.defaultBinds(home, cwd) {
 		add(b)
 	}
+	wanted := map[string]bool{}
 	for _, text := range o.Binds {
 		b, err := ParseBind(text)
 		if err != nil {
 			return nil, err
 		}
 		add(b)
+		wanted[b.Destination] = true
 	}
 	sortByDepth(list)
-	return list, checkMountPoints(list)
+	var mountable []sandbox.Bind
+	for _, b := range list {
+		err := checkMountPoint(mountable, b)
+		if err != nil && wanted[b.Destination] {
+			return nil, err
+		}
+		if err == nil { // a default that the user's binds cover is not missed
+			mountable = append(mountable, b)
+		}
+	}
+	return mountable, nil
 }
 
 // defaultBinds leaves out what the host lacks.
@@ -153,34 +165,27 @@ func covered(list []sandbox.Bind, name string) bool {
 	return false
 }
 
-// checkMountPoints refuses a bind inside another one whose source lacks the
-// mount point: it would have to be created among the user's own files.
-func checkMountPoints(list []sandbox.Bind) error {
-	for i, b := range list {
-		for _, outer := range list[:i] {
-			if !outer.Dir || b.Destination == outer.Destination || !within(b.Destination, outer.Destination) {
-				continue
-			}
-			place := filepath.Join(outer.Source, strings.TrimPrefix(b.Destination, outer.Destination))
-			info, err := os.Stat(place)
-			if err == nil && info.IsDir() != b.Dir {
-				err = fmt.Errorf("%s is a file on one side and a directory on the other", place)
-			}
-			if err != nil && !coveredBetween(list[:i], outer, b) {
-				return fault.Newf(err, "create "+place+" first, or choose another destination with -B "+b.Source+":DESTINATION",
-					"cannot show %s at %s: that place lies in %s, which comes from the host", b.Source, b.Destination, outer.Destination)
-			}
+// checkMountPoint refuses a bind inside one of those mounted before it whose
+// source lacks the mount point: it would have to be created among the user's
+// own files.
+func checkMountPoint(before []sandbox.Bind, b sandbox.Bind) error {
+	outer, found := sandbox.Bind{}, false
+	for _, o := range before { // the deepest comes last
+		if o.Dir && o.Destination != b.Destination && within(b.Destination, o.Destination) {
+			outer, found = o, true
 		}
+	}
+	if !found {
+		return nil
+	}
+	place := filepath.Join(outer.Source, strings.TrimPrefix(b.Destination, outer.Destination))
+	info, err := os.Stat(place)
+	if err == nil && info.IsDir() != b.Dir {
+		err = fmt.Errorf("%s is a file on one side and a directory on the other", place)
+	}
+	if err != nil {
+		return fault.Newf(err, "create "+place+" first, or choose another destination with -B "+b.Source+":DESTINATION",
+			"cannot show %s at %s: that place lies in %s, which comes from the host", b.Source, b.Destination, outer.Destination)
 	}
 	return nil
-}
-
-// coveredBetween reports whether a third bind lies between outer and inner.
-func coveredBetween(list []sandbox.Bind, outer, inner sandbox.Bind) bool {
-	for _, b := range list {
-		if b.Dir && len(b.Destination) > len(outer.Destination) && b.Destination != inner.Destination && within(inner.Destination, b.Destination) {
-			return true
-		}
-	}
-	return false
 }
