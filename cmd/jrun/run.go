@@ -29,7 +29,7 @@ func (o *runOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&o.envFiles, "env-file", nil, "set the variables in `FILE`, one NAME=VALUE a line")
 	flags.BoolVar(&o.cleanEnv, "clean-env", false, "start from the image's environment, without the host's")
 	flags.StringVarP(&o.workdir, "workdir", "w", "", "start in `DIR` of the inside")
-	flags.BoolVar(&o.noHome, "no-home", false, "do not show the home directory inside")
+	flags.BoolVar(&o.noHome, "no-home", false, "show an empty home inside, in memory, instead of yours")
 	flags.BoolVar(&o.writableTmpfs, "writable-tmpfs", false, "let the job write anywhere; what it writes to the image is gone at its end")
 	flags.BoolVar(&o.root, "root", false, "appear as root (uid 0) inside; gives no rights outside")
 	flags.StringVar(&o.entrypoint, "entrypoint", "", "run `COMMAND` with the given arguments, instead of the image's entry point")

@@ -131,6 +131,15 @@ func (o *Options) defaultBinds(home, cwd string) []sandbox.Bind {
 	return list
 }
 
+// emptyDirs is the home that takes the place of the hidden one: programs expect
+// to find it and to write there.
+func (o *Options) emptyDirs(home string) []string {
+	if !o.NoHome || home == "/" || systemPath(home) {
+		return nil
+	}
+	return []string{home}
+}
+
 // systemPaths are directories that belong to the image; the host's must not
 // cover them only because somebody stands there.
 var systemPaths = []string{"/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/run", "/sbin", "/sys", "/usr", "/var"}

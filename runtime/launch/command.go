@@ -37,7 +37,7 @@ func (o *Options) command() (args []string, own bool, err error) {
 }
 
 // directory returns the working directory inside.
-func (o *Options) directory(cwd string, own bool) (string, error) {
+func (o *Options) directory(home, cwd string, own bool) (string, error) {
 	switch {
 	case o.Workdir != "" && !path.IsAbs(o.Workdir):
 		return "", fault.Newf(errors.New("it does not start with /"), "give an absolute path", "cannot use %q as the working directory", o.Workdir)
@@ -45,6 +45,8 @@ func (o *Options) directory(cwd string, own bool) (string, error) {
 		return path.Clean(o.Workdir), nil
 	case own && path.IsAbs(o.Config.WorkingDir) && path.Clean(o.Config.WorkingDir) != "/":
 		return path.Clean(o.Config.WorkingDir), nil
+	case len(o.emptyDirs(home)) > 0 && within(cwd, home):
+		return home, nil // what was below it is not there
 	}
 	return cwd, nil
 }

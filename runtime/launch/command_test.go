@@ -39,13 +39,17 @@ func TestCommandAndDirectory(t *testing.T) {
 			if diff := cmp.Diff(test.args, args); diff != "" {
 				t.Errorf("command (-want +got):\n%s", diff)
 			}
-			dir, err := test.o.directory("/cwd", own)
+			dir, err := test.o.directory("/home/u", "/cwd", own)
 			if err != nil || dir != test.dir {
 				t.Errorf("directory is %q, %v; want %q", dir, err, test.dir)
 			}
 		})
 	}
-	_, err := (&Options{Workdir: "relative"}).directory("/", false)
+	dir, err := (&Options{NoHome: true}).directory("/home/u", "/home/u/x", false)
+	if err != nil || dir != "/home/u" {
+		t.Errorf("below a hidden home the directory is %q, %v; want the empty home", dir, err)
+	}
+	_, err = (&Options{Workdir: "relative"}).directory("/home/u", "/", false)
 	requireAdvice(t, err)
 }
 

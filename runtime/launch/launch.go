@@ -52,7 +52,8 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return fault.New("cannot find the current directory", err, "change to a directory that exists ('cd') and try again")
 	}
-	dir, err := o.directory(cwd, own)
+	home := home()
+	dir, err := o.directory(home, cwd, own)
 	if err != nil {
 		return err
 	}
@@ -60,7 +61,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	binds, err := o.binds(home(), cwd)
+	binds, err := o.binds(home, cwd)
 	if err != nil {
 		return err
 	}
@@ -133,7 +134,7 @@ func (o *Options) key(image *os.File, binds []sandbox.Bind, locales []string) (s
 			job = fmt.Sprint("process ", os.Getpid())
 		}
 	}
-	return sandbox.NewKey(job, o.Image, info.Size(), info.ModTime().UnixNano(), binds, locales, home(), o.WritableTmpfs, o.Root)
+	return sandbox.NewKey(job, o.Image, info.Size(), info.ModTime().UnixNano(), binds, locales, home(), o.NoHome, o.WritableTmpfs, o.Root)
 }
 
 // spec looks into the image and describes the sandbox.
@@ -158,8 +159,9 @@ func (o *Options) spec(ctx context.Context, image *os.File, binds []sandbox.Bind
 		return nil, fmt.Errorf("writing down what is known of the image: %w", err)
 	}
 	return &sandbox.Spec{
-		Image: image,
-		Binds: binds,
+		Image:     image,
+		Binds:     binds,
+		EmptyDirs: o.emptyDirs(home()),
 		Files: []sandbox.File{
 			{Path: "/etc/passwd", Content: identity.Passwd(readSmall(files, "etc/passwd"), person)},
 			{Path: "/etc/group", Content: identity.GroupFile(readSmall(files, "etc/group"), person)},

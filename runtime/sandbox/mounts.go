@@ -104,13 +104,47 @@ func mountInside(p *plan, rootfs string) error {
 			return err
 		}
 	}
+	for i, destination := range p.EmptyDirs {
+		if err := os.Mkdir(p.emptyDir(i), 0o700); err != nil {
+			return fmt.Errorf("making %s: %w", destination, err)
+		}
+		if err := bind(root, Bind{Source: p.emptyDir(i), Destination: destination}, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV); err != nil {
+			return err
+		}
+	}
 	for _, b := range p.Binds {
 		attributes := uint64(unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV)
 		if b.ReadOnly {
 			attributes |= unix.MOUNT_ATTR_RDONLY
 		}
+		if err := p.makeInEmptyDirs(b); err != nil {
+			return err
+		}
 		if err := bind(root, b, attributes); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// makeInEmptyDirs makes the mount point of a bind that lies in one of the
+// directories in memory.
+func (p *plan) makeInEmptyDirs(b Bind) error {
+	for i, dir := range p.EmptyDirs {
+		if b.Destination == dir || !within(b.Destination, dir) || p.coveredByBind(b.Destination) {
+			continue
+		}
+		place := filepath.Join(p.emptyDir(i), strings.TrimPrefix(b.Destination, dir))
+		made := place
+		if !b.Dir {
+			made = filepath.Dir(place)
+		}
+		err := os.MkdirAll(made, 0o755)
+		if err == nil && !b.Dir {
+			err = os.WriteFile(place, nil, 0o644)
+		}
+		if err != nil {
+			return fmt.Errorf("making %s: %w", b.Destination, err)
 		}
 	}
 	return nil

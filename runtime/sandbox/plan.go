@@ -18,9 +18,12 @@ type plan struct {
 }
 
 // Places on the tmpfs of M1.
-func (p *plan) imageDir() string  { return filepath.Join(p.MountDir, "root") }
-func (p *plan) devDir() string    { return filepath.Join(p.MountDir, "dev") }
-func (p *plan) stateDir() string  { return filepath.Join(p.MountDir, "state") }
+func (p *plan) imageDir() string { return filepath.Join(p.MountDir, "root") }
+func (p *plan) devDir() string   { return filepath.Join(p.MountDir, "dev") }
+func (p *plan) stateDir() string { return filepath.Join(p.MountDir, "state") }
+func (p *plan) emptyDir(i int) string {
+	return filepath.Join(p.MountDir, fmt.Sprint("empty-", i))
+}
 func (p *plan) mergedDir() string { return filepath.Join(p.MountDir, "merged") }
 
 // mountDirs are directories that exist on nearly every machine and that no job
@@ -82,6 +85,7 @@ var systemDirs = []string{"/dev", "/proc", "/sys", "/tmp"}
 // mountPoints lists the directories and files that the binds need inside.
 func (p *plan) mountPoints() (dirs, files []string) {
 	dirs = append(dirs, systemDirs...)
+	dirs = append(dirs, p.EmptyDirs...)
 	for _, b := range p.Binds {
 		if p.coveredByBind(b.Destination) {
 			continue // it lies in the host's tree, not in the image's

@@ -28,8 +28,9 @@ type Spec struct {
 
 	Binds         []Bind // in the order of mounting
 	Files         []File
-	WritableTmpfs bool // an overlay in memory makes every path writable
-	Root          bool // the job appears as uid and gid 0
+	EmptyDirs     []string // directories in memory, empty and writable at the start
+	WritableTmpfs bool     // an overlay in memory makes every path writable
+	Root          bool     // the job appears as uid and gid 0
 
 	// Note is returned to every process that enters, so that what the creator
 	// found out about the image is not found out again by each rank.
