@@ -18,11 +18,14 @@ func (s *Store) aliasPath(index digest.Digest, p Platform) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	platform := strings.ReplaceAll(p.String(), "/", "-")
-	if strings.ContainsFunc(platform, func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && !strings.ContainsRune("-_.", r)
-	}) {
-		return "", fmt.Errorf("naming an alias by the platform %q: only lower-case letters, digits and -_. can stand there", p)
+	for _, word := range []string{p.OS, p.Architecture, p.Variant} {
+		if strings.ContainsFunc(word, func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '_' && r != '.' }) {
+			return "", fmt.Errorf("naming an alias by the platform %q: only lower-case letters, digits, _ and . can stand there", p)
+		}
+	}
+	platform := p.OS + "-" + p.Architecture
+	if p.Variant != "" {
+		platform += "-" + p.Variant
 	}
 	return filepath.Join(s.aliasesDir(), stem+"."+platform), nil
 }
