@@ -154,6 +154,9 @@ func (f *FS) lookup(parent NodeID, name string) (Attr, error) {
 		return f.tree.attr(child), nil
 	}
 	if parent&syntheticBit != 0 {
+		if n := f.tree.node(parent); n != nil && n.kind != Dir {
+			return Attr{}, unix.ENOTDIR
+		}
 		return Attr{}, unix.ENOENT
 	}
 	dir, err := f.inode(parent)

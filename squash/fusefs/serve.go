@@ -25,7 +25,9 @@ const maxRead = 128 << 10
 // the open /dev/fuse fd, which from here on belongs to the Server. It returns
 // when the kernel and we have agreed on the protocol; requests are then
 // answered until the last mount is gone.
-func Serve(fd int, f *FS) (*Server, error) {
+func Serve(fd int, f *FS) (*Server, error) { return serve(fd, f, newBridge(f)) }
+
+func serve(fd int, f *FS, raw fuse.RawFileSystem) (*Server, error) {
 	opts := &fuse.MountOptions{
 		MaxWrite:                 maxRead, // the library sizes reads by it as well
 		MaxBackground:            64,      // read-ahead requests in flight
@@ -40,7 +42,7 @@ func Serve(fd int, f *FS) (*Server, error) {
 		opts.MaxInflightRequestBytes = f.opts.Threads * perRequest
 	}
 	// The library does not mount when the mount point is a descriptor.
-	server, err := fuse.NewServer(newBridge(f), fmt.Sprintf("/dev/fd/%d", fd), opts)
+	server, err := fuse.NewServer(raw, fmt.Sprintf("/dev/fd/%d", fd), opts)
 	if err != nil {
 		return nil, fmt.Errorf("talking to the kernel through FUSE: %w", err)
 	}

@@ -64,4 +64,4 @@ cp -a etc null "$work/small"
 cd "$work/small"
 describe >"$out/small.txt"
 pack . plain -noI -noD -noF -noX -b 4096 -no-exports
-pack . nofrag -comp zstd -b 131072 -no-fragments
+pack . nofrag -comp zstd -b 131072 -no-fragments -no-xattrs
