@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -29,7 +30,7 @@ or what is wrong and how to mend it. The exit status is 125 if jrun cannot work.
 		Example: "  jrun doctor\n  pbsdsh -- jrun doctor --json",
 		Args:    wantArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			findings := diagnose(g)
+			findings := diagnose(cmd.Context(), g)
 			if asJSON {
 				if err := printJSON(cmd.OutOrStdout(), findings); err != nil {
 					return err
@@ -49,9 +50,9 @@ or what is wrong and how to mend it. The exit status is 125 if jrun cannot work.
 	return cmd
 }
 
-func diagnose(g *globalOptions) []finding {
+func diagnose(ctx context.Context, g *globalOptions) []finding {
 	var findings []finding
-	for _, c := range sandbox.Probe() {
+	for _, c := range sandbox.Probe(ctx) {
 		f := finding{Check: c.Name, Status: "ok", Detail: c.Detail}
 		switch {
 		case c.Skipped:

@@ -67,13 +67,13 @@ func (g *globalOptions) open() (*session, error) {
 
 // ensure returns the image that name stands for now, fetching and converting
 // it if the store lacks it.
-func (s *session) ensure(ctx context.Context, name string) (store.Object, bool, error) {
+func (s *session) ensure(ctx context.Context, name string) (store.Object, error) {
 	ref, err := image.ParseReference(name)
 	if err != nil {
-		return store.Object{}, false, err
+		return store.Object{}, err
 	}
 	s.report.begin(ref.Familiar())
 	object, fetched, err := s.client.Ensure(ctx, s.store, ref, s.report.event)
 	s.report.end(object, fetched, err)
-	return object, fetched, err
+	return object, err
 }

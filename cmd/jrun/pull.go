@@ -21,7 +21,7 @@ digest of each image is printed on standard output.`,
 				return err
 			}
 			for _, name := range args {
-				object, _, err := s.ensure(cmd.Context(), name)
+				object, err := s.ensure(cmd.Context(), name)
 				if err != nil {
 					return err
 				}

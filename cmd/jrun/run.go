@@ -91,7 +91,7 @@ func start(ctx context.Context, g *globalOptions, o *runOptions, name string, l 
 	if err != nil {
 		return err
 	}
-	object, _, err := s.ensure(ctx, name)
+	object, err := s.ensure(ctx, name)
 	if err != nil {
 		return err
 	}

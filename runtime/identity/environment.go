@@ -115,7 +115,7 @@ func shell(image fs.FS, wanted string) string {
 
 func matches(patterns []string, name string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool {
-		if prefix, any := strings.CutSuffix(p, "*"); any {
+		if prefix, ok := strings.CutSuffix(p, "*"); ok {
 			return strings.HasPrefix(name, prefix)
 		}
 		return p == name

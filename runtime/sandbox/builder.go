@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -42,7 +43,7 @@ func runBuilder() (*os.File, error) {
 	planFile := os.NewFile(holderPlanFD, "plan")
 	defer planFile.Close()
 	var stderr strings.Builder
-	cmd := exec.Command("/proc/self/exe")
+	cmd := exec.CommandContext(context.Background(), "/proc/self/exe")
 	cmd.Args = []string{stageBuilder}
 	cmd.Env = debugEnvironment()
 	cmd.ExtraFiles = []*os.File{theirs, planFile}

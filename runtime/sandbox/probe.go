@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -35,8 +36,8 @@ var probeSteps = []struct {
 
 // Probe tries each step of making a sandbox on this machine and cleans up
 // after itself.
-func Probe() []Check {
-	failed, err := runProbe()
+func Probe(ctx context.Context) []Check {
+	failed, err := runProbe(ctx)
 	checks := make([]Check, 0, len(probeSteps)+3)
 	broken := false
 	for _, group := range probeSteps {
@@ -60,12 +61,12 @@ func Probe() []Check {
 }
 
 // runProbe returns the name of the step that failed, if one did.
-func runProbe() (string, error) {
+func runProbe(ctx context.Context) (string, error) {
 	dir, err := chooseMountDir(mountDirs, nil)
 	if err != nil {
 		return "tmpfs", err
 	}
-	cmd := exec.Command("/proc/self/exe")
+	cmd := exec.CommandContext(ctx, "/proc/self/exe")
 	cmd.Args = []string{stageProbe, strconv.Itoa(os.Getuid()), strconv.Itoa(os.Getgid()), dir}
 	out, err := cmd.Output()
 	var step string
@@ -93,7 +94,7 @@ func overlayCheck() Check {
 	c := Check{Name: "overlay in memory", Optional: true}
 	major, minor := kernelVersion()
 	if major < 5 || major == 5 && minor < 11 {
-		c.Err = fmt.Errorf("Linux %d.%d is older than 5.11: --writable-tmpfs will not work", major, minor)
+		c.Err = fmt.Errorf("--writable-tmpfs will not work: Linux %d.%d is older than 5.11", major, minor)
 		return c
 	}
 	c.Detail = fmt.Sprintf("Linux %d.%d can do --writable-tmpfs", major, minor)

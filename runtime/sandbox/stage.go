@@ -39,5 +39,6 @@ func RunStage() (status int, isStage bool) {
 
 // callersSignals returns what the caller ignored and blocked, a digit a signal.
 func callersSignals() (ignored, blocked string) {
-	return C.GoString(&C.jrun_ignored_signals[0]), C.GoString(&C.jrun_blocked_signals[0])
+	i, b := &C.jrun_ignored_signals, &C.jrun_blocked_signals
+	return C.GoString(&i[0]), C.GoString(&b[0])
 }

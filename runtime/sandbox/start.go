@@ -68,7 +68,7 @@ func startHolder(ctx context.Context, listener *net.UnixListener, create func() 
 	}
 	defer status.Close()
 
-	cmd := exec.Command("/proc/self/exe")
+	cmd := exec.CommandContext(ctx, "/proc/self/exe")
 	cmd.Args = []string{
 		stageHolder, strconv.Itoa(os.Getuid()), strconv.Itoa(os.Getgid()),
 		strconv.Itoa(p.UID), strconv.Itoa(p.GID), mountDir,
