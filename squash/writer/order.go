@@ -38,7 +38,7 @@ func (p *pipeline) place(b *block, file *fileInProgress) error {
 		if err := p.out.write(b.out); err != nil {
 			return err
 		}
-		file.add(b, p.blockSize)
+		file.add(b)
 		if b.last {
 			p.endFile(file)
 		}
@@ -83,7 +83,7 @@ func (f *fileInProgress) begin(b *blob, position int64) {
 	b.start, b.fragment = position, squash.NoFragment
 }
 
-func (f *fileInProgress) add(b *block, blockSize int) {
+func (f *fileInProgress) add(b *block) {
 	f.size += int64(len(b.raw))
 	f.blob.words = append(f.blob.words, b.word)
 	if b.word == 0 {

@@ -1,6 +1,7 @@
 package writer
 
 import (
+	"encoding/binary"
 	"fmt"
 	"syscall"
 
@@ -21,16 +22,13 @@ type output struct {
 // startData writes what stands between the superblock, which comes last, and
 // the first layer's region.
 func (o *output) startData(opts Options) error {
-	head := make([]byte, squash.SuperblockSize)
+	head := make([]byte, squash.PadSize)
 	if content := compressorOptions(opts); content != nil {
 		h := squash.NewMetadataHeader(len(content), false)
-		head = append(head, byte(h), byte(h>>8))
-		head = append(head, content...)
+		binary.LittleEndian.PutUint16(head[squash.SuperblockSize:], uint16(h))
+		copy(head[squash.SuperblockSize+2:], content)
 	}
-	if err := o.write(head); err != nil {
-		return err
-	}
-	return o.align()
+	return o.write(head)
 }
 
 func (o *output) write(p []byte) error {

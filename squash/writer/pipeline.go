@@ -52,7 +52,8 @@ type pipeline struct {
 	order     chan *block
 	running   sync.WaitGroup
 
-	packer packer // small files; used by the scan
+	packer     packer // small files; used by the scan
+	sparseLeft int64  // of Options.SparseLimit; used by the scan
 
 	// Filled in by the scan.
 	tarBytes int64
@@ -79,7 +80,8 @@ func startPipeline(ctx context.Context, cancel context.CancelCauseFunc, out *out
 		ctx: ctx, cancel: cancel, out: out, opts: opts, blockSize: opts.BlockSize,
 		free: make(chan *block, limit), limit: limit,
 		work: make(chan *block, limit), order: make(chan *block, limit),
-		byContent: make(map[[sha256.Size]byte]*blob),
+		sparseLeft: opts.SparseLimit,
+		byContent:  make(map[[sha256.Size]byte]*blob),
 	}
 	p.packer.init(p)
 	for range opts.Jobs {

@@ -141,8 +141,11 @@ func (s *scanner) newInode(hdr *tar.Header) (*inode, error) {
 
 func (s *scanner) readData(hdr *tar.Header, n *inode) (err error) {
 	n.size = hdr.Size
-	if limit := int64(maxFileBlocks) * int64(s.pipe.blockSize); n.size > limit {
-		return s.invalid(hdr.Name, fmt.Sprintf("file of %d bytes, more than %d", n.size, limit), nil)
+	if isSparse(hdr) {
+		if n.size > s.pipe.sparseLeft {
+			return s.invalid(hdr.Name, "sparse files claim too many bytes", nil)
+		}
+		s.pipe.sparseLeft -= n.size
 	}
 	n.data, err = s.pipe.storeFile(s.tar, n.size)
 	switch {
@@ -157,9 +160,18 @@ func (s *scanner) readData(hdr *tar.Header, n *inode) (err error) {
 	}
 }
 
-// maxFileBlocks bounds the work and the block list that a header of a sparse
-// file can ask for without bringing data: 1 TiB at 128 KiB per block.
-const maxFileBlocks = 8 << 20
+// isSparse reports whether a file may be larger than what it has in the tar.
+func isSparse(hdr *tar.Header) bool {
+	if hdr.Typeflag == tar.TypeGNUSparse {
+		return true
+	}
+	for key := range hdr.PAXRecords {
+		if strings.HasPrefix(key, "GNU.sparse.") {
+			return true
+		}
+	}
+	return false
+}
 
 func (s *scanner) invalid(name, reason string, cause error) error {
 	return &TarError{Layer: s.layer, Entry: name, Reason: reason, Cause: cause}

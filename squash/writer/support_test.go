@@ -4,12 +4,19 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
+
+	"github.com/jrun-hpc/jrun/integration/torture"
+	"github.com/jrun-hpc/jrun/squash"
+	"github.com/jrun-hpc/jrun/squash/reader"
 )
 
 // memory is a layer whose tar is in memory.
@@ -102,4 +109,123 @@ func kernelMount(t testing.TB, path string) (root string) {
 		}
 	})
 	return root
+}
+
+// memFile is a File in memory: no holes, so dead data is overwritten.
+type memFile struct{ content []byte }
+
+func (m *memFile) WriteAt(p []byte, at int64) (int, error) {
+	if end := int(at) + len(p); end > len(m.content) {
+		m.content = append(m.content, make([]byte, end-len(m.content))...)
+	}
+	return copy(m.content[at:], p), nil
+}
+
+func (m *memFile) Truncate(size int64) error {
+	if int(size) <= len(m.content) {
+		m.content = m.content[:size]
+	} else {
+		m.content = append(m.content, make([]byte, int(size)-len(m.content))...)
+	}
+	return nil
+}
+
+// convert writes layers to memory.
+func convert(t failer, layers []Layer, opts Options) ([]byte, Result) {
+	t.Helper()
+	var f memFile
+	result, err := Write(context.Background(), &f, layers, opts)
+	if err != nil {
+		t.Fatalf("Write: %v", err)
+	}
+	return f.content, result
+}
+
+// failer is what testing.TB and rapid.T have in common.
+type failer interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
+// readImage describes a squashfs with our own reader, which checks every bound
+// and decompresses every block.
+func readImage(t failer, content []byte) map[string]torture.File {
+	t.Helper()
+	found, err := tryReadImage(bytes.NewReader(content), int64(len(content)))
+	if err != nil {
+		t.Fatalf("reading the image back: %v", err)
+	}
+	return found
+}
+
+func tryReadImage(src io.ReaderAt, size int64) (map[string]torture.File, error) {
+	r, err := reader.Open(src, size, reader.Options{})
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[string]torture.File)
+	err = r.Walk(func(path string, ino *reader.Inode) error {
+		found[path], err = describe(r, ino)
+		return err
+	})
+	return found, err
+}
+
+func describe(r *reader.Reader, ino *reader.Inode) (torture.File, error) {
+	f := torture.File{
+		Mode: ino.Mode, UID: ino.UID, GID: ino.GID, MTime: int64(ino.MTime), Nlink: ino.Nlink,
+	}
+	var err error
+	switch ino.Type {
+	case squash.TypeFile:
+		h := sha256.New()
+		f.Type, f.Size = 'f', int64(ino.Size)
+		_, err = io.Copy(h, io.NewSectionReader(readerAt{r, ino}, 0, f.Size))
+		f.SHA256 = hex.EncodeToString(h.Sum(nil))
+	case squash.TypeDir:
+		f.Type = 'd'
+	case squash.TypeSymlink:
+		f.Type = 'l'
+		f.Target, err = r.Readlink(ino)
+	case squash.TypeCharDev:
+		f.Type, f.Major, f.Minor = 'c', ino.Major(), ino.Minor()
+	case squash.TypeBlockDev:
+		f.Type, f.Major, f.Minor = 'b', ino.Major(), ino.Minor()
+	case squash.TypeFifo:
+		f.Type = 'p'
+	}
+	if err != nil {
+		return f, err
+	}
+	names, err := r.XattrNames(ino)
+	for _, name := range names {
+		value, err := r.Xattr(ino, name)
+		if err != nil {
+			return f, err
+		}
+		if f.Xattrs == nil {
+			f.Xattrs = make(map[string]string)
+		}
+		f.Xattrs[name] = string(value)
+	}
+	return f, err
+}
+
+type readerAt struct {
+	r   *reader.Reader
+	ino *reader.Inode
+}
+
+func (a readerAt) ReadAt(p []byte, off int64) (int, error) { return a.r.ReadAt(a.ino, p, off) }
+
+// noLeaks fails the test if goroutines started since are still there at its end.
+func noLeaks(t *testing.T) {
+	t.Helper()
+	before := runtime.NumGoroutine()
+	t.Cleanup(func() {
+		if after := runtime.NumGoroutine(); after > before {
+			stacks := make([]byte, 1<<20)
+			t.Errorf("%d goroutines before, %d after:\n%s", before, after, stacks[:runtime.Stack(stacks, true)])
+		}
+	})
 }

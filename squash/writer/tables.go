@@ -22,7 +22,7 @@ type tables struct {
 	inodeCount uint32
 }
 
-func newTables(fs *tree, fragments []fragment, opts Options) (*tables, error) {
+func newTables(fs *tree, fragments []fragment, opts Options) *tables {
 	c := newCompressor(opts)
 	return &tables{
 		fs: fs, fragments: fragments, opts: opts, compressor: c,
@@ -30,7 +30,7 @@ func newTables(fs *tree, fragments []fragment, opts Options) (*tables, error) {
 		dirs:   newMetadataWriter(c),
 		ids:    idTable{index: make(map[uint32]uint16)},
 		xattrs: newXattrTable(c, fs.xattrSets),
-	}, nil
+	}
 }
 
 // build encodes inodes and directories. It also marks the blobs and fragments

@@ -48,6 +48,26 @@ func TestTortureImageInTheKernel(t *testing.T) {
 	}
 }
 
+func TestTortureImageInOurReader(t *testing.T) {
+	path, _ := writeFile(t, memories(torture.Layers()...), Options{})
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := tryReadImage(f, info.Size())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(torture.Expected(), got); diff != "" {
+		t.Errorf("merged image (-want +got):\n%s", diff)
+	}
+}
+
 // TestTortureImageUnpacked lets an independent reader check every table.
 func TestTortureImageUnpacked(t *testing.T) {
 	if os.Getuid() != 0 {

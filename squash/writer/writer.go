@@ -50,6 +50,11 @@ type Options struct {
 	// result. 0 means GOMAXPROCS.
 	Jobs int
 
+	// SparseLimit is how many bytes all sparse files of the image together may
+	// claim to hold, so that a tar of a few bytes cannot ask for years of work.
+	// Files that are not sparse bring their bytes and need no limit. 0 means 2 TiB.
+	SparseLimit int64
+
 	// Progress, if not nil, is called from one goroutine, about once per MiB
 	// and at the end, with the number of uncompressed tar bytes read so far.
 	Progress func(tarBytes int64)
@@ -90,6 +95,9 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Jobs <= 0 {
 		o.Jobs = runtime.GOMAXPROCS(0)
 	}
+	if o.SparseLimit == 0 {
+		o.SparseLimit = 2 << 40
+	}
 	if o.Progress == nil {
 		o.Progress = func(int64) {}
 	}
@@ -122,10 +130,7 @@ func Write(ctx context.Context, dst File, layers []Layer, opts Options) (Result,
 		return Result{}, err
 	}
 
-	tables, err := newTables(fs, pipe.fragments, opts)
-	if err != nil {
-		return Result{}, err
-	}
+	tables := newTables(fs, pipe.fragments, opts)
 	if err := tables.build(); err != nil {
 		return Result{}, err
 	}
