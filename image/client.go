@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"runtime"
+	"time"
 
 	"github.com/jrun-hpc/jrun/image/store"
 	"github.com/opencontainers/go-digest"
@@ -34,6 +36,10 @@ type Options struct {
 	// UserAgent tells the registry's administrator who is asking.
 	UserAgent string
 
+	// StallTimeout is how long a registry may be silent in the middle of a
+	// layer before it is given up. 0 means DefaultStallTimeout.
+	StallTimeout time.Duration
+
 	// OS, Architecture and Variant replace those of the running machine, in
 	// Go's words, for fetching an image that another machine will run.
 	OS, Architecture, Variant string
@@ -45,6 +51,17 @@ type Options struct {
 	// requests. Without it they are dropped: every failure is returned.
 	Log io.Writer
 }
+
+// DefaultStallTimeout is longer than a registry behind a busy object store was
+// seen to pause, and short enough for a job that is being charged for.
+const DefaultStallTimeout = 2 * time.Minute
+
+// answerTimeout bounds the question for a digest, with its retries after 429:
+// image/v5 repeats it four times, a minute apart at most.
+const answerTimeout = 5 * time.Minute
+
+// ErrStalled is wrapped by errors about a registry that stopped sending.
+var ErrStalled = errors.New("nothing has come for too long")
 
 // Client reaches registries and local images. It is safe for concurrent use.
 type Client struct {
@@ -66,8 +83,15 @@ func NewClient(opts Options) *Client {
 	if opts.Architecture == "" {
 		opts.Architecture = runtime.GOARCH
 	}
+	if opts.AuthFile == "" {
+		// The library leaves this variable to its callers.
+		opts.AuthFile = os.Getenv("REGISTRY_AUTH_FILE")
+	}
 	if opts.UserAgent == "" {
 		opts.UserAgent = "jrun"
+	}
+	if opts.StallTimeout == 0 {
+		opts.StallTimeout = DefaultStallTimeout
 	}
 	if opts.Converter == "" {
 		opts.Converter = "unknown"
@@ -113,10 +137,12 @@ func (c *Client) Resolve(ctx context.Context, ref Reference) (Resolved, error) {
 
 // resolveRegistry asks with HEAD, or with GET where HEAD cannot tell: image/v5
 // does not look at mirrors for HEAD, and some registries send no digest.
-func (c *Client) resolveRegistry(ctx context.Context, ref Reference) (digest.Digest, error) {
+func (c *Client) resolveRegistry(outer context.Context, ref Reference) (digest.Digest, error) {
+	ctx, cancel := context.WithTimeoutCause(outer, answerTimeout, ErrStalled)
+	defer cancel()
 	sys, err := c.systemFor(ref.name)
 	if err != nil {
-		return "", c.registryFault(ctx, ref, err)
+		return "", c.registryFault(outer, ref, err)
 	}
 	dockerRef, err := transportReference(ref.name)
 	if err != nil {
@@ -131,10 +157,10 @@ func (c *Client) resolveRegistry(ctx context.Context, ref Reference) (digest.Dig
 		d, err = digestByGet(ctx, sys, dockerRef)
 	}
 	if err != nil {
-		return "", c.registryFault(ctx, ref, err)
+		return "", c.registryFault(outer, ref, err)
 	}
 	if want := ref.Digest(); want != "" && d != want {
-		return "", c.registryFault(ctx, ref, fmt.Errorf("reading the manifest: %w", &DigestError{Want: want, Got: d}))
+		return "", c.registryFault(outer, ref, fmt.Errorf("reading the manifest: %w", &DigestError{Want: want, Got: d}))
 	}
 	return d, nil
 }

@@ -19,12 +19,12 @@ import (
 
 // spoil serves the body of every GET whose path contains part through change.
 func spoil(part string, change func([]byte) []byte) func(http.ResponseWriter, *http.Request, http.Handler) bool {
-	return func(w http.ResponseWriter, r *http.Request, real http.Handler) bool {
+	return func(w http.ResponseWriter, r *http.Request, good http.Handler) bool {
 		if r.Method != http.MethodGet || !strings.Contains(r.URL.Path, part) {
 			return false
 		}
 		right := httptest.NewRecorder()
-		real.ServeHTTP(right, r)
+		good.ServeHTTP(right, r)
 		body := change(right.Body.Bytes())
 		w.Header().Set("Content-Type", right.Header().Get("Content-Type"))
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
@@ -42,12 +42,12 @@ func flip(b []byte) []byte {
 
 // breakOff sends half of what part is and closes the connection.
 func breakOff(part string) func(http.ResponseWriter, *http.Request, http.Handler) bool {
-	return func(w http.ResponseWriter, r *http.Request, real http.Handler) bool {
+	return func(w http.ResponseWriter, r *http.Request, good http.Handler) bool {
 		if r.Method != http.MethodGet || !strings.Contains(r.URL.Path, part) {
 			return false
 		}
 		right := httptest.NewRecorder()
-		real.ServeHTTP(right, r)
+		good.ServeHTTP(right, r)
 		w.Header().Set("Content-Length", strconv.Itoa(right.Body.Len()))
 		_, _ = w.Write(right.Body.Bytes()[:right.Body.Len()/2])
 		panic(http.ErrAbortHandler)
@@ -171,7 +171,7 @@ func TestEnsureStopsWhenCancelled(t *testing.T) {
 	ref := reg.push(t, "demo/cancel", "1", img)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	reg.misbehave(func(w http.ResponseWriter, r *http.Request, real http.Handler) bool {
+	reg.misbehave(func(w http.ResponseWriter, r *http.Request, _ http.Handler) bool {
 		if !strings.Contains(r.URL.Path, lower) {
 			return false
 		}

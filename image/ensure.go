@@ -66,6 +66,12 @@ func (c *Client) ensureRegistry(ctx context.Context, st *store.Store, ref Refere
 
 // ensureLocal reads a layout's or an archive's manifest, which costs little.
 func (c *Client) ensureLocal(ctx context.Context, st *store.Store, ref Reference, report *reporter) (store.Object, bool, error) {
+	// An archive says which manifest it holds without being unpacked.
+	if d, ok := peekArchive(ref); ok {
+		if object, ok, err := c.lookup(st, ref, d); ok || err != nil {
+			return object, false, err
+		}
+	}
 	src, err := c.open(ctx, ref, "", st)
 	if err != nil {
 		return store.Object{}, false, localFault(ctx, ref, err)
@@ -87,16 +93,13 @@ func (c *Client) ensureLocal(ctx context.Context, st *store.Store, ref Reference
 // for this platform, and records that ref stands for it. An object that is
 // damaged counts as missing: it is made again.
 func (c *Client) lookup(st *store.Store, ref Reference, d digest.Digest) (store.Object, bool, error) {
-	of := d
-	if instance, err := st.Alias(d, c.platform()); err == nil {
-		of = instance
-	}
+	of := c.instanceOf(st, d)
 	object, err := st.Get(of)
-	if errors.Is(err, store.ErrUntrusted) {
+	switch {
+	case errors.Is(err, store.ErrUntrusted):
 		return store.Object{}, false, err
-	}
-	if err != nil {
-		return store.Object{}, false, nil
+	case err != nil:
+		return store.Object{}, false, nil //nolint:nilerr // missing or damaged: to be made
 	}
 	if err := c.checkPlatform(object.Meta.Config); err != nil {
 		return store.Object{}, false, explain(ref, err)
@@ -107,6 +110,15 @@ func (c *Client) lookup(st *store.Store, ref Reference, d digest.Digest) (store.
 		_ = st.SetRef(store.Ref{Name: ref.String(), Digest: of, Resolved: d, Time: time.Now().UTC()})
 	}
 	return object, true, nil
+}
+
+// instanceOf is the manifest that an index is known to have for this platform;
+// a manifest's own digest is returned as it is.
+func (c *Client) instanceOf(st *store.Store, d digest.Digest) digest.Digest {
+	if instance, err := st.Alias(d, c.platform()); err == nil {
+		return instance
+	}
+	return d
 }
 
 // convert makes the object of the image that src is.

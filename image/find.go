@@ -1,6 +1,8 @@
 package image
 
 import (
+	"errors"
+
 	"github.com/jrun-hpc/jrun/image/store"
 )
 
@@ -19,6 +21,9 @@ func (c *Client) Find(st *store.Store, ref Reference) (store.Object, error) {
 		return store.Object{}, err
 	}
 	known, err := st.Ref(name)
+	if d := ref.Digest(); errors.Is(err, store.ErrNotFound) && d != "" {
+		return st.Get(c.instanceOf(st, d)) // pulled under another name
+	}
 	if err != nil {
 		return store.Object{}, err
 	}

@@ -58,34 +58,42 @@ func (e *SizeError) Error() string {
 // layerReader is the uncompressed tar of one layer. It hashes what comes in and
 // what goes out, and tells the verdict where io.EOF would be.
 type layerReader struct {
-	ctx     context.Context
-	blob    io.Closer
-	in      *countingReader // compressed
-	tar     io.ReadCloser   // uncompressed
-	diffID  digest.Digester
-	want    store.Layer
-	number  int // from 1
-	layers  int
-	verdict error // io.EOF when all was well; nil while reading
+	ctx      context.Context
+	watchdog *watchdog
+	blob     io.Closer
+	in       *countingReader // compressed
+	tar      io.ReadCloser   // uncompressed; nil when stopped
+	diffID   digest.Digester
+	want     store.Layer
+	number   int // from 1
+	layers   int
+	verdict  error // io.EOF when all was well; nil while reading
 }
 
 // openLayer opens layer i, from 0, of p.
 func openLayer(ctx context.Context, src *source, p *plan, i int, report *reporter) (*layerReader, error) {
 	want := p.layers[i]
 	report.begin(i + 1)
+	ctx, watchdog := watch(ctx, src.stallTimeout)
+	r := &layerReader{ctx: ctx, watchdog: watchdog, want: want, number: i + 1, layers: len(p.layers)}
 	blob, err := src.blob(ctx, want.Digest, want.SizeBytes)
 	if err != nil {
-		return nil, &LayerError{Layer: i + 1, Layers: len(p.layers), Digest: want.Digest, Cause: err}
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		watchdog.end()
+		return nil, r.failed(err)
 	}
-	r := &layerReader{
-		ctx: ctx, blob: blob, want: want, number: i + 1, layers: len(p.layers),
-		in:     &countingReader{from: blob, digest: want.Digest.Algorithm().Digester(), sizeBytes: want.SizeBytes, report: report},
-		diffID: want.DiffID.Algorithm().Digester(),
+	r.blob = blob
+	r.in = &countingReader{
+		from: &watchedReader{blob, watchdog}, digest: want.Digest.Algorithm().Digester(),
+		sizeBytes: want.SizeBytes, report: report,
 	}
+	r.diffID = want.DiffID.Algorithm().Digester()
 	if r.tar, err = decompress(r.in); err != nil {
-		err = r.explain(err)
-		_ = blob.Close() // the first error is the one to tell
-		return nil, err
+		r.verdict = r.explain(err)
+		_ = r.Close() // the first error is the one to tell
+		return nil, r.verdict
 	}
 	return r, nil
 }
@@ -138,7 +146,11 @@ func (r *layerReader) explain(err error) error {
 		return r.failed(context.Cause(r.ctx))
 	}
 	r.stopDecompressing()
-	if wrong := r.checkIn(); wrong != nil {
+	wrong := r.checkIn()
+	switch {
+	case r.ctx.Err() != nil: // while reading the rest
+		return r.failed(context.Cause(r.ctx))
+	case wrong != nil:
 		return r.failed(wrong)
 	}
 	return r.failed(err)
@@ -157,7 +169,9 @@ func (r *layerReader) Close() error {
 			r.verdict = r.failed(wrong)
 		}
 	}
-	return r.blob.Close()
+	err := r.blob.Close()
+	r.watchdog.end()
+	return err
 }
 
 // stopDecompressing ends what may read ahead of us from the compressed bytes.

@@ -163,12 +163,12 @@ func TestRefusals(t *testing.T) {
 			reg.push(t, "private/app", "1", twoLayers("gzip"))
 			if tt.name == "not found, HTML" {
 				page := always(404, "", html)
-				tt.intercept = func(w http.ResponseWriter, r *http.Request, real http.Handler) bool {
+				tt.intercept = func(w http.ResponseWriter, r *http.Request, good http.Handler) bool {
 					if strings.Contains(r.URL.Path, "/tags/") {
 						http.NotFound(w, r)
 						return true
 					}
-					return page(w, r, real)
+					return page(w, r, good)
 				}
 			}
 			reg.misbehave(tt.intercept)
@@ -237,9 +237,9 @@ func TestTLSFaults(t *testing.T) {
 		"does not speak TLS":  strings.Replace(plain.URL, "http:", "https:", 1),
 		"has had too many re": "",
 	} {
-		var err error = docker.ErrTooManyRequests
+		err := docker.ErrTooManyRequests
 		if url != "" {
-			_, err = http.Get(url) //nolint:bodyclose // it fails
+			_, err = http.Get(url)
 		}
 		if err == nil {
 			t.Fatalf("%s: no error", name)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"path/filepath"
 	"strings"
 
 	"github.com/jrun-hpc/jrun/fault"
@@ -27,7 +28,10 @@ var errLeavesLoopback = errors.New("a registry on loopback sent the request to a
 // or the one unqualified-search-registry of registries.conf. Several are a
 // guess that is not made: an image of the same name elsewhere may be hostile.
 func (c *Client) qualify(ref Reference) (Reference, error) {
-	if ref.kind != Registry || ref.name != nil {
+	if ref.kind != Registry {
+		return absolute(ref)
+	}
+	if ref.name != nil {
 		return ref, nil
 	}
 	registry := strings.TrimSuffix(c.opts.DefaultRegistry, "/")
@@ -52,6 +56,23 @@ func (c *Client) qualify(ref Reference) (Reference, error) {
 		return ref, referenceFault(full, err)
 	}
 	return Reference{kind: Registry, name: named}, nil
+}
+
+// absolute makes the name of a layout or an archive mean the same in every
+// directory, as the store remembers it. image/v5 cannot have a colon in a path;
+// in a directory with one the name is left alone.
+func absolute(ref Reference) (Reference, error) {
+	if ref.kind == Squashfs {
+		return ref, nil
+	}
+	path, err := filepath.Abs(ref.path)
+	if err != nil {
+		return ref, fmt.Errorf("finding %s: %w", ref.path, err)
+	}
+	if !strings.Contains(path, ":") {
+		ref.path = path
+	}
+	return ref, nil
 }
 
 func unqualifiedFault(ref Reference, found []string) error {

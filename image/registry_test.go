@@ -25,21 +25,21 @@ type testRegistry struct {
 	requests []string
 
 	// intercept, if set, sees every request first and returns true when it has
-	// answered it. real serves the request as it should be.
-	intercept func(w http.ResponseWriter, r *http.Request, real http.Handler) bool
+	// answered it. good serves the request as it should be.
+	intercept func(w http.ResponseWriter, r *http.Request, good http.Handler) bool
 }
 
 func newRegistry(t testing.TB) *testRegistry {
 	t.Helper()
 	reg := &testRegistry{}
-	real := ggcr.New(ggcr.Logger(log.New(io.Discard, "", 0)))
+	good := ggcr.New(ggcr.Logger(log.New(io.Discard, "", 0)))
 	reg.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		reg.mu.Lock()
 		reg.requests = append(reg.requests, r.Method+" "+r.URL.Path)
 		intercept := reg.intercept
 		reg.mu.Unlock()
-		if intercept == nil || !intercept(w, r, real) {
-			real.ServeHTTP(w, r)
+		if intercept == nil || !intercept(w, r, good) {
+			good.ServeHTTP(w, r)
 		}
 	}))
 	reg.Config.ErrorLog = log.New(io.Discard, "", 0) // the TLS attempts on a plain port
@@ -49,7 +49,7 @@ func newRegistry(t testing.TB) *testRegistry {
 }
 
 // misbehave sets intercept from now on.
-func (reg *testRegistry) misbehave(f func(w http.ResponseWriter, r *http.Request, real http.Handler) bool) {
+func (reg *testRegistry) misbehave(f func(w http.ResponseWriter, r *http.Request, good http.Handler) bool) {
 	reg.mu.Lock()
 	defer reg.mu.Unlock()
 	reg.intercept = f

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/docker/distribution/registry/api/errcode"
+	v2 "github.com/docker/distribution/registry/api/v2"
 	"github.com/jrun-hpc/jrun/fault"
 	"go.podman.io/image/v5/docker"
 	"go.podman.io/image/v5/docker/reference"
@@ -43,6 +44,8 @@ func (c *Client) registryFault(ctx context.Context, ref Reference, err error) er
 	case status == http.StatusForbidden:
 		return fault.Newf(c.answered(ctx, ref, err), "ask the owner of "+reference.Path(ref.name)+" for the right to pull",
 			"%s does not let you have %s", host, ref)
+	case status == http.StatusNotFound && isBlob(err):
+		return fault.Newf(err, "push the image again, or tell the registry's administrator", "a part of %s is missing in the registry", ref)
 	case status == http.StatusNotFound:
 		return c.notFoundFault(ctx, ref, err)
 	case status == http.StatusPreconditionFailed:
@@ -58,6 +61,13 @@ func (c *Client) registryFault(ctx context.Context, ref Reference, err error) er
 	return fault.Newf(err, "see the requests: jrun --verbose pull "+ref.String(), "%s could not be had from %s", ref, host)
 }
 
+// isBlob reports whether err is about a layer or config, not the manifest.
+func isBlob(err error) bool {
+	var layer *LayerError
+	var said errcode.Error
+	return errors.As(err, &layer) || errors.As(err, &said) && said.Code == v2.ErrorCodeBlobUnknown
+}
+
 // networkFault explains failures below HTTP; nil when it is none.
 func networkFault(ref Reference, err error) error {
 	host := ref.Host()
@@ -70,6 +80,8 @@ func networkFault(ref Reference, err error) error {
 	case errors.Is(err, errLeavesLoopback):
 		return fault.Newf(err, "name the registry by its own host name, or trust the network: --tls-verify=false",
 			"%s refers to another host", host)
+	case errors.Is(err, ErrStalled):
+		return fault.Newf(err, "try again; if it stays so, tell the registry's administrator", "%s has stopped sending", host)
 	case errors.As(err, &dns):
 		return fault.Newf(err, "check the spelling of "+dns.Name+", and that this machine has a network: getent hosts "+dns.Name,
 			"the registry %s is not known", host)

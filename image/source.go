@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"sync"
+	"time"
 
 	"github.com/jrun-hpc/jrun/image/store"
 	"github.com/opencontainers/go-digest"
@@ -32,6 +33,8 @@ type source struct {
 	digest   digest.Digest
 	cleanup  func()
 
+	stallTimeout time.Duration // for blobs
+
 	opening sync.Mutex // for sources whose GetBlob is not safe for concurrent use
 }
 
@@ -45,7 +48,7 @@ func (s *source) Close() error {
 // was resolved before: the tag may have moved since. Big temporary files go to
 // st, where there is one; only archives need them.
 func (c *Client) open(ctx context.Context, ref Reference, want digest.Digest, st *store.Store) (*source, error) {
-	src := &source{ref: ref, cleanup: func() {}}
+	src := &source{ref: ref, cleanup: func() {}, stallTimeout: c.opts.StallTimeout}
 	sys := &c.base
 	var from types.ImageReference
 	var err error

@@ -30,7 +30,7 @@ func (s *Store) Usable() (Usage, error) {
 	if err := unix.Statfs(dir, &st); err != nil {
 		return u, s.accessFault(dir, err)
 	}
-	u.FileSystem = fileSystemName(int64(st.Type))
+	u.FileSystem = fileSystemName(st.Type)
 	u.FreeBytes = int64(min(st.Bavail, 1<<62/uint64(max(st.Bsize, 1)))) * st.Bsize
 	if err := s.checkRealm(); err != nil {
 		return u, err

@@ -1,0 +1,157 @@
+package image
+
+import (
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/jrun-hpc/jrun/image/store"
+	"github.com/opencontainers/go-digest"
+)
+
+func TestFindAsksNobody(t *testing.T) {
+	reg := newRegistry(t)
+	img := twoLayers("gzip")
+	other := twoLayers("zstd")
+	other.architecture = "mips64le"
+	ref := reg.push(t, "demo/find", "1", img, other)
+	st := openStore(t)
+	client := NewClient(Options{DefaultRegistry: reg.host})
+	if _, err := client.Find(st, ref); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("before: %v", err)
+	}
+	if _, _, err := client.Ensure(t.Context(), st, ref, nil); err != nil {
+		t.Fatal(err)
+	}
+	reg.take()
+	index, _ := indexOf([]testImage{img, other})
+	for _, name := range []string{
+		ref.String(), "demo/find:1",
+		reg.host + "/demo/find@" + digest.FromBytes(index).String(),
+		reg.host + "/demo/find@" + img.digest().String(),
+	} {
+		object, err := client.Find(st, mustParse(t, name))
+		if err != nil || object.Digest != img.digest() {
+			t.Errorf("%s: %s, %v", name, object.Digest, err)
+		}
+	}
+	if _, err := client.Find(st, mustParse(t, "demo/find:2")); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("another tag: %v", err)
+	}
+	if asked := reg.take(); len(asked) != 0 {
+		t.Errorf("requests: %v", asked)
+	}
+}
+
+// TestLocalNamesMeanTheSameEverywhere: two directories of one relative name
+// are two images.
+func TestLocalNamesMeanTheSameEverywhere(t *testing.T) {
+	st := openStore(t)
+	client := NewClient(Options{})
+	dir := t.TempDir()
+	ref := mustParse(t, "oci:layout:1")
+	for i, compress := range []string{"gzip", "zstd"} {
+		there := filepath.Join(dir, compress)
+		writeLayout(t, filepath.Join(there, "layout"), []string{"1"}, twoLayers(compress))
+		t.Chdir(there)
+		if _, err := client.Find(st, ref); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("directory %d: %v", i, err)
+		}
+		if _, _, err := client.Ensure(t.Context(), st, ref, nil); err != nil {
+			t.Fatal(err)
+		}
+		object, err := client.Find(st, ref)
+		if err != nil || object.Digest != twoLayers(compress).digest() {
+			t.Errorf("directory %d: %s, %v", i, object.Digest, err)
+		}
+	}
+}
+
+func TestPeekArchive(t *testing.T) {
+	dir := t.TempDir()
+	one, two := twoLayers("gzip"), twoLayers("zstd")
+	writeLayout(t, dir+"/one", []string{"1"}, one)
+	writeLayout(t, dir+"/both", []string{"1", "2"}, one, two)
+	writeLayout(t, dir+"/twice", []string{"1", "1"}, one, two)
+	for _, name := range []string{"one", "both", "twice"} {
+		tarDirectory(t, filepath.Join(dir, name), dir+"/"+name+".tar")
+	}
+	writeFile(t, dir+"/text.tar", []byte("this is no archive"))
+	for s, want := range map[string]digest.Digest{
+		"oci-archive:" + dir + "/one.tar":        one.digest(),
+		"oci-archive:" + dir + "/one.tar:1":      one.digest(),
+		"oci-archive:" + dir + "/both.tar:2":     two.digest(),
+		"oci-archive:" + dir + "/one.tar:2":      "",
+		"oci-archive:" + dir + "/both.tar":       "",
+		"oci-archive:" + dir + "/twice.tar:1":    "",
+		"oci-archive:" + dir + "/text.tar":       "",
+		"oci-archive:" + dir + "/none.tar":       "",
+		"docker-archive:" + dir + "/one.tar":     "",
+		"oci:" + dir + "/one":                    "",
+		"oci-archive:" + dir + "/one":            "",
+		"oci-archive:" + dir + "/one.tar:@0":     "",
+		"oci-archive:" + dir + "/one/index.json": "",
+	} {
+		if got, ok := peekArchive(mustParse(t, s)); got != want || ok != (want != "") {
+			t.Errorf("%s: %s, %v; want %q", s, got, ok, want)
+		}
+	}
+}
+
+// TestWarmArchiveIsNotUnpacked: once converted, the blobs are not looked at.
+func TestWarmArchiveIsNotUnpacked(t *testing.T) {
+	dir := t.TempDir()
+	img := twoLayers("gzip")
+	writeLayout(t, dir+"/layout", []string{"1"}, img)
+	tarDirectory(t, dir+"/layout", dir+"/a.tar")
+	st := openStore(t)
+	ref := mustParse(t, "oci-archive:"+dir+"/a.tar:1")
+	if _, _, err := NewClient(Options{}).Ensure(t.Context(), st, ref, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(dir + "/layout/blobs"); err != nil {
+		t.Fatal(err)
+	}
+	tarDirectory(t, dir+"/layout", dir+"/a.tar")
+	if _, converted, err := NewClient(Options{}).Ensure(t.Context(), st, ref, nil); err != nil || converted {
+		t.Errorf("converted %v, %v", converted, err)
+	}
+}
+
+// TestRegistryWithoutDigestHeader: some send none with HEAD.
+func TestRegistryWithoutDigestHeader(t *testing.T) {
+	reg := newRegistry(t)
+	img := twoLayers("gzip")
+	ref := reg.push(t, "demo/silent", "1", img)
+	reg.misbehave(func(_ http.ResponseWriter, r *http.Request, _ http.Handler) bool {
+		return r.Method == http.MethodHead && strings.Contains(r.URL.Path, "/manifests/") // an empty 200
+	})
+	resolved, err := NewClient(Options{}).Resolve(t.Context(), ref)
+	if err != nil || resolved.Digest != img.digest() {
+		t.Errorf("got %s, %v; want %s", resolved.Digest, err, img.digest())
+	}
+}
+
+func TestMissingLayer(t *testing.T) {
+	reg := newRegistry(t)
+	img := twoLayers("gzip")
+	ref := reg.push(t, "demo/holes", "1", img)
+	reg.misbehave(func(w http.ResponseWriter, r *http.Request, _ http.Handler) bool {
+		if !strings.Contains(r.URL.Path, digest.FromBytes(img.layers[1].blob()).Encoded()) {
+			return false
+		}
+		answer(w, http.StatusNotFound, "BLOB_UNKNOWN", "blob unknown to registry")
+		return true
+	})
+	st := openStore(t)
+	_, _, err := NewClient(Options{}).Ensure(t.Context(), st, ref, nil)
+	if f := wantFault(t, err); !strings.Contains(f.What, "is missing in the registry") {
+		t.Errorf("it says %q", f.What)
+	}
+	if left := leftovers(t, st); left != nil {
+		t.Errorf("left behind: %v", left)
+	}
+}
