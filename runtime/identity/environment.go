@@ -42,7 +42,6 @@ func (e Environment) Inside(p Person, about About) []string {
 		}
 		vars[name] = value
 	}
-	vars["HOME"], vars["USER"], vars["LOGNAME"], vars["SHELL"] = p.Home, p.Name, p.Name, about.Shell
 	// Packages that pip put under the home on the host were built for the host.
 	vars["PYTHONNOUSERSITE"] = "1"
 	for name := range vars {
@@ -51,19 +50,25 @@ func (e Environment) Inside(p Person, about About) []string {
 		}
 	}
 	vars["LANG"] = about.localeFor(vars["LANG"])
-	for _, list := range [][]string{e.Image, e.Set} {
-		for _, pair := range list {
-			if name, value, ok := strings.Cut(pair, "="); ok && name != "" {
-				vars[name] = value
-			}
-		}
-	}
+	assign(vars, e.Image)
+	// Images are often built as root and say so; the job is the person.
+	vars["HOME"], vars["USER"], vars["LOGNAME"], vars["SHELL"] = p.Home, p.Name, p.Name, about.Shell
+	assign(vars, e.Set)
 	inside := make([]string, 0, len(vars))
 	for name, value := range vars {
 		inside = append(inside, name+"="+value)
 	}
 	slices.Sort(inside)
 	return inside
+}
+
+// assign sets the variables of pairs, "NAME=value".
+func assign(vars map[string]string, pairs []string) {
+	for _, pair := range pairs {
+		if name, value, ok := strings.Cut(pair, "="); ok && name != "" {
+			vars[name] = value
+		}
+	}
 }
 
 // WantedLocales lists the locales that the host's environment asks for.

@@ -29,7 +29,7 @@ func (o *Options) command() (args []string, own bool, err error) {
 			"name one: jrun run IMAGE COMMAND, or 'jrun shell IMAGE' to look around")
 	}
 	if args[0] == "" {
-		f := fault.New("cannot run a command with an empty name", nil, "name a program: jrun run IMAGE COMMAND")
+		f := fault.New("cannot run the command", errors.New("its name is empty"), "name a program: jrun run IMAGE COMMAND")
 		f.Code = fault.ExitNotFound
 		return nil, false, f
 	}

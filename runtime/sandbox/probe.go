@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/jrun-hpc/jrun/fault"
 	"golang.org/x/sys/unix"
 )
 
@@ -28,7 +29,7 @@ var probeSteps = []struct {
 	steps        []string
 }{
 	{"user namespaces", "can be created", []string{"userns", "setgroups", "uid_map", "gid_map"}},
-	{"mounting", "works in a user namespace, hidden from the host", []string{"mountns", "propagation", "tmpfs"}},
+	{"mounting", "works in a user namespace, hidden from the host", []string{"mountns", "propagation", "tmpfs", "mountdir"}},
 	{"/dev/fuse", "can be opened", []string{"devfuse"}},
 	{"FUSE", "can be mounted without privilege", []string{"fuse"}},
 	{"nested user namespaces", "can be created", []string{"pipe", "fork", "innerns"}},
@@ -47,9 +48,8 @@ func Probe(ctx context.Context) []Check {
 				c.Detail, c.Err = "", stepFault(step, err)
 			}
 		}
-		c.Skipped = broken
-		if c.Skipped {
-			c.Detail = "not tried, because an earlier step failed"
+		if broken {
+			c = askAlone(group.name)
 		}
 		broken = broken || c.Err != nil
 		checks = append(checks, c)
@@ -60,11 +60,24 @@ func Probe(ctx context.Context) []Check {
 	return append(checks, pidfdCheck(), overlayCheck(), propagationCheck())
 }
 
+// askAlone answers a check that the probe did not reach.
+func askAlone(name string) Check {
+	if name == "/dev/fuse" {
+		f, err := os.OpenFile(name, os.O_RDWR, 0)
+		if err != nil {
+			return Check{Name: name, Err: fuseDeviceFault(err)}
+		}
+		f.Close()
+		return Check{Name: name, Detail: "can be opened"}
+	}
+	return Check{Name: name, Detail: "not tried, because an earlier step failed", Skipped: true}
+}
+
 // runProbe returns the name of the step that failed, if one did.
 func runProbe(ctx context.Context) (string, error) {
-	dir, err := chooseMountDir(mountDirs, nil)
-	if err != nil {
-		return "tmpfs", err
+	dir, noDir := chooseMountDir(mountDirs, nil)
+	if noDir != nil {
+		dir = "/tmp" // good enough to find out about the rest
 	}
 	cmd := exec.CommandContext(ctx, "/proc/self/exe")
 	cmd.Args = []string{stageProbe, strconv.Itoa(os.Getuid()), strconv.Itoa(os.Getgid()), dir}
@@ -73,6 +86,9 @@ func runProbe(ctx context.Context) (string, error) {
 	var number int
 	if _, scanErr := fmt.Sscanf(string(out), "%s %d", &step, &number); scanErr != nil {
 		return "probe", errors.Join(err, scanErr)
+	}
+	if step == "ok" && noDir != nil {
+		return "mountdir", noDir
 	}
 	if step == "ok" {
 		return "", nil
@@ -125,8 +141,11 @@ func propagationCheck() Check {
 		}
 		c.Detail = "/ is shared: directories that are automounted later appear inside"
 		if !strings.HasPrefix(fields[6], "shared:") && !strings.HasPrefix(fields[6], "master:") {
-			c.Detail = "/ is private: directories that are automounted after a job's start stay invisible inside ('mount --make-rshared /' as root changes it)"
+			c.Err = fault.New("directories that are automounted after a job's start stay invisible inside", errors.New("/ is a private mount"),
+				"if homes are automounted, ask the administrator for: mount --make-rshared /")
 		}
+		return c
 	}
+	c.Detail = "cannot be told: / is not a mount point here"
 	return c
 }

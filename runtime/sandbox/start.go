@@ -40,7 +40,7 @@ func startHolder(ctx context.Context, listener *net.UnixListener, create func() 
 	defer spec.Image.Close()
 	mountDir, err := chooseMountDir(mountDirs, spec.Binds)
 	if err != nil {
-		return fault.New("there is no place to mount the image at", err, "bind fewer directories")
+		return stepFault("mountdir", err)
 	}
 	p := &plan{Spec: *spec, MountDir: mountDir, UID: os.Getuid(), GID: os.Getgid()}
 	if spec.Root {

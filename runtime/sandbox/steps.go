@@ -27,6 +27,8 @@ func stepFault(step string, err error) error {
 	case "fuse":
 		return fault.New("the kernel does not let users mount FUSE", err,
 			"ask the administrator for a kernel of 4.18 or newer with the fuse module ('modprobe fuse')")
+	case "mountdir":
+		return fault.New("there is no directory to mount the image at", err, "ask the administrator to create one of them")
 	case "pidfd":
 		return fault.New("this kernel cannot watch processes by descriptor", err, "ask the administrator for a kernel of 5.3 or newer")
 	}
@@ -44,11 +46,12 @@ func userNamespaceFault(err error) error {
 			"ask the administrator for: sysctl -w kernel.unprivileged_userns_clone=1")
 	case errors.Is(err, unix.EPERM) && appArmorRestricts():
 		return fault.New(what, errors.New("AppArmor restricts them (kernel.apparmor_restrict_unprivileged_userns is 1)"), appArmorAdvice())
-	case errors.Is(err, unix.EPERM) && chrooted():
-		return fault.New(what, errors.New("this process runs in a chroot, where the kernel forbids them"), "run jrun outside of the chroot")
-	case errors.Is(err, unix.EPERM):
-		return fault.New(what, fmt.Errorf("%w: a seccomp filter or security module forbids them, as inside Docker's containers", err),
+	case errors.Is(err, unix.EPERM) && seccompFiltered():
+		return fault.New(what, errors.New("a seccomp filter forbids them, as inside Docker's containers"),
 			"run jrun on the machine itself, or start the outer container with --security-opt seccomp=unconfined")
+	case errors.Is(err, unix.EPERM):
+		return fault.New(what, fmt.Errorf("%w: the kernel forbids them inside a chroot, or a security module does everywhere", err),
+			"run jrun outside of the chroot, or ask the administrator what restricts user namespaces here")
 	case errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EINVAL):
 		return fault.New(what, errors.New("the kernel was built without CONFIG_USER_NS"), "ask the administrator for a kernel that has it")
 	}
@@ -90,17 +93,8 @@ func appArmorAdvice() string {
 		"and then: apparmor_parser -r /etc/apparmor.d/jrun", exe)
 }
 
-// chrooted reports whether the root directory is not the mount's root: the
-// kernel refuses user namespaces then (current_chrooted in kernel/user_namespace.c).
-func chrooted() bool {
-	text, err := os.ReadFile("/proc/self/mountinfo")
-	if err != nil {
-		return false
-	}
-	for line := range strings.Lines(string(text)) {
-		if fields := strings.Fields(line); len(fields) > 4 && fields[4] == "/" {
-			return false
-		}
-	}
-	return true
+// seccompFiltered reports whether a filter is on this process (proc(5)).
+func seccompFiltered() bool {
+	text, err := os.ReadFile("/proc/self/status")
+	return err == nil && strings.Contains(string(text), "\nSeccomp:\t2\n")
 }
