@@ -31,6 +31,27 @@ func digestOf(t *testing.T, image string) string {
 	return descriptor.Digest.String()
 }
 
+// layerOf asks the lab's registry for the digest of an image's only layer.
+func layerOf(t *testing.T, image string) string {
+	t.Helper()
+	reference, err := name.ParseReference(ref(image), name.Insecure)
+	if err != nil {
+		t.Fatal(err)
+	}
+	img, err := remote.Image(reference)
+	if err != nil {
+		t.Fatal(err)
+	}
+	manifest, err := img.Manifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(manifest.Layers) != 1 {
+		t.Fatalf("%s has %d layers, want 1", image, len(manifest.Layers))
+	}
+	return manifest.Layers[0].Digest.String()
+}
+
 // objects lists the converted images in the session's store.
 func objects(s *session) []string {
 	s.t.Helper()

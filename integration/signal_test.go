@@ -38,7 +38,7 @@ func TestSignalsReachTheCommand(t *testing.T) {
 		})
 		t.Run("not caught "+c.name, func(t *testing.T) {
 			s := newSession(t)
-			p := s.start("run", "-q", ref(minimal), "--", "bash", "-c", "touch ready; exec sleep 60")
+			p := s.start("run", "-q", ref(minimal), "--", "sh", "-c", ": >ready; exec sleep 60")
 			s.await("ready")
 			if err := p.cmd.Process.Signal(c.signal); err != nil {
 				t.Fatal(err)

@@ -36,6 +36,8 @@ func (s *session) startOnTerminal(args ...string) *terminal {
 		s.t.Fatal(err)
 	}
 	defer slave.Close()
+	s.env["TERM"] = "xterm"
+	s.env["HISTFILE"] = "/dev/null"
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	p := &process{s: s, cmd: s.command(ctx, args...), cancel: cancel}
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = slave, slave, slave
