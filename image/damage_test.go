@@ -61,6 +61,9 @@ func TestEnsureRefusesWhatIsDamagedOnTheWay(t *testing.T) {
 	config := digest.FromBytes(img.config()).Encoded()
 	reg := newRegistry(t)
 	ref := reg.push(t, "demo/damage", "1", img)
+	foreign := twoLayers("zstd")
+	foreign.architecture = "mips64le"
+	indexRef := reg.push(t, "demo/index", "1", img, foreign)
 	plain := twoLayers("none")
 	plainRef := reg.push(t, "demo/plain", "1", plain)
 	plainLower := digest.FromBytes(plain.layers[0].blob()).Encoded()
@@ -72,6 +75,7 @@ func TestEnsureRefusesWhatIsDamagedOnTheWay(t *testing.T) {
 		is        func(error) bool
 	}{
 		{"manifest with a flipped bit", ref, spoil("/manifests/sha256", flip), as[*DigestError]},
+		{"manifest of an index with a flipped bit", indexRef, spoil("/manifests/"+img.digest().String(), flip), as[*DigestError]},
 		{"config with a flipped bit", ref, spoil(config, flip), as[*DigestError]},
 		{"layer with a flipped bit", ref, spoil(lower, flip), as[*LayerError]},
 		{"layer with a flipped bit that no decompressor sees", plainRef, spoil(plainLower, flip), as[*DigestError]},

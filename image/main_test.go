@@ -3,17 +3,21 @@ package image
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
 
+	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/store"
+	"golang.org/x/sys/unix"
 )
 
 // Environment of a child process that only calls Ensure; see startChild.
 const (
 	childReference = "JRUN_TEST_ENSURE_REFERENCE"
 	childStore     = "JRUN_TEST_ENSURE_STORE"
+	childTmpfs     = "JRUN_TEST_ENSURE_TMPFS" // options of a tmpfs to mount on the store
 )
 
 // TestMain keeps the tests away from the configuration and the passwords of
@@ -48,6 +52,17 @@ func TestMain(m *testing.M) {
 
 // ensureInChild prints whether this process was the one that converted.
 func ensureInChild(name, root string) int {
+	if options := os.Getenv(childTmpfs); options != "" {
+		var flags uintptr
+		if options == "ro" {
+			flags = unix.MS_RDONLY
+			options = ""
+		}
+		if err := unix.Mount("tmpfs", root, "tmpfs", flags, options); err != nil {
+			fmt.Println("mounting a tmpfs:", err)
+			return 2
+		}
+	}
 	ref, err := ParseReference(name)
 	if err == nil {
 		var st *store.Store
@@ -57,9 +72,15 @@ func ensureInChild(name, root string) int {
 			fmt.Println("converted", converted)
 		}
 	}
-	if err != nil {
-		fmt.Println(err)
-		return 1
+	if err == nil {
+		return 0
 	}
-	return 0
+	fmt.Print(fault.Format("jrun", err))
+	_ = filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+		if err == nil && !e.IsDir() {
+			fmt.Println("left behind:", path)
+		}
+		return err
+	})
+	return 1
 }

@@ -2,11 +2,13 @@ package image
 
 import (
 	"bytes"
+	"errors"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -165,5 +167,44 @@ func TestWaiterTakesOver(t *testing.T) {
 	}
 	if left := leftovers(t, st); left != nil {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+// TestStoreThatCannotBeWritten mounts a small or read-only file system on the
+// store, in namespaces of the child's own.
+func TestStoreThatCannotBeWritten(t *testing.T) {
+	reg := newRegistry(t)
+	ref := reg.push(t, "demo/big", "1", testImage{layers: []testLayer{{tar: tarOf("big", noise(2<<20))}}})
+	for options, want := range map[string]string{
+		"size=256k":               "no space left in the store",
+		"size=1m":                 "no space left in the store",
+		"size=64m,nr_inodes=7":    "no space left in the store", // room for the directories, not for the files
+		"ro":                      "is on a read-only file system",
+		"size=64m,nr_inodes=1000": "", // the test itself works
+	} {
+		t.Run(options, func(t *testing.T) {
+			root := t.TempDir()
+			cmd := exec.CommandContext(t.Context(), os.Args[0])
+			cmd.Env = append(os.Environ(), childReference+"="+ref.String(), childStore+"="+root, childTmpfs+"="+options)
+			cmd.SysProcAttr = &syscall.SysProcAttr{
+				Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
+				UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
+				GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
+			}
+			out, err := cmd.CombinedOutput()
+			if want == "" {
+				if err != nil {
+					t.Errorf("%v: %s", err, out)
+				}
+				return
+			}
+			var exit *exec.ExitError
+			if !errors.As(err, &exit) || exit.ExitCode() != 1 || !strings.Contains(string(out), want) || !strings.Contains(string(out), "next:") {
+				t.Errorf("%v, want %q:\n%s", err, want, out)
+			}
+			if strings.Contains(string(out), "left behind") {
+				t.Errorf("%s", out)
+			}
+		})
 	}
 }

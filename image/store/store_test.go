@@ -166,9 +166,12 @@ func TestNamesThatCannotBeFiles(t *testing.T) {
 func TestDamagedObjects(t *testing.T) {
 	d := digest.FromString("manifest")
 	tests := map[string]func(t *testing.T, o Object){
-		"cut short":          func(t *testing.T, o Object) { check(t, os.Truncate(o.Path, 3)) },
-		"metadata missing":   func(t *testing.T, o Object) { check(t, os.Remove(metaPath(o))) },
-		"metadata torn":      func(t *testing.T, o Object) { check(t, os.Truncate(metaPath(o), 10)) },
+		"cut short":        func(t *testing.T, o Object) { check(t, os.Chmod(o.Path, 0o600)); check(t, os.Truncate(o.Path, 3)) },
+		"metadata missing": func(t *testing.T, o Object) { check(t, os.Remove(metaPath(o))) },
+		"metadata torn": func(t *testing.T, o Object) {
+			check(t, os.Chmod(metaPath(o), 0o600))
+			check(t, os.Truncate(metaPath(o), 10))
+		},
 		"a symbolic link":    func(t *testing.T, o Object) { check(t, os.Remove(o.Path)); check(t, os.Symlink("/etc/passwd", o.Path)) },
 		"writable by others": func(t *testing.T, o Object) { check(t, os.Chmod(o.Path, 0o646)) },
 	}
