@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"encoding/binary"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -126,6 +127,7 @@ func TestDamagedSquashfs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	used := binary.LittleEndian.Uint64(sound[40:]) // bytes_used; padding follows
 	flip := func(at int) []byte {
 		damaged := append([]byte(nil), sound...)
 		damaged[at] ^= 0x40
@@ -139,7 +141,7 @@ func TestDamagedSquashfs(t *testing.T) {
 		{"only half of the superblock", sound[:48]},
 		{"only the superblock", sound[:96]},
 		{"half of the file", sound[:len(sound)/2]},
-		{"without its last kilobyte", sound[:len(sound)-1024]},
+		{"without the last byte of its tables", sound[:used-1]},
 		{"wrong magic number", flip(0)},
 		{"wrong version", flip(28)},
 		{"absurd block size", flip(15)},
@@ -152,14 +154,15 @@ func TestDamagedSquashfs(t *testing.T) {
 			s.run("run", "damaged.sqfs", "--", "/probe").wantFault(125, "damaged.sqfs")
 		})
 	}
-	// In the middle of a block of data: the kernel reports what it could not
-	// read to the program that wanted it, or jrun finds it first.
+	// In a block of data or a table: jrun finds it at once, or the program gets
+	// an error where it reads, or wrong bytes, as the format has no checksums.
+	// The program may crash then; jrun must not.
 	for at := 96; at < len(sound); at += len(sound) / 40 {
 		s.t = t
 		s.write("damaged.sqfs", string(flip(at)), 0o644)
 		r := s.run("run", "-q", "damaged.sqfs", "--", "/probe")
-		if strings.Contains(r.stderr, "panic") || strings.Contains(r.stderr, "goroutine ") {
-			t.Errorf("with bit flipped at %d jrun crashed: %s", at, r.stderr)
+		if strings.Contains(r.stderr, "jrun/cmd/jrun") {
+			t.Errorf("with a bit flipped at %d jrun crashed: %s", at, r.stderr)
 		}
 	}
 	os.Remove(filepath.Join(s.dir, "damaged.sqfs"))

@@ -62,23 +62,31 @@ func realUID(pid, uid int) bool {
 }
 
 // mounts lists the mounts of jrun in the mount namespaces of the user's
-// processes and of this one. A namespace without processes is gone.
+// processes, and the user's in that of this process. A namespace without
+// processes is gone.
 func mounts(user *ordinary.Account) []string {
-	tables := []string{"/proc/self/mountinfo"}
+	found := mountsIn("self", fmt.Sprintf("user_id=%d,", user.UID))
 	for _, p := range processes(user) {
-		tables = append(tables, fmt.Sprintf("/proc/%d/mountinfo", p.pid))
-	}
-	var found []string
-	for _, table := range tables {
-		text, err := os.ReadFile(table)
-		if err != nil {
-			continue // ended, or not ours to look at
-		}
-		for line := range strings.Lines(string(text)) {
-			_, kind, _ := strings.Cut(line, " - ")
-			if strings.Contains(kind, "jrun") && !slices.Contains(found, line) {
+		for _, line := range mountsIn(itoa(p.pid), "jrun") {
+			if !slices.Contains(found, line) {
 				found = append(found, line)
 			}
+		}
+	}
+	return found
+}
+
+// mountsIn lists the mounts that a process sees and whose type, source or
+// options hold text.
+func mountsIn(pid, text string) []string {
+	table, err := os.ReadFile(filepath.Join("/proc", pid, "mountinfo"))
+	if err != nil {
+		return nil // ended
+	}
+	var found []string
+	for line := range strings.Lines(string(table)) {
+		if _, kind, _ := strings.Cut(line, " - "); strings.Contains(kind, text) {
+			found = append(found, line)
 		}
 	}
 	return found

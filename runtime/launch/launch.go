@@ -144,6 +144,9 @@ func (o *Options) spec(ctx context.Context, image *os.File, binds []sandbox.Bind
 		return nil, fmt.Errorf("reading the image's file: %w", err)
 	}
 	r, err := reader.Open(image, info.Size(), reader.Options{})
+	if err == nil {
+		_, err = fs.Stat(r.FS(), ".") // damage found by the holder would name no file
+	}
 	if err != nil {
 		return nil, fault.Newf(err, "remove it and fetch it again: jrun rm IMAGE; jrun pull IMAGE", "the image's file %s cannot be read", o.Image)
 	}
