@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -86,6 +87,9 @@ func hashFile(path string) (string, error) {
 func readXattrs(path string) (map[string]string, error) {
 	list := make([]byte, 64<<10)
 	n, err := unix.Llistxattr(path, list)
+	if errors.Is(err, unix.ENOTSUP) { // the kernel, for a squashfs without any
+		return nil, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("listing extended attributes of %s: %w", path, err)
 	}

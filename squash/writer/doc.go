@@ -48,8 +48,8 @@
 // replaces what was there with all that is below it.
 //
 // A hard link shares the inode of its target, which may come from this layer
-// or a lower one, may be a symbolic link, and may have been hidden by a
-// whiteout of this very layer. The metadata of the link's own header is
+// or a lower one, may be a symbolic link, and may have been hidden or replaced by
+// this very layer. The metadata of the link's own header is
 // ignored, as link(2) has no use for it.
 //
 // The parent of an entry is found as chroot would find it: symbolic links are

@@ -7,7 +7,7 @@ import "github.com/jrun-hpc/jrun/squash"
 type inode struct {
 	kind  squash.InodeType // basic type
 	mode  uint16           // permission bits, setuid, setgid, sticky
-	layer int32            // the last layer that made it or gave it metadata
+	layer int32            // the one that made it; -1 for the root
 	uid   uint32
 	gid   uint32
 	mtime uint32 // seconds since the epoch
@@ -36,16 +36,9 @@ func newImpliedDir(layer int) *inode {
 
 func (n *inode) isDir() bool { return n.kind == squash.TypeDir }
 
-func (n *inode) setChild(name string, child *inode) {
-	if n.dir == nil {
-		n.dir = make(map[string]*inode)
-	}
-	n.dir[name] = child
-}
-
 // takeMetadata is what happens to a directory when a tar names it again.
 func (n *inode) takeMetadata(from *inode) {
-	n.mode, n.uid, n.gid, n.mtime, n.xattr, n.layer = from.mode, from.uid, from.gid, from.mtime, from.xattr, from.layer
+	n.mode, n.uid, n.gid, n.mtime, n.xattr = from.mode, from.uid, from.gid, from.mtime, from.xattr
 }
 
 // blob is the stored content of one file that is not empty. The ordered writer

@@ -26,13 +26,16 @@ func lookCurrent(dir *inode, name string) (*inode, error) {
 	return nil, errMissing
 }
 
-// lookBefore sees the tree as it was before the layer's whiteouts, as far as
-// they changed it.
+// lookBefore sees the tree as the lower layers left it.
 func (m *layerMerge) lookBefore(dir *inode, name string) (*inode, error) {
-	if child := m.hidden[hiddenName{dir, name}]; child != nil {
-		return child, nil
+	child, changed := m.before[dirName{dir, name}]
+	if !changed {
+		return lookCurrent(dir, name)
 	}
-	return lookCurrent(dir, name)
+	if child == nil {
+		return nil, errMissing
+	}
+	return child, nil
 }
 
 // makeMissing makes the directories that no tar mentions.
@@ -43,7 +46,7 @@ func (m *layerMerge) makeMissing(dir *inode, name string) (*inode, error) {
 			return nil, fmt.Errorf("parent directory with a name of %d bytes", len(name))
 		}
 		child = newImpliedDir(m.layer)
-		dir.setChild(name, child)
+		m.set(dir, name, child)
 	}
 	return child, nil
 }

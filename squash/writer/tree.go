@@ -22,20 +22,40 @@ func newTree() *tree {
 type layerMerge struct {
 	*tree
 	layer     int
-	hidden    map[hiddenName]*inode // what this layer's whiteouts took away
+	before    map[dirName]*inode // names that this layer changed: what they were, nil for nothing
 	aufsLinks map[string]*inode
 }
 
-// hiddenName is a name in a directory.
-type hiddenName struct {
+// dirName is a name in a directory.
+type dirName struct {
 	dir  *inode
 	name string
+}
+
+// set changes what a name stands for; nil removes it. What it stood for in the
+// lower layers is kept in before. The names in a directory that this layer made
+// need no record, since the lower layers do not reach it.
+func (m *layerMerge) set(dir *inode, name string, child *inode) {
+	if dir.layer < int32(m.layer) {
+		key := dirName{dir, name}
+		if _, known := m.before[key]; !known {
+			m.before[key] = dir.dir[name]
+		}
+	}
+	switch {
+	case child == nil:
+		delete(dir.dir, name)
+	case dir.dir == nil:
+		dir.dir = map[string]*inode{name: child}
+	default:
+		dir.dir[name] = child
+	}
 }
 
 // apply merges a layer: what its whiteouts hide goes first, wherever they stood
 // in the tar, then its entries in their order. Errors are *TarError.
 func (t *tree) apply(layer int, entries []entry) error {
-	m := &layerMerge{tree: t, layer: layer, hidden: make(map[hiddenName]*inode), aufsLinks: make(map[string]*inode)}
+	m := &layerMerge{tree: t, layer: layer, before: make(map[dirName]*inode), aufsLinks: make(map[string]*inode)}
 	m.hide(entries)
 	for _, e := range entries {
 		var err error
@@ -58,27 +78,24 @@ func (t *tree) apply(layer int, entries []entry) error {
 // before the first is carried out, so that their order does not matter.
 func (m *layerMerge) hide(entries []entry) {
 	replaced := replacedDirs(entries)
-	var gone []hiddenName
+	var gone []dirName
 	for _, e := range entries {
 		switch e.kind {
 		case whiteoutName:
 			last := len(e.path) - 1
 			if dir := m.findLower(e.path[:last], replaced); dir != nil {
-				gone = append(gone, hiddenName{dir, e.path[last]})
+				gone = append(gone, dirName{dir, e.path[last]})
 			}
 		case opaqueName:
 			if dir := m.findLower(e.path, replaced); dir != nil {
 				for name := range dir.dir {
-					gone = append(gone, hiddenName{dir, name})
+					gone = append(gone, dirName{dir, name})
 				}
 			}
 		}
 	}
 	for _, name := range gone {
-		if child := name.dir.dir[name.name]; child != nil {
-			m.hidden[name] = child
-			delete(name.dir.dir, name.name)
-		}
+		m.set(name.dir, name.name, nil)
 	}
 }
 
@@ -143,12 +160,12 @@ func (m *layerMerge) place(e entry) error {
 		old.takeMetadata(made)
 		return nil
 	}
-	parent.setChild(name, made)
+	m.set(parent, name, made)
 	return nil
 }
 
 // linkTarget finds the inode that a hard link names: in the tree as it is now,
-// then as it was before this layer's whiteouts.
+// then as the lower layers left it.
 func (m *layerMerge) linkTarget(path []string) (*inode, error) {
 	if len(path) == 0 {
 		return nil, errors.New("hard link to the root")

@@ -113,17 +113,21 @@ func Write(ctx context.Context, dst File, layers []Layer, opts Options) (Result,
 	if err != nil {
 		return Result{}, fmt.Errorf("checking squashfs options: %w", err)
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-
 	out := &output{dst: dst}
 	if err := out.startData(opts); err != nil {
 		return Result{}, err
 	}
+	return build(ctx, out, layers, opts)
+}
+
+// build writes the data where out stands, and the tables behind it.
+func build(ctx context.Context, out *output, layers []Layer, opts Options) (Result, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	pipe := startPipeline(ctx, cancel, out, opts)
 	fs, scanErr := mergeLayers(ctx, layers, pipe, opts)
 	if scanErr != nil {
-		cancel(scanErr) // the first failure wins, also over this one
+		cancel(scanErr) // if another failure came first, that one stands
 	}
 	pipe.finish()
 	if err := context.Cause(ctx); err != nil {
