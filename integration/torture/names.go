@@ -8,6 +8,7 @@ import (
 
 // names: long ones, odd ones, and very many of them.
 func names() []scenario {
+	const trailing = "white space "
 	name255 := strings.Repeat("n", 255)
 	deep := strings.Repeat("directory-of-a-long-path/", 20)
 	long := scenario{
@@ -53,12 +54,12 @@ func names() []scenario {
 		{
 			name: "odd-names",
 			layers: [][]entry{{
-				dir("."), text("日本語のファイル", "1"), text(" space ", "2"), text("new\nline", "3"), text("-rf", "4"),
+				dir("."), text("日本語のファイル", "1"), text(trailing, "2"), text("new\nline", "3"), text("-rf", "4"),
 				text("back\\slash", "5"), text("not-utf8-\xff\xfe", "6").format(tar.FormatGNU), text("...", "7"), text(".wh", "8"),
 				text("\"'$`*?", "9"),
 			}},
 			want: map[string]File{
-				".": isDir(0), "日本語のファイル": isText("1"), " space ": isText("2"), "new\nline": isText("3"), "-rf": isText("4"),
+				".": isDir(0), "日本語のファイル": isText("1"), trailing: isText("2"), "new\nline": isText("3"), "-rf": isText("4"),
 				"back\\slash": isText("5"), "not-utf8-\xff\xfe": isText("6"), "...": isText("7"), ".wh": isText("8"),
 				"\"'$`*?": isText("9"),
 			},

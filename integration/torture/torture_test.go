@@ -12,7 +12,7 @@ import (
 // TestLayersAreStable guards what others rely on: the same bytes, always.
 func TestLayersAreStable(t *testing.T) {
 	want := []string{
-		"7da65fb73e014d1bbecefdc06b12a8f3e5f6398bfa1bcfec736df5b809923fb8",
+		"d1a19db0149a8c28c3f93f3067e2339297a73bf39512b584c56f4fd32bb09dbe",
 		"32a72a80cd4627ded6ff5a0b47f0d1947623a602cc3a9bac694ba1ab78be5f03",
 		"f0fbbed7d27b9c2bd1dcabcb5827de69d6d59e3e1f8dbe2ac0e1ace02589bb84",
 	}

@@ -102,7 +102,7 @@ func (m model) whiteoutDir(dir string, madeDir map[string]bool) (string, bool) {
 }
 
 // follow resolves a directory's path to one without symbolic links.
-func (m model) follow(dir string, make bool) (string, bool) {
+func (m model) follow(dir string, create bool) (string, bool) {
 	at, todo := ".", strings.Split(dir, "/")
 	for hops := 0; len(todo) > 0; {
 		c := todo[0]
@@ -117,7 +117,7 @@ func (m model) follow(dir string, make bool) (string, bool) {
 		next := path.Join(at, c)
 		n := m[next]
 		switch {
-		case n == nil && make:
+		case n == nil && create:
 			m[next] = &node{torture.File{Type: 'd', Mode: 0o755}}
 			at = next
 		case n == nil:

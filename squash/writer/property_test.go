@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"path"
+	"slices"
 	"strings"
 	"testing"
 
@@ -75,7 +76,7 @@ func genValidLayers(t *rapid.T) ([][]op, model) {
 		next := merged.clone()
 		for _, o := range rapid.SliceOfN(genOp, 0, 12).Draw(t, "layer") {
 			try := merged.clone()
-			if longer := append(layer[:len(layer):len(layer)], o); try.apply(longer) {
+			if longer := slices.Concat(layer, []op{o}); try.apply(longer) {
 				layer, next = longer, try
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -294,7 +295,7 @@ func TestSparseBomb(t *testing.T) {
 	clear(bomb[124:136])
 	copy(bomb[124:], "00000000000")
 	copy(bomb[483:], "\x80\x00\x00\x00\x40\x00\x00\x00\x00\x00\x00\x00")
-	bomb = append(fixChecksum(bomb)[:512], make([]byte, 1024)...)
+	bomb = slices.Concat(fixChecksum(bomb)[:512], make([]byte, 1024))
 	_, err := Write(t.Context(), &memFile{}, memories(bomb), Options{})
 	var tarErr *TarError
 	if !errors.As(err, &tarErr) || tarErr.Entry != "f" {
