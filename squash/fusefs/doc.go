@@ -13,6 +13,11 @@
 //	server, err := fusefs.Serve(fd, fsys) // owns fd from here on
 //	server.Wait()                         // until it is unmounted
 //
+// The process that serves should not use the mount itself. Go's runtime adds a
+// file to its poller while no other goroutine may run, and the kernel asks the
+// server whether the file can be polled: a deadlock, unless that question has
+// been answered before (once per mount, by unix.Poll on any regular file in it).
+//
 // The mount must have default_permissions: nothing here checks access, and the
 // kernel does it without asking. FUSE passes neither device nodes nor set-id
 // bits to anybody unless the mount allows it; they are shown, not enforced.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -19,6 +20,10 @@ type Options struct {
 	UID, GID uint32
 	// Synthetic nodes are laid over the image in this order.
 	Synthetic []Synthetic
+	// HideTrusted leaves attributes named trusted.* out of lists. For a mount
+	// in a user namespace: nobody there may read them, and cp and tar fail on a
+	// name that is listed and cannot be read. The kernel's squashfs does the same.
+	HideTrusted bool
 	// Threads bounds the requests that are worked on at once. More help when
 	// the image lies on slow storage, fewer save memory (about 150 KiB each).
 	// 0 leaves it to the library: one per CPU, and as many as are blocked.
@@ -278,6 +283,9 @@ func (f *FS) ListXattr(node NodeID) ([]byte, unix.Errno) {
 		return nil, f.errno(err)
 	}
 	names, err := f.r.XattrNames(&ino)
+	if f.opts.HideTrusted {
+		names = slices.DeleteFunc(names, func(name string) bool { return strings.HasPrefix(name, "trusted.") })
+	}
 	if err != nil || len(names) == 0 {
 		return nil, f.errno(err)
 	}
