@@ -90,7 +90,7 @@ func TestLyingRegistry(t *testing.T) {
 		{name: "a layer is cut short", change: func(b []byte) []byte { return b[:len(b)/2] }},
 		{name: "a layer is empty", change: func([]byte) []byte { return nil }},
 		{name: "a layer goes on", change: func(b []byte) []byte { return append(b, b...) }},
-		{name: "a layer is another one", change: func(b []byte) []byte { return []byte("not what was asked for") }},
+		{name: "a layer is another one", change: func([]byte) []byte { return []byte("not what was asked for") }},
 		{name: "down", answer: down, text: "503"},
 		{name: "a manifest that is not JSON", answer: manifestOnly("<html>login</html>")},
 		{name: "a manifest without layers and config", answer: manifestOnly(`{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json"}`)},

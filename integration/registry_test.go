@@ -24,7 +24,6 @@ func ref(name string) string { return lab.registry.Host + "/" + name }
 // fillRegistries pushes all images that tests take for granted.
 func fillRegistries(ctx context.Context) error {
 	type maker = func(context.Context, images.Flavour) (v1.Image, error)
-	static := func(ctx context.Context, f images.Flavour) (v1.Image, error) { return images.Static(ctx, f) }
 	foreign := func(ctx context.Context, f images.Flavour) (v1.Image, error) {
 		return images.ForArchitecture(ctx, f, images.ForeignArchitecture())
 	}
@@ -43,7 +42,7 @@ func fillRegistries(ctx context.Context) error {
 		{configured, images.Docker, configuredImage},
 		{layered, images.Docker, layeredImage},
 		{"demo/layered:zstd", images.OCIZstd, layeredImage},
-		{"demo/static:latest", images.OCI, static},
+		{"demo/static:latest", images.OCI, images.Static},
 		{"demo/foreign:latest", images.OCI, foreign},
 		{"demo/empty:latest", images.OCI, empty},
 	} {
@@ -58,7 +57,7 @@ func fillRegistries(ctx context.Context) error {
 	return fillSpecial(ctx)
 }
 
-// fillSpecial pushes an index, the hostile images, and one for those who have
+// fillSpecial pushes an index, the torture and the hostile images, and one for those who have
 // the password.
 func fillSpecial(ctx context.Context) error {
 	index, err := images.MultiArchitecture(ctx, images.OCI, images.ForeignArchitecture(), hostArchitecture)
@@ -67,6 +66,15 @@ func fillSpecial(ctx context.Context) error {
 	}
 	if err := images.PushIndex(ctx, ref("demo/multi:latest"), index); err != nil {
 		return err
+	}
+	for name, flavour := range tortureNames {
+		img, err := tortureImage(ctx, flavour)
+		if err != nil {
+			return err
+		}
+		if err := images.Push(ctx, ref(name), img, authn.Anonymous); err != nil {
+			return err
+		}
 	}
 	hostile, err := images.Hostile()
 	if err != nil {

@@ -93,12 +93,11 @@ func TestInterruptedPull(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 			p.cmd.Process.Signal(signal)
 			r := p.wait()
-			switch {
-			case signal == syscall.SIGKILL:
+			if signal == syscall.SIGKILL {
 				if r.signal != signal {
 					t.Errorf("ended with status %d, signal %v", r.code, r.signal)
 				}
-			default:
+			} else {
 				if r.signal != signal && r.code != 125 && r.code != 128+int(signal) {
 					t.Errorf("ended with status %d, signal %v", r.code, r.signal)
 				}

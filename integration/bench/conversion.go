@@ -13,7 +13,6 @@ type converter struct {
 	name   string
 	task   task
 	output string // a glob of the file it makes
-	scrap  string // what to remove between rounds
 }
 
 func (b *bench) converters() []converter {
@@ -75,7 +74,7 @@ func benchConversion(ctx context.Context, b *bench) error {
 			}
 		}
 	}
-	printConversion(b, results)
+	printConversion(results)
 	return nil
 }
 
@@ -93,7 +92,7 @@ func removeTree(dir string) error {
 	return os.RemoveAll(dir)
 }
 
-func printConversion(b *bench, results []series) {
+func printConversion(results []series) {
 	ours := results[0]
 	var rows [][]string
 	for _, r := range results {

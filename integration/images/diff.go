@@ -28,8 +28,8 @@ type fingerprint struct {
 func writeDifference(w io.Writer, lowerPath, upperPath string) error {
 	lower := map[string]fingerprint{}
 	err := eachEntry(lowerPath, func(header *tar.Header, r io.Reader) error {
-		print, err := fingerprintOf(header, r)
-		lower[cleanName(header.Name)] = print
+		entry, err := fingerprintOf(header, r)
+		lower[cleanName(header.Name)] = entry
 		return err
 	})
 	if err != nil {
@@ -70,10 +70,10 @@ func writeDifference(w io.Writer, lowerPath, upperPath string) error {
 func changedNames(lower map[string]fingerprint, upperPath string) (map[string]bool, error) {
 	changed := map[string]bool{}
 	err := eachEntry(upperPath, func(header *tar.Header, r io.Reader) error {
-		print, err := fingerprintOf(header, r)
+		entry, err := fingerprintOf(header, r)
 		name := cleanName(header.Name)
 		old, known := lower[name]
-		changed[name] = !known || old != print
+		changed[name] = !known || old != entry
 		delete(lower, name)
 		return err
 	})
@@ -97,12 +97,12 @@ func fingerprintOf(header *tar.Header, r io.Reader) (fingerprint, error) {
 	if _, err := io.Copy(sum, r); err != nil {
 		return fingerprint{}, fmt.Errorf("reading %q: %w", header.Name, err)
 	}
-	print := fingerprint{
+	entry := fingerprint{
 		typeflag: header.Typeflag, mode: header.Mode, uid: header.Uid, gid: header.Gid,
 		linkname: header.Linkname, modTime: header.ModTime.Unix(),
 	}
-	copy(print.content[:], sum.Sum(nil))
-	return print, nil
+	copy(entry.content[:], sum.Sum(nil))
+	return entry, nil
 }
 
 func cleanName(name string) string {

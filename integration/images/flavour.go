@@ -12,6 +12,7 @@ import (
 // Flavour is how an image is written down: the same files in other wrapping.
 type Flavour string
 
+// The flavours that are in use.
 const (
 	Docker  Flavour = "docker"   // schema 2 manifest, gzip layers
 	OCI     Flavour = "oci"      // OCI manifest, gzip layers

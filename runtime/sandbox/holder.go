@@ -105,7 +105,7 @@ func serveImage(p *plan, image *os.File, fuseFD int) (*fusefs.Server, error) {
 	for _, f := range p.Files {
 		synthetic = append(synthetic, fusefs.Synthetic{Path: f.Path, Kind: fusefs.File, Mode: 0o644, Content: f.Content})
 	}
-	fsys, err := fusefs.New(r, fusefs.Options{Synthetic: synthetic})
+	fsys, err := fusefs.New(r, fusefs.Options{Synthetic: synthetic, HideTrusted: true})
 	if err != nil {
 		return nil, fmt.Errorf("preparing to serve the image: %w", err)
 	}
