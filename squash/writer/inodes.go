@@ -10,26 +10,15 @@ import (
 	"github.com/jrun-hpc/jrun/squash"
 )
 
-// dirent is one name in a directory.
-type dirent struct {
-	name  string
-	inode *inode
-}
-
 // number gives every inode below dir its number and its link count, sorts the
 // directories, and marks the data in use. The order is the one of
 // writeContents: first what is below the subdirectories, then the inodes of all
 // children side by side. So a directory's inodes have neighbouring numbers and
 // share metadata blocks, which keeps its listing and a reader's stat calls short.
 func (t *tables) number(dir *inode) error {
-	dir.sorted = make([]dirent, 0, len(dir.dir))
-	for name, child := range dir.dir {
-		dir.sorted = append(dir.sorted, dirent{name, child})
-	}
-	dir.dir = nil
-	slices.SortFunc(dir.sorted, func(a, b dirent) int { return cmp.Compare(a.name, b.name) })
+	sorted := dir.children.sort()
 	dir.nlink = 2
-	for _, d := range dir.sorted {
+	for _, d := range sorted {
 		if d.inode.isDir() {
 			dir.nlink++
 			if err := t.number(d.inode); err != nil {
@@ -37,7 +26,7 @@ func (t *tables) number(dir *inode) error {
 			}
 		}
 	}
-	for _, d := range dir.sorted {
+	for _, d := range sorted {
 		if d.inode.number == 0 {
 			if t.inodeCount == math.MaxUint32-2 {
 				return errors.New("too many inodes for squashfs")
@@ -53,13 +42,24 @@ func (t *tables) number(dir *inode) error {
 	return nil
 }
 
+// sort turns the map into a list by name.
+func (c *children) sort() []dirent {
+	c.sorted = make([]dirent, 0, len(c.byName))
+	for name, child := range c.byName {
+		c.sorted = append(c.sorted, dirent{name, child})
+	}
+	c.byName = nil
+	slices.SortFunc(c.sorted, func(a, b dirent) int { return cmp.Compare(a.name, b.name) })
+	return c.sorted
+}
+
 func (t *tables) markLive(b *blob) {
 	if b == nil {
 		return
 	}
 	b = b.stands()
 	b.live = true
-	if b.fragment != squash.NoFragment {
+	if b.extent == nil {
 		t.fragments[b.fragment].live = true
 	}
 }
@@ -68,7 +68,7 @@ func (t *tables) markLive(b *blob) {
 // not the inode of dir itself.
 func (t *tables) writeContents(dir *inode) (listing, error) {
 	var below []listing
-	for _, d := range dir.sorted {
+	for _, d := range dir.children.sorted {
 		if !d.inode.isDir() {
 			continue
 		}
@@ -78,7 +78,7 @@ func (t *tables) writeContents(dir *inode) (listing, error) {
 		}
 		below = append(below, l)
 	}
-	for _, d := range dir.sorted {
+	for _, d := range dir.children.sorted {
 		var err error
 		switch {
 		case d.inode.isDir():
@@ -192,32 +192,38 @@ func (t *tables) writeInode(n *inode) error {
 // writeFile writes squashfs_reg_inode, or squashfs_lreg_inode where the former
 // has no room: it implies one link, no holes and 32-bit sizes and offsets.
 func (t *tables) writeFile(n *inode, xattr uint32) error {
-	data := &blob{fragment: squash.NoFragment}
+	var blocks extent
+	fragment, offset := squash.NoFragment, uint32(0)
 	if n.data != nil {
-		data = n.data.stands()
+		data := n.data.stands()
+		if data.extent != nil {
+			blocks = *data.extent
+		} else {
+			fragment, offset = data.fragment, data.offset
+		}
 	}
-	extended := xattr != squash.NoXattr || n.nlink > 1 || data.sparse > 0 ||
-		n.size > math.MaxUint32 || data.start > math.MaxUint32
+	extended := xattr != squash.NoXattr || n.nlink > 1 || blocks.sparse > 0 ||
+		n.size > math.MaxUint32 || blocks.start > math.MaxUint32
 	b, err := t.header(n, extended)
 	if err != nil {
 		return err
 	}
 	le := binary.LittleEndian
 	if extended {
-		b = le.AppendUint64(b, uint64(data.start))
+		b = le.AppendUint64(b, uint64(blocks.start))
 		b = le.AppendUint64(b, uint64(n.size))
-		b = le.AppendUint64(b, uint64(data.sparse))
+		b = le.AppendUint64(b, uint64(blocks.sparse))
 		b = le.AppendUint32(b, n.nlink)
-		b = le.AppendUint32(b, data.fragment)
-		b = le.AppendUint32(b, data.offset)
+		b = le.AppendUint32(b, fragment)
+		b = le.AppendUint32(b, offset)
 		b = le.AppendUint32(b, xattr)
 	} else {
-		b = le.AppendUint32(b, uint32(data.start))
-		b = le.AppendUint32(b, data.fragment)
-		b = le.AppendUint32(b, data.offset)
+		b = le.AppendUint32(b, uint32(blocks.start))
+		b = le.AppendUint32(b, fragment)
+		b = le.AppendUint32(b, offset)
 		b = le.AppendUint32(b, uint32(n.size))
 	}
-	for _, w := range data.words {
+	for _, w := range blocks.words {
 		b = le.AppendUint32(b, uint32(w))
 	}
 	return t.inodes.write(b)

@@ -26,7 +26,7 @@ type indexEntry struct {
 func (t *tables) writeListing(dir *inode) (listing, error) {
 	l := listing{start: t.dirs.position()}
 	lastBlock := l.start.Block()
-	for rest := dir.sorted; len(rest) > 0; {
+	for rest := dir.children.sorted; len(rest) > 0; {
 		run := rest[:runLength(rest)]
 		rest = rest[len(run):]
 		if at := t.dirs.position().Block(); at != lastBlock && len(l.index) < math.MaxUint16 {

@@ -2,6 +2,7 @@ package writer
 
 import (
 	"fmt"
+	"path"
 	"strings"
 
 	"github.com/jrun-hpc/jrun/squash"
@@ -12,32 +13,43 @@ import (
 // squashfs (fs/squashfs/inode.c: one page).
 const maxPath = 4095
 
-// splitName cuts a name in a tar into its components. "." and empty ones do not
-// count, so the root is an empty list. The error says why a name is refused.
-func splitName(name string) ([]string, error) {
+// rootPath is the clean path of the root.
+const rootPath = ""
+
+// cleanPath returns the path below the root that a name in a tar means: its
+// components with one slash between them. "." and empty components do not
+// count. The error says why a name is refused.
+func cleanPath(name string) (string, error) {
 	switch {
 	case name == "":
-		return nil, fmt.Errorf("empty name")
+		return "", fmt.Errorf("empty name")
 	case name[0] == '/':
-		return nil, fmt.Errorf("absolute name")
+		return "", fmt.Errorf("absolute name")
 	case len(name) > maxPath:
-		return nil, fmt.Errorf("name of %d bytes, more than %d", len(name), maxPath)
+		return "", fmt.Errorf("name of %d bytes, more than %d", len(name), maxPath)
 	case strings.IndexByte(name, 0) >= 0:
-		return nil, fmt.Errorf("NUL in name")
+		return "", fmt.Errorf("NUL in name")
 	}
-	components := make([]string, 0, strings.Count(name, "/")+1)
 	for c := range strings.SplitSeq(name, "/") {
 		switch {
-		case c == "" || c == ".":
-			continue
 		case c == "..":
-			return nil, fmt.Errorf("name with a .. component")
+			return "", fmt.Errorf("name with a .. component")
 		case len(c) > squash.MaxNameLength:
-			return nil, fmt.Errorf("name component of %d bytes, more than %d", len(c), squash.MaxNameLength)
+			return "", fmt.Errorf("name component of %d bytes, more than %d", len(c), squash.MaxNameLength)
 		}
-		components = append(components, c)
 	}
-	return components, nil
+	if name = path.Clean(name); name == "." {
+		return rootPath, nil
+	}
+	return name, nil
+}
+
+// splitPath cuts the last component off a clean path.
+func splitPath(p string) (parent, last string) {
+	if i := strings.LastIndexByte(p, '/'); i >= 0 {
+		return p[:i], p[i+1:]
+	}
+	return rootPath, p
 }
 
 // Whiteouts of the OCI image specification, layer.md.
@@ -59,28 +71,31 @@ const (
 	ignoredName
 )
 
-// classify says what a name means and returns the path it is about: of a
+// classify says what a clean path means and returns the path it is about: of a
 // whiteout what it hides, of an opaque marker the directory.
-func classify(path []string) (nameKind, []string, error) {
-	for i, c := range path {
+func classify(p string) (nameKind, string, error) {
+	for at := 0; at < len(p); {
+		c, _, more := strings.Cut(p[at:], "/")
+		start, next := at, at+len(c)+1
+		at = next
 		if !strings.HasPrefix(c, whiteoutPrefix) {
 			continue
 		}
-		parent, isLast := path[:i:i], i == len(path)-1
+		parent := strings.TrimSuffix(p[:start], "/")
 		switch hidden := c[len(whiteoutPrefix):]; {
-		case c == opaqueMarker && isLast:
+		case c == opaqueMarker && !more:
 			return opaqueName, parent, nil
-		case c == aufsLinks && i == 0 && !isLast:
-			return aufsLinkName, path, nil
+		case c == aufsLinks && start == 0 && more:
+			return aufsLinkName, p, nil
 		case strings.HasPrefix(c, aufsPrefix):
-			return ignoredName, nil, nil
-		case !isLast:
-			return 0, nil, fmt.Errorf("whiteout %q used as a directory", c)
+			return ignoredName, "", nil
+		case more:
+			return 0, "", fmt.Errorf("whiteout %q used as a directory", c)
 		case hidden == "" || hidden == "." || hidden == "..":
-			return 0, nil, fmt.Errorf("whiteout of %q", hidden)
+			return 0, "", fmt.Errorf("whiteout of %q", hidden)
 		default:
-			return whiteoutName, append(parent, hidden), nil
+			return whiteoutName, path.Join(parent, hidden), nil
 		}
 	}
-	return plainName, path, nil
+	return plainName, p, nil
 }

@@ -5,8 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash"
-
-	"github.com/jrun-hpc/jrun/squash"
 )
 
 // writeInOrder is the body of the ordered writer: it takes blocks in the order
@@ -56,14 +54,14 @@ func (p *pipeline) place(b *block, file *fileInProgress) error {
 // written since, because the scan sends a file's blocks without a gap.
 func (p *pipeline) endFile(file *fileInProgress) {
 	blob := file.blob
-	blob.stored = p.out.position - blob.start
+	blocks := blob.extent
+	blocks.stored = p.out.position - blocks.start
 	sum := file.sum()
 	if earlier, ok := p.byContent[sum]; ok {
-		p.out.position = blob.start
+		p.out.position = blocks.start
 		p.duplicates++
 		p.duplicateBytes += file.size
-		*blob = *earlier
-		blob.same = earlier
+		blob.same, blob.extent = earlier, nil
 		return
 	}
 	p.byContent[sum] = blob
@@ -80,14 +78,15 @@ type fileInProgress struct {
 func (f *fileInProgress) begin(b *blob, position int64) {
 	f.blob, f.size = b, 0
 	f.hash.Reset()
-	b.start, b.fragment = position, squash.NoFragment
+	b.extent = &extent{start: position}
 }
 
 func (f *fileInProgress) add(b *block) {
 	f.size += int64(len(b.raw))
-	f.blob.words = append(f.blob.words, b.word)
+	blocks := f.blob.extent
+	blocks.words = append(blocks.words, b.word)
 	if b.word == 0 {
-		f.blob.sparse += int64(len(b.raw))
+		blocks.sparse += int64(len(b.raw))
 	}
 	var word [4]byte
 	binary.LittleEndian.PutUint32(word[:], uint32(b.word))

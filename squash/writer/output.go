@@ -137,9 +137,9 @@ func deadExtents(p *pipeline) []Region {
 	// Both lists are in file order: merge them.
 	blobs, fragments := p.blobs, p.fragments
 	for len(blobs) > 0 || len(fragments) > 0 {
-		if len(fragments) == 0 || len(blobs) > 0 && blobs[0].start < fragments[0].start {
+		if len(fragments) == 0 || len(blobs) > 0 && blobs[0].extent.start < fragments[0].start {
 			if !blobs[0].live {
-				add(blobs[0].start, blobs[0].stored)
+				add(blobs[0].extent.start, blobs[0].extent.stored)
 			}
 			blobs = blobs[1:]
 			continue

@@ -20,7 +20,7 @@ var (
 type lookup func(dir *inode, name string) (*inode, error)
 
 func lookCurrent(dir *inode, name string) (*inode, error) {
-	if child := dir.dir[name]; child != nil {
+	if child := dir.child(name); child != nil {
 		return child, nil
 	}
 	return nil, errMissing
@@ -40,7 +40,7 @@ func (m *layerMerge) lookBefore(dir *inode, name string) (*inode, error) {
 
 // makeMissing makes the directories that no tar mentions.
 func (m *layerMerge) makeMissing(dir *inode, name string) (*inode, error) {
-	child := dir.dir[name]
+	child := dir.child(name)
 	if child == nil {
 		if len(name) > squash.MaxNameLength {
 			return nil, fmt.Errorf("parent directory with a name of %d bytes", len(name))
@@ -54,17 +54,17 @@ func (m *layerMerge) makeMissing(dir *inode, name string) (*inode, error) {
 // resolve finds the directory at path as a process would whose root is the
 // image's: symbolic links are followed, also in the last place, and nothing
 // leads above the root.
-func (t *tree) resolve(path []string, look lookup) (*inode, error) {
+func (t *tree) resolve(path string, look lookup) (*inode, error) {
 	trail := []*inode{t.root} // from the root to where we are
 	todo := path
 	links := 0
-	for len(todo) > 0 {
-		name := todo[0]
-		todo = todo[1:]
+	for todo != "" {
+		var name string
+		name, todo, _ = strings.Cut(todo, "/")
 		switch name {
 		case "", ".":
 			continue
-		case "..": // only in a link's target: splitName refuses it
+		case "..": // only in a link's target: cleanPath refuses it
 			trail = trail[:max(1, len(trail)-1)]
 			continue
 		}
@@ -82,7 +82,7 @@ func (t *tree) resolve(path []string, look lookup) (*inode, error) {
 			if strings.HasPrefix(child.target, "/") {
 				trail = trail[:1]
 			}
-			todo = append(strings.Split(child.target, "/"), todo...)
+			todo = child.target + "/" + todo
 		default:
 			return nil, fmt.Errorf("the parent %q is not a directory", shorten(name))
 		}

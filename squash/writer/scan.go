@@ -13,13 +13,12 @@ import (
 )
 
 // entry is one entry of a layer as the merge needs it, its data already on its
-// way.
+// way. A layer may have very many.
 type entry struct {
-	name  string   // as in the tar, for messages
-	path  []string // components below the root
+	path  string // clean
+	link  string // clean path of a hard link's target
+	inode *inode // of what it makes; nil for a hard link or a whiteout
 	kind  nameKind
-	inode *inode   // of what it makes; nil for a hard link or a whiteout
-	link  []string // components of a hard link's target
 }
 
 // scanner reads the tar of one layer.
@@ -82,11 +81,11 @@ func (s *scanner) readEntries() error {
 }
 
 func (s *scanner) readEntry(hdr *tar.Header) error {
-	path, err := splitName(hdr.Name)
+	path, err := cleanPath(hdr.Name)
 	if err != nil {
 		return s.invalid(hdr.Name, err.Error(), nil)
 	}
-	e := entry{name: hdr.Name}
+	var e entry
 	if e.kind, e.path, err = classify(path); err != nil {
 		return s.invalid(hdr.Name, err.Error(), nil)
 	}
@@ -95,7 +94,7 @@ func (s *scanner) readEntry(hdr *tar.Header) error {
 		return nil
 	case plainName, aufsLinkName:
 		if hdr.Typeflag == tar.TypeLink {
-			e.link, err = splitName(strings.TrimLeft(hdr.Linkname, "/"))
+			e.link, err = cleanPath(strings.TrimLeft(hdr.Linkname, "/"))
 			if err != nil {
 				return s.invalid(hdr.Name, "hard link target: "+err.Error(), nil)
 			}
@@ -125,6 +124,8 @@ func (s *scanner) newInode(hdr *tar.Header) (*inode, error) {
 		return nil, s.invalid(hdr.Name, err.Error(), nil)
 	}
 	switch n.kind {
+	case squash.TypeDir:
+		n.children = &children{}
 	case squash.TypeFile:
 		return n, s.readData(hdr, n)
 	case squash.TypeSymlink:

@@ -1,6 +1,7 @@
 package writer
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -39,36 +40,37 @@ func (m *layerMerge) set(dir *inode, name string, child *inode) {
 	if dir.layer < int32(m.layer) {
 		key := dirName{dir, name}
 		if _, known := m.before[key]; !known {
-			m.before[key] = dir.dir[name]
+			m.before[key] = dir.child(name)
 		}
 	}
-	switch {
-	case child == nil:
-		delete(dir.dir, name)
-	case dir.dir == nil:
-		dir.dir = map[string]*inode{name: child}
-	default:
-		dir.dir[name] = child
+	if child == nil {
+		delete(dir.children.byName, name)
+		return
 	}
+	// The clone frees the rest of the path that the name was cut from.
+	dir.children.add(strings.Clone(name), child)
 }
 
 // apply merges a layer: what its whiteouts hide goes first, wherever they stood
-// in the tar, then its entries in their order. Errors are *TarError.
-func (t *tree) apply(layer int, entries []entry) error {
+// in the tar, then its entries in their order. Errors are *TarError or ctx's.
+func (t *tree) apply(ctx context.Context, layer int, entries []entry) error {
 	m := &layerMerge{tree: t, layer: layer, before: make(map[dirName]*inode), aufsLinks: make(map[string]*inode)}
 	m.hide(entries)
-	for _, e := range entries {
-		var err error
+	for i := range entries {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		e, err := &entries[i], error(nil)
 		switch e.kind {
 		case plainName:
 			err = m.place(e)
 		case aufsLinkName:
 			if e.inode != nil {
-				m.aufsLinks[strings.Join(e.path, "/")] = e.inode
+				m.aufsLinks[e.path] = e.inode
 			}
 		}
 		if err != nil {
-			return &TarError{Layer: layer, Entry: e.name, Reason: err.Error()}
+			return &TarError{Layer: layer, Entry: e.path, Reason: err.Error()}
 		}
 	}
 	return nil
@@ -82,13 +84,13 @@ func (m *layerMerge) hide(entries []entry) {
 	for _, e := range entries {
 		switch e.kind {
 		case whiteoutName:
-			last := len(e.path) - 1
-			if dir := m.findLower(e.path[:last], replaced); dir != nil {
-				gone = append(gone, dirName{dir, e.path[last]})
+			parent, name := splitPath(e.path)
+			if dir := m.findLower(parent, replaced); dir != nil && dir.child(name) != nil {
+				gone = append(gone, dirName{dir, name})
 			}
 		case opaqueName:
 			if dir := m.findLower(e.path, replaced); dir != nil {
-				for name := range dir.dir {
+				for name := range dir.children.byName {
 					gone = append(gone, dirName{dir, name})
 				}
 			}
@@ -104,7 +106,7 @@ func replacedDirs(entries []entry) map[string]bool {
 	dirs := make(map[string]bool)
 	for _, e := range entries {
 		if e.kind == plainName && e.inode != nil && e.inode.isDir() {
-			dirs[strings.Join(e.path, "/")] = true
+			dirs[e.path] = true
 		}
 	}
 	return dirs
@@ -114,12 +116,14 @@ func replacedDirs(entries []entry) map[string]bool {
 // nil. Symbolic links are followed, except where the layer puts a directory in
 // the link's place: then the whiteout means that directory, which has nothing
 // of the lower layers to hide.
-func (m *layerMerge) findLower(path []string, replaced map[string]bool) *inode {
+func (m *layerMerge) findLower(path string, replaced map[string]bool) *inode {
 	dir := m.root
-	for i, name := range path {
-		child := dir.dir[name]
+	for at := 0; at < len(path); {
+		name, _, _ := strings.Cut(path[at:], "/")
+		at += len(name)
+		child := dir.child(name)
 		if child != nil && child.kind == squash.TypeSymlink {
-			if replaced[strings.Join(path[:i+1], "/")] {
+			if replaced[path[:at]] {
 				return nil
 			}
 			found, err := m.resolve(path, lookCurrent)
@@ -132,31 +136,32 @@ func (m *layerMerge) findLower(path []string, replaced map[string]bool) *inode {
 			return nil
 		}
 		dir = child
+		at++ // the slash
 	}
 	return dir
 }
 
 // place puts one entry into the tree.
-func (m *layerMerge) place(e entry) error {
-	if len(e.path) == 0 {
+func (m *layerMerge) place(e *entry) error {
+	if e.path == rootPath {
 		if e.inode == nil || !e.inode.isDir() {
 			return errors.New("the root is not a directory")
 		}
 		m.root.takeMetadata(e.inode)
 		return nil
 	}
-	last := len(e.path) - 1
-	parent, err := m.resolve(e.path[:last], m.makeMissing)
+	parentPath, name := splitPath(e.path)
+	parent, err := m.resolve(parentPath, m.makeMissing)
 	if err != nil {
 		return err
 	}
-	name, made := e.path[last], e.inode
+	made := e.inode
 	if made == nil {
 		if made, err = m.linkTarget(e.link); err != nil {
 			return err
 		}
 	}
-	if old := parent.dir[name]; old != nil && old.isDir() && made.isDir() {
+	if old := parent.child(name); old != nil && old.isDir() && made.isDir() {
 		old.takeMetadata(made)
 		return nil
 	}
@@ -166,27 +171,27 @@ func (m *layerMerge) place(e entry) error {
 
 // linkTarget finds the inode that a hard link names: in the tree as it is now,
 // then as the lower layers left it.
-func (m *layerMerge) linkTarget(path []string) (*inode, error) {
-	if len(path) == 0 {
+func (m *layerMerge) linkTarget(path string) (*inode, error) {
+	if path == rootPath {
 		return nil, errors.New("hard link to the root")
 	}
-	if n := m.aufsLinks[strings.Join(path, "/")]; n != nil {
+	if n := m.aufsLinks[path]; n != nil {
 		return n, nil
 	}
-	last := len(path) - 1
+	parent, name := splitPath(path)
 	for _, look := range []lookup{lookCurrent, m.lookBefore} {
-		dir, err := m.resolve(path[:last], look)
+		dir, err := m.resolve(parent, look)
 		if err != nil {
 			continue
 		}
-		child, err := look(dir, path[last])
+		child, err := look(dir, name)
 		if err != nil {
 			continue
 		}
 		if child.isDir() {
-			return nil, fmt.Errorf("hard link to the directory %q", strings.Join(path, "/"))
+			return nil, fmt.Errorf("hard link to the directory %q", shorten(path))
 		}
 		return child, nil
 	}
-	return nil, fmt.Errorf("hard link to %q, which does not exist", shorten(strings.Join(path, "/")))
+	return nil, fmt.Errorf("hard link to %q, which does not exist", shorten(path))
 }

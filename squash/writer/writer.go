@@ -168,7 +168,7 @@ func mergeLayers(ctx context.Context, layers []Layer, pipe *pipeline, opts Optio
 		if err != nil {
 			return nil, err
 		}
-		if err := fs.apply(i, entries); err != nil {
+		if err := fs.apply(ctx, i, entries); err != nil {
 			return nil, err
 		}
 	}
