@@ -40,6 +40,20 @@ func flip(b []byte) []byte {
 	return b
 }
 
+// endless sends the blob over and over, as long as somebody reads.
+func endless(part string, blob []byte) func(http.ResponseWriter, *http.Request, http.Handler) bool {
+	return func(w http.ResponseWriter, r *http.Request, _ http.Handler) bool {
+		if r.Method != http.MethodGet || !strings.Contains(r.URL.Path, part) {
+			return false
+		}
+		for {
+			if _, err := w.Write(blob); err != nil {
+				return true
+			}
+		}
+	}
+}
+
 // breakOff sends half of what part is and closes the connection.
 func breakOff(part string) func(http.ResponseWriter, *http.Request, http.Handler) bool {
 	return func(w http.ResponseWriter, r *http.Request, good http.Handler) bool {
@@ -89,6 +103,7 @@ func TestEnsureRefusesWhatIsDamagedOnTheWay(t *testing.T) {
 		{"layer cut to nothing", ref, spoil(upper, func([]byte) []byte { return nil }), as[*SizeError]},
 		{"plain layer cut at a block", plainRef, spoil(plainLower, func(b []byte) []byte { return b[:1024] }), as[*SizeError]},
 		{"layer with bytes behind it", ref, spoil(lower, func(b []byte) []byte { return append(b[:len(b):len(b)], "more"...) }), as[*SizeError]},
+		{"layer that never ends", plainRef, endless(plainLower, plain.layers[0].blob()), as[*SizeError]},
 		{"connection that breaks off", ref, breakOff(lower), is(io.ErrUnexpectedEOF)},
 	}
 	for _, tt := range tests {

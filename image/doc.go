@@ -11,7 +11,10 @@
 // the maintained home of github.com/containers/image: its auth.json, its
 // registries.conf with mirrors, its idea of which manifest of an index is for
 // this machine. Layers go from the network through the verifying reader of this
-// package straight into squash/writer; nothing is unpacked to disk.
+// package straight into squash/writer; nothing is unpacked to disk. (Archives
+// are an exception: image/v5 unpacks an oci-archive, and a compressed
+// docker-archive, into a scratch directory of the store. Once converted, an
+// oci-archive's index.json alone is read.)
 //
 // # What is verified
 //
@@ -34,6 +37,9 @@
 // mirrors in registries.conf, or one that sends no digest with HEAD, is asked
 // with GET instead. A digest in the reference needs no request at all once the
 // object is in the store.
+//
+// A registry that is silent for Options.StallTimeout in the middle of a layer is
+// given up; image/v5 resumes broken downloads that had got somewhere.
 //
 // # TLS
 //
