@@ -57,11 +57,16 @@ func (g *globalOptions) open() (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	client := image.NewClient(image.Options{
+	options := image.Options{
 		SkipTLSVerify:   !g.tlsVerify,
 		DefaultRegistry: c.DefaultRegistry,
 		UserAgent:       "jrun/" + version(),
-	})
+		Converter:       "jrun " + version(),
+	}
+	if g.verbose {
+		options.Log = os.Stderr // every request that is made
+	}
+	client := image.NewClient(options)
 	return &session{config: c, store: st, client: client, report: newProgress(os.Stderr, g.quiet, g.verbose)}, nil
 }
 
