@@ -28,7 +28,7 @@ func (p Phase) String() string {
 // Event is a moment in the course of Ensure.
 type Event struct {
 	Phase     Phase
-	Layer     int   // the highest layer begun, from 1; 0 before the first
+	Layer     int   // the highest layer begun, from 1; 0 before Converting
 	Layers    int   // how many there are; 0 while unknown
 	DoneBytes int64 // compressed bytes read so far, of all layers
 	AllBytes  int64 // compressed bytes of all layers
@@ -67,7 +67,7 @@ func (r *reporter) phase(p Phase) {
 func (r *reporter) size(layers int, bytes int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.Layers, r.AllBytes = layers, bytes
+	r.Layer, r.Layers, r.AllBytes = 1, layers, bytes
 }
 
 // begin says that layer i, from 1, is being read.
