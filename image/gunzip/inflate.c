@@ -148,6 +148,7 @@ static int read_codes(struct inflate *s, const uint8_t **in_at, uint64_t *bits_a
 	uint32_t count = *count_at;
 	uint8_t lengths[288 + 32 + 138] = {0}, precode[19] = {0};
 	uint32_t table[PRECODE_TABLE];
+	int good = 0;
 
 	REFILL();
 	unsigned litlens = LOW(5) + 257;
@@ -157,19 +158,19 @@ static int read_codes(struct inflate *s, const uint8_t **in_at, uint64_t *bits_a
 	unsigned precodes = LOW(4) + 4;
 	TAKE(4);
 	if (litlens > 286 || dists > 30)
-		return 0;
+		goto end;
 	for (unsigned i = 0; i < precodes; i++) {
 		REFILL();
 		precode[order[i]] = LOW(3);
 		TAKE(3);
 	}
 	if (!build(table, PRECODE_BITS, precode, 19, precode_entry, 0))
-		return 0;
+		goto end;
 	for (unsigned i = 0; i < litlens + dists;) {
 		REFILL();
 		uint32_t e = table[LOW(PRECODE_BITS)];
 		if (e & ENTRY_INVALID)
-			return 0;
+			goto end;
 		TAKE(e & 0xff);
 		unsigned symbol = ENTRY_VALUE(e), repeat, value = 0;
 		if (symbol < 16) {
@@ -178,7 +179,7 @@ static int read_codes(struct inflate *s, const uint8_t **in_at, uint64_t *bits_a
 		}
 		if (symbol == 16) {
 			if (i == 0)
-				return 0;
+				goto end;
 			value = lengths[i - 1];
 			repeat = 3 + LOW(2);
 			TAKE(2);
@@ -192,17 +193,16 @@ static int read_codes(struct inflate *s, const uint8_t **in_at, uint64_t *bits_a
 		memset(lengths + i, value, repeat);
 		i += repeat;
 		if (i > litlens + dists)
-			return 0;
+			goto end;
 	}
-	if (lengths[256] == 0) // a block could never end
-		return 0;
-	if (!build(s->dist, DIST_BITS, lengths + litlens, dists, dist_entry, 1) ||
-		!build(s->litlen, LITLEN_BITS, lengths, litlens, litlen_entry, 0))
-		return 0;
+	good = lengths[256] != 0 && // a block could never end
+		build(s->dist, DIST_BITS, lengths + litlens, dists, dist_entry, 1) &&
+		build(s->litlen, LITLEN_BITS, lengths, litlens, litlen_entry, 0);
+end:
 	*in_at = in;
 	*bits_at = bits;
 	*count_at = count;
-	return 1;
+	return good;
 }
 
 static void fixed_codes(struct inflate *s)
@@ -307,7 +307,8 @@ int inflate_run(struct inflate *s, const uint8_t *input, size_t in_len, size_t *
 			}
 			if (is_guarded)
 				in = place + (in - start);
-			if (eof && in - (count >> 3) > in_end) {
+			// A code that is cut off may also look like no code.
+			if (eof && in - (count >> 3) + (good ? 0 : 2) > in_end) {
 				result = INFLATE_TRUNCATED;
 				break;
 			}
@@ -404,7 +405,7 @@ int inflate_run(struct inflate *s, const uint8_t *input, size_t in_len, size_t *
 			copy_match(out, distance, length);
 			out += length;
 		}
-		if (eof && in - (count >> 3) > in_end) {
+		if (eof && in - (count >> 3) + (result == INFLATE_CORRUPT ? 4 : 0) > in_end) {
 			result = INFLATE_TRUNCATED;
 			break;
 		}

@@ -1,0 +1,69 @@
+package gunzip
+
+import (
+	"bytes"
+	"compress/gzip"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	klauspost "github.com/klauspost/compress/gzip"
+)
+
+// corpus is what every machine that runs this has: Go's own sources and the
+// test's own program, about as compressible as a layer.
+func corpus(b *testing.B) []byte {
+	b.Helper()
+	const most = 32 << 20
+	var all bytes.Buffer
+	program, err := os.ReadFile(os.Args[0])
+	if err != nil {
+		b.Fatal(err)
+	}
+	all.Write(program)
+	err = filepath.WalkDir(filepath.Join(runtime.GOROOT(), "src"), func(name string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() || !strings.HasSuffix(name, ".go") || all.Len() > most {
+			return err
+		}
+		text, err := os.ReadFile(name)
+		all.Write(text)
+		return err
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return all.Bytes()
+}
+
+// BenchmarkDecompress compares this package with the decoders that could take
+// its place, on the same bytes.
+func BenchmarkDecompress(b *testing.B) {
+	want := corpus(b)
+	z := compress(b, gzip.DefaultCompression, want)
+	decoders := []struct {
+		name string
+		open func(io.Reader) (io.Reader, error)
+	}{
+		{"gunzip", func(r io.Reader) (io.Reader, error) { return NewReader(r) }},
+		{"klauspost", func(r io.Reader) (io.Reader, error) { return klauspost.NewReader(r) }},
+		{"standard", func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) }},
+	}
+	for _, d := range decoders {
+		b.Run(d.name, func(b *testing.B) {
+			b.SetBytes(int64(len(want)))
+			for b.Loop() {
+				r, err := d.open(bytes.NewReader(z))
+				if err == nil {
+					_, err = io.Copy(io.Discard, r)
+				}
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
