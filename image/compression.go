@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/klauspost/compress/gzip"
+	"github.com/jrun-hpc/jrun/image/gunzip"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -51,11 +51,11 @@ func decompress(in io.Reader) (io.ReadCloser, error) {
 	}
 	switch {
 	case bytes.HasPrefix(head, gzipMagic):
-		r, err := gzip.NewReader(buffered)
+		r, err := gunzip.NewReader(buffered)
 		if err != nil {
 			return nil, &CompressionError{Method: "gzip", Cause: err}
 		}
-		return &decompressor{Reader: r, method: "gzip", close: r.Close}, nil
+		return &decompressor{Reader: r, method: "gzip", close: func() error { return nil }}, nil
 	case bytes.HasPrefix(head, zstdMagic), len(head) >= 4 && head[0]&0xf0 == 0x50 && bytes.Equal(head[1:4], zstdSkip):
 		r, err := zstd.NewReader(buffered, zstd.WithDecoderMaxWindow(maxZstdWindow))
 		if err != nil {

@@ -108,7 +108,7 @@ func TestMembersShareNoWindow(t *testing.T) {
 func TestDamage(t *testing.T) {
 	want := samples()["text"]
 	z := compress(t, 6, want)
-	for cut := range len(z) {
+	for cut := range z {
 		if cut > 100 && cut < len(z)-100 && cut%97 != 0 {
 			continue
 		}
