@@ -24,9 +24,20 @@ type proc struct {
 	args []string
 }
 
-// processes lists what runs of jrun as the user. As root the user is a test
-// user who has nothing else to run, so everything counts.
+// processes lists what runs of jrun as the user. A test user has nothing else
+// to run, so everything counts then.
 func processes(user *ordinary.Account) []proc {
+	all := allProcesses(user)
+	if user.Credential() != nil {
+		return all
+	}
+	return slices.DeleteFunc(all, func(p proc) bool {
+		return !strings.HasPrefix(filepath.Base(p.args[0]), "jrun")
+	})
+}
+
+// allProcesses lists what runs as the user, but for this process.
+func allProcesses(user *ordinary.Account) []proc {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		panic(err)
@@ -46,8 +57,7 @@ func processes(user *ordinary.Account) []proc {
 			continue // gone, or waiting to be reaped
 		}
 		args := strings.Split(strings.TrimRight(string(line), "\x00"), "\x00")
-		ours := strings.HasPrefix(filepath.Base(args[0]), "jrun") && pid != os.Getpid()
-		if ours || user.Credential() != nil {
+		if pid != os.Getpid() {
 			found = append(found, proc{pid, args})
 		}
 	}

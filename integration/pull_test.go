@@ -208,7 +208,9 @@ func TestCredentials(t *testing.T) {
 func skopeo(t *testing.T, args ...string) {
 	t.Helper()
 	args = append([]string{"--insecure-policy", "copy", "--quiet"}, args...)
-	out, err := exec.Command("skopeo", args...).CombinedOutput()
+	cmd := exec.Command("skopeo", args...)
+	cmd.Env = append(os.Environ(), "XDG_DATA_HOME="+t.TempDir()) // it remembers what it has seen
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("skopeo %q: %v: %s", args, err, out)
 	}

@@ -194,7 +194,7 @@ func TestProgress(t *testing.T) {
 
 // runs says whether the user runs a program of this name.
 func runs(user *ordinary.Account, name string) bool {
-	for _, p := range processes(user) {
+	for _, p := range allProcesses(user) {
 		if p.args[0] == name {
 			return true
 		}
