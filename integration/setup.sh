@@ -41,26 +41,22 @@ as_root() {
 debian_packages() {
   cat <<'LIST' | while read -r name purposes _; do
 ca-certificates   test,bench,demo,lint  the Go modules' downloads
-gcc               test,bench,demo,lint  the join constructor and libzstd are C
+gcc               test,bench,demo,lint  parts of jrun are C
 git               test,bench,demo,lint  the version in `jrun version`
 libc6-dev         test,bench,demo,lint  a static C library
 make              test,bench,demo,lint  the Makefile
 mmdebstrap        test,bench,demo       test images from Debian's packages
+util-linux        test,bench,demo       unshare, taskset, mount
 docker-registry   test,bench            a registry that others wrote
 squashfs-tools    test,bench            mksquashfs and unsquashfs
-squashfs-tools-ng test,bench            tar2sqfs
-squashfuse        test,bench            the reader to compare with
-bubblewrap        test,bench            the sandbox to compare with
-fuse3             test,bench            fusermount, for squashfuse
 umoci             test,bench            independent unpacking of layers
 skopeo            test,bench            independent copying of images
-attr              test                  extended attributes of results
-libcap2-bin       test                  file capabilities of results
 file              test                  is bin/jrun static?
-procps            test,bench            ps and sysctl
-util-linux        test,bench,demo       setpriv, taskset, mount
-xz-utils          test                  xz layers and squashfs files
-zstd              test                  zstd layers
+squashfs-tools-ng bench                 tar2sqfs
+squashfuse        bench                 the reader to compare with
+fuse3             bench                 fusermount, for squashfuse
+bubblewrap        bench                 the sandbox to compare with
+shellcheck        lint                  the scripts
 LIST
     if [[ $purpose == all || ,$purposes, == *,$purpose,* ]]; then echo "$name"; fi
   done
@@ -98,8 +94,10 @@ stop_registry_service() {
 }
 
 install_redhat() {
-  local wanted=(gcc make git glibc-static bubblewrap skopeo squashfs-tools squashfuse umoci
-    attr libcap file procps-ng util-linux xz zstd) available=() absent=() name
+  local wanted=(gcc make git glibc-static util-linux) available=() absent=() name
+  wants test bench && wanted+=(squashfs-tools umoci skopeo file)
+  wants bench && wanted+=(squashfuse fuse3 bubblewrap)
+  wants lint && wanted+=(ShellCheck)
   for name in "${wanted[@]}"; do
     if rpm -q "$name" >/dev/null 2>&1; then
       continue
