@@ -13,10 +13,10 @@ LDFLAGS := -s -w -X main.buildVersion=$(VERSION) -linkmode external -extldflags 
 export GOFLAGS := -buildvcs=false -tags=$(TAGS) -trimpath
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint bench demo soak fmt install man clean
+.PHONY: help build test e2e lint bench demo soak fmt install man clean
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/jrun, one static binary
 	CGO_ENABLED=1 $(GO) build -ldflags '$(LDFLAGS)' -o bin/jrun ./cmd/jrun
@@ -24,8 +24,12 @@ build: ## build bin/jrun, one static binary
 test: ## install what the tests need and run them all
 	integration/setup.sh test
 	$(MAKE) build
-	$(GO) vet ./...
+	$(GO) vet -tags=$(TAGS),e2e ./...
 	$(GO) test ./...
+	$(GO) test -tags=$(TAGS),e2e -timeout 20m -count 1 ./integration
+
+e2e: build ## run only the end-to-end tests, against what is built
+	$(GO) test -tags=$(TAGS),e2e -timeout 20m -count 1 -v ./integration
 
 lint: ## check style and common mistakes
 	integration/setup.sh lint
