@@ -132,7 +132,7 @@ func kernelView(t *testing.T, image string) (view, bool) {
 func unpackedView(t *testing.T, image string) view {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "unpacked")
-	cmd := exec.Command("unsquashfs", "-no-progress", "-quiet", "-d", dir, image)
+	cmd := exec.Command("unsquashfs", "-no-progress", "-quiet", "-ignore-errors", "-d", dir, image)
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	// Status 2 is a failure to write what the file system here cannot hold:

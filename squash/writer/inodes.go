@@ -199,7 +199,7 @@ func (t *tables) writeFile(n *inode, xattr uint32) error {
 		if data.extent != nil {
 			blocks = *data.extent
 		} else {
-			fragment, offset = data.fragment, data.offset
+			fragment, offset = t.fragments[data.fragment].number, data.offset
 		}
 	}
 	extended := xattr != squash.NoXattr || n.nlink > 1 || blocks.sparse > 0 ||

@@ -69,9 +69,10 @@ type pipeline struct {
 
 // fragment is a fragment block as the fragment table describes it.
 type fragment struct {
-	start int64 // file offset
-	word  squash.SizeWord
-	live  bool
+	start  int64 // file offset
+	word   squash.SizeWord
+	live   bool
+	number uint32 // in the table, which lists only what lives
 }
 
 func startPipeline(ctx context.Context, cancel context.CancelCauseFunc, out *output, opts Options) *pipeline {

@@ -20,6 +20,8 @@ type tables struct {
 	ids        idTable
 	xattrs     *xattrTable
 	inodeCount uint32
+
+	fragmentCount uint32 // those that live
 }
 
 func newTables(fs *tree, fragments []fragment, opts Options) *tables {
@@ -39,6 +41,7 @@ func (t *tables) build() error {
 	if err := t.number(t.fs.root); err != nil {
 		return err
 	}
+	t.numberFragments()
 	root := t.fs.root
 	t.inodeCount++
 	root.number = t.inodeCount
@@ -56,13 +59,24 @@ func (t *tables) build() error {
 	return t.dirs.flush()
 }
 
+// numberFragments leaves the dead out of the table: unsquashfs refuses a file
+// with more fragments than inodes.
+func (t *tables) numberFragments() {
+	for i := range t.fragments {
+		if f := &t.fragments[i]; f.live {
+			f.number = t.fragmentCount
+			t.fragmentCount++
+		}
+	}
+}
+
 // writeTo appends the tables to the data and finishes the file.
 func (t *tables) writeTo(out *output) (size int64, err error) {
 	sb := squash.Superblock{
 		Inodes:           t.inodeCount,
 		BlockSize:        uint32(t.opts.BlockSize),
 		BlockLog:         uint16(bits.TrailingZeros(uint(t.opts.BlockSize))),
-		Fragments:        uint32(len(t.fragments)),
+		Fragments:        t.fragmentCount,
 		Compression:      t.opts.Compression,
 		Flags:            t.flags(),
 		IDs:              uint16(len(t.ids.ids)),
@@ -134,11 +148,15 @@ func blockList(m *metadataWriter, tableStart int64) []byte {
 	return list
 }
 
-// encodeFragments encodes struct squashfs_fragment_entry, 16 bytes each.
+// encodeFragments encodes struct squashfs_fragment_entry, 16 bytes each, of the
+// fragments that live.
 func encodeFragments(fragments []fragment) []byte {
 	le := binary.LittleEndian
 	b := make([]byte, 0, 16*len(fragments))
 	for _, f := range fragments {
+		if !f.live {
+			continue
+		}
 		b = le.AppendUint64(b, uint64(f.start))
 		b = le.AppendUint32(b, uint32(f.word))
 		b = le.AppendUint32(b, 0) // unused

@@ -66,7 +66,7 @@ type Result struct {
 	TarBytes       int64    // read from the layers
 	Size           int64    // of the file, padding included
 	Inodes         int      // distinct files, directories, links, …
-	Fragments      int      // fragment blocks
+	Fragments      int      // fragment blocks that some file uses
 	Duplicates     int      // files whose content was already stored
 	DuplicateBytes int64    // their size before compression
 	DeadBytes      int64    // bytes of the data area that upper layers hide
@@ -151,7 +151,7 @@ func build(ctx context.Context, out *output, layers []Layer, opts Options) (Resu
 		TarBytes:       pipe.tarBytes,
 		Size:           size,
 		Inodes:         int(tables.inodeCount),
-		Fragments:      len(pipe.fragments),
+		Fragments:      int(tables.fragmentCount),
 		Duplicates:     pipe.duplicates,
 		DuplicateBytes: pipe.duplicateBytes,
 		DeadBytes:      deadBytes,
