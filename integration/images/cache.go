@@ -2,18 +2,21 @@ package images
 
 import (
 	"context"
+	_ "embed" // for the script
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 )
 
 // cacheVersion changes when an image of the same name is made differently.
 const cacheVersion = "1"
+
+//go:embed rootfs.sh
+var rootFSScript string
 
 // CacheDir is where made images are kept: $JRUN_TEST_CACHE, or jrun-test in
 // the user's cache directory, and in it a folder for the distribution.
@@ -51,8 +54,7 @@ func RootFS(ctx context.Context, name string) (string, error) {
 		return "", err
 	}
 	fmt.Fprintf(os.Stderr, "images: making the root file system %q from packages (a minute, once)\n", name)
-	script := filepath.Join(sourceDir(), "rootfs.sh")
-	cmd := exec.CommandContext(ctx, script, name, path)
+	cmd := exec.CommandContext(ctx, "bash", "-c", rootFSScript, "rootfs.sh", name, path)
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	if err := cmd.Run(); err != nil {
 		return "", fmt.Errorf("making the root file system %q: %w", name, err)
@@ -73,10 +75,4 @@ func suite() (string, error) {
 		}
 	}
 	return fields["ID"] + "-" + fields["VERSION_ID"], nil
-}
-
-// sourceDir is the folder of this package's source, where its script is.
-func sourceDir() string {
-	_, file, _, _ := runtime.Caller(0)
-	return filepath.Dir(file)
 }

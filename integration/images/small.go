@@ -96,8 +96,8 @@ func buildProbe(ctx context.Context, architecture string) ([]byte, error) {
 	}
 	defer os.RemoveAll(dir)
 	out := filepath.Join(dir, "probe")
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out, ".")
-	cmd.Dir = filepath.Join(filepath.Dir(sourceDir()), "probe")
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out,
+		"github.com/jrun-hpc/jrun/integration/probe")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOARCH="+architecture)
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("building the probe for %s: %w: %s", architecture, err, text)
