@@ -15,7 +15,7 @@ const (
 	MaxBlockSize     = 1 << 20    // bytes
 	DefaultBlockSize = 128 << 10  // bytes
 	MaxNameLength    = 255        // bytes in one directory entry's name
-	MaxIDs           = 65536      // distinct uids and gids together
+	MaxIDs           = 65535      // distinct uids and gids together: the superblock counts them in 16 bits
 	MaxDirRun        = 256        // entries that may share one directory header
 	PadSize          = 4096       // a file's length is padded to this many bytes
 )
