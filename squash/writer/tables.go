@@ -170,16 +170,12 @@ type idTable struct {
 	index map[uint32]uint16
 }
 
-// maxIDs is one less than what 16-bit indexes could name: the superblock counts
-// ids in 16 bits too, and a count of 0 is refused by the kernel (fs/squashfs/id.c).
-const maxIDs = squash.MaxIDs - 1
-
 func (t *idTable) add(id uint32) (uint16, error) {
 	if i, ok := t.index[id]; ok {
 		return i, nil
 	}
-	if len(t.ids) == maxIDs {
-		return 0, fmt.Errorf("%w: more than %d", ErrTooManyIDs, maxIDs)
+	if len(t.ids) == squash.MaxIDs {
+		return 0, fmt.Errorf("%w: more than %d", ErrTooManyIDs, squash.MaxIDs)
 	}
 	i := uint16(len(t.ids))
 	t.ids = append(t.ids, id)
