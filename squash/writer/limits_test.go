@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"github.com/jrun-hpc/jrun/squash"
 	"io"
 	"os"
 	"path/filepath"
@@ -54,12 +55,12 @@ func filesWithOwners(t *testing.T, distinct int) Layer {
 }
 
 func TestAsManyIDsAsFit(t *testing.T) {
-	path, result := writeFile(t, []Layer{filesWithOwners(t, maxIDs)}, Options{})
-	if want := maxIDs - 1 + 2; result.Inodes != want {
+	path, result := writeFile(t, []Layer{filesWithOwners(t, squash.MaxIDs)}, Options{})
+	if want := squash.MaxIDs - 1 + 2; result.Inodes != want {
 		t.Errorf("%d inodes, want %d", result.Inodes, want)
 	}
 	root := kernelMount(t, path)
-	for id := maxIDs - 1; id > 0; id -= 1009 {
+	for id := squash.MaxIDs - 1; id > 0; id -= 1009 {
 		var st unix.Stat_t
 		if err := unix.Lstat(filepath.Join(root, fmt.Sprintf("d/%d", id)), &st); err != nil {
 			t.Fatal(err)
@@ -72,7 +73,7 @@ func TestAsManyIDsAsFit(t *testing.T) {
 
 func TestOneIDTooMany(t *testing.T) {
 	noLeaks(t)
-	_, err := Write(t.Context(), &memFile{}, []Layer{filesWithOwners(t, maxIDs+1)}, Options{})
+	_, err := Write(t.Context(), &memFile{}, []Layer{filesWithOwners(t, squash.MaxIDs+1)}, Options{})
 	if !errors.Is(err, ErrTooManyIDs) {
 		t.Errorf("Write: %v, want ErrTooManyIDs", err)
 	}
