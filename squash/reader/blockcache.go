@@ -132,7 +132,7 @@ func (c *blockCache) remove(b *block) {
 }
 
 func (c *blockCache) recycle(b *block) {
-	if cap(b.data) == c.blockSize && len(c.free) < maxFree {
+	if cap(b.data) == c.blockSize+slack && len(c.free) < maxFree {
 		c.free = append(c.free, b.data[:c.blockSize])
 	}
 	b.data = nil
@@ -144,7 +144,7 @@ func (c *blockCache) buffer(size int) []byte {
 		c.free = c.free[:last]
 		return buf
 	}
-	return make([]byte, size)
+	return make([]byte, size, size+slack)
 }
 
 func (c *blockCache) unlink(b *block) {

@@ -104,7 +104,7 @@ func (r *Reader) readBlock(start uint64, word squash.SizeWord, part []byte, with
 	var err error
 	if len(part) == length {
 		if b = r.blocks.peek(key); b == nil {
-			return r.load(part, start, word)
+			return r.load(part[:len(part):len(part)], start, word)
 		}
 	} else if b, err = r.blocks.get(key, length, func(dst []byte) (int, error) {
 		return len(dst), r.load(dst, start, word)

@@ -51,7 +51,7 @@ func (r *Reader) readMetaBlock(off, end uint64) (*metaBlock, error) {
 		b.data = append([]byte(nil), packed...)
 		return b, nil
 	}
-	data := make([]byte, squash.MetadataSize)
+	data := make([]byte, squash.MetadataSize, squash.MetadataSize+slack)
 	n, err := r.pack.decompress(data, packed)
 	if err != nil {
 		return nil, err
