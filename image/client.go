@@ -40,6 +40,11 @@ type Options struct {
 	// layer before it is given up. 0 means DefaultStallTimeout.
 	StallTimeout time.Duration
 
+	// RetryDelay is the pause before a layer is asked for again whose registry
+	// was overloaded or broke off; it doubles with every attempt in vain. 0
+	// means DefaultRetryDelay.
+	RetryDelay time.Duration
+
 	// OS, Architecture and Variant replace those of the running machine, in
 	// Go's words, for fetching an image that another machine will run.
 	OS, Architecture, Variant string
@@ -55,6 +60,9 @@ type Options struct {
 // DefaultStallTimeout is longer than a registry behind a busy object store was
 // seen to pause, and short enough for a job that is being charged for.
 const DefaultStallTimeout = 2 * time.Minute
+
+// DefaultRetryDelay leads to four more attempts within 15 seconds.
+const DefaultRetryDelay = time.Second
 
 // answerTimeout bounds the question for a digest, with its retries after 429:
 // image/v5 repeats it four times, a minute apart at most.
@@ -92,6 +100,9 @@ func NewClient(opts Options) *Client {
 	}
 	if opts.StallTimeout == 0 {
 		opts.StallTimeout = DefaultStallTimeout
+	}
+	if opts.RetryDelay == 0 {
+		opts.RetryDelay = DefaultRetryDelay
 	}
 	if opts.Converter == "" {
 		opts.Converter = "unknown"

@@ -11,8 +11,12 @@ import (
 )
 
 const (
-	compressedBuffer = 256 << 10 // bytes read from the network at a time
-	maxZstdWindow    = 128 << 20 // bytes; what zstd itself accepts without asking
+	compressedBuffer = 64 << 10 // bytes; the read-ahead in front of it has more
+
+	// What zstd itself accepts without asking, bytes, and what it takes when it
+	// is not told to take much: only one layer at a time may need more.
+	maxZstdWindow   = 128 << 20
+	smallZstdWindow = 8 << 20
 )
 
 // CompressionError says that a layer is compressed in a way that is not
@@ -43,7 +47,8 @@ var (
 
 // decompress tells by the first bytes how in is compressed: media types are
 // wrong too often, Docker has none for zstd, and the diffID judges the outcome.
-func decompress(in io.Reader) (io.ReadCloser, error) {
+// What needs much memory for it waits until turn is closed.
+func decompress(in io.Reader, turn <-chan struct{}) (io.ReadCloser, error) {
 	buffered := bufio.NewReaderSize(in, compressedBuffer)
 	head, err := buffered.Peek(len(xzMagic))
 	if err != nil && len(head) == 0 && err != io.EOF {
@@ -57,17 +62,39 @@ func decompress(in io.Reader) (io.ReadCloser, error) {
 		}
 		return &decompressor{Reader: r, method: "gzip", close: func() error { return nil }}, nil
 	case bytes.HasPrefix(head, zstdMagic), len(head) >= 4 && head[0]&0xf0 == 0x50 && bytes.Equal(head[1:4], zstdSkip):
-		r, err := zstd.NewReader(buffered, zstd.WithDecoderMaxWindow(maxZstdWindow))
-		if err != nil {
-			return nil, &CompressionError{Method: "zstd", Cause: err}
-		}
-		return &decompressor{Reader: r, method: "zstd", close: func() error { r.Close(); return nil }}, nil
+		return openZstd(buffered, turn)
 	case bytes.HasPrefix(head, bzip2Magic):
 		return nil, &CompressionError{Method: "bzip2"}
 	case bytes.HasPrefix(head, xzMagic):
 		return nil, &CompressionError{Method: "xz"}
 	}
 	return io.NopCloser(buffered), nil
+}
+
+// openZstd decodes in the goroutine that reads. A layer whose first frame has a
+// large window is not decoded ahead; in any other, a later frame may not have one.
+func openZstd(in *bufio.Reader, turn <-chan struct{}) (io.ReadCloser, error) {
+	src, window := io.Reader(in), uint64(smallZstdWindow)
+	var first zstd.Header
+	if b, _ := in.Peek(zstd.HeaderMaxSize); first.Decode(b) == nil && first.WindowSize > smallZstdWindow {
+		src, window = &lateReader{in, turn}, maxZstdWindow
+	}
+	r, err := zstd.NewReader(src, zstd.WithDecoderMaxWindow(window), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
+	if err != nil {
+		return nil, &CompressionError{Method: "zstd", Cause: err}
+	}
+	return &decompressor{Reader: r, method: "zstd", close: func() error { r.Close(); return nil }}, nil
+}
+
+// lateReader gives nothing before turn is closed.
+type lateReader struct {
+	from io.Reader
+	turn <-chan struct{}
+}
+
+func (l *lateReader) Read(p []byte) (int, error) {
+	<-l.turn
+	return l.from.Read(p)
 }
 
 // decompressor names the method in its errors.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/jrun-hpc/jrun/image/store"
@@ -177,22 +176,12 @@ var conversion = writer.Options{
 // writeLayers streams the layers into the pending file. A tar that makes no
 // sense is often one that arrived damaged; that is then the error to tell.
 func writeLayers(ctx context.Context, pending *store.Pending, src *source, p *plan, report *reporter) error {
-	readers := make([]*layerReader, len(p.layers))
-	layers := make([]writer.Layer, len(p.layers))
-	for i := range layers {
-		layers[i] = func(ctx context.Context) (io.ReadCloser, error) {
-			r, err := openLayer(ctx, src, p, i, report)
-			if err != nil {
-				return nil, err
-			}
-			readers[i] = r
-			return r, nil
-		}
-	}
-	_, err := writer.Write(ctx, pending.File, layers, conversion)
+	ahead := prefetch(ctx, src, p, report)
+	defer ahead.close()
+	_, err := writer.Write(ctx, pending.File, ahead.layers(), conversion)
 	var bad *writer.TarError
-	if errors.As(err, &bad) && bad.Layer < len(readers) && readers[bad.Layer] != nil {
-		if wrong := readers[bad.Layer].integrity(); wrong != nil {
+	if errors.As(err, &bad) {
+		if wrong := ahead.integrity(bad.Layer); wrong != nil {
 			return wrong
 		}
 	}

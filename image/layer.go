@@ -55,14 +55,17 @@ func (e *SizeError) Error() string {
 	return fmt.Sprintf("it has more than its %d bytes", e.WantBytes)
 }
 
-// layerReader is the uncompressed tar of one layer. It hashes what comes in and
-// what goes out, and tells the verdict where io.EOF would be.
+// layerReader is the uncompressed tar of one layer. Reading, hashing what comes,
+// decompressing and hashing the tar are done by four goroutines ahead of the
+// one that reads from it; what they find out is told where io.EOF would be.
 type layerReader struct {
 	ctx      context.Context
 	watchdog *watchdog
 	blob     io.Closer
-	in       *countingReader // compressed
-	tar      io.ReadCloser   // uncompressed; nil when stopped
+	counted  *countingReader // compressed; of in's goroutine until in has ended
+	in       *readAhead      // of counted
+	inflated io.Closer       // the decompressor
+	tar      *readAhead      // of the decompressor; nil when stopped
 	diffID   digest.Digester
 	want     store.Layer
 	number   int // from 1
@@ -70,13 +73,13 @@ type layerReader struct {
 	verdict  error // io.EOF when all was well; nil while reading
 }
 
-// openLayer opens layer i, from 0, of p.
-func openLayer(ctx context.Context, src *source, p *plan, i int, report *reporter) (*layerReader, error) {
+// openLayer opens layer i, from 0, of p, and begins to read ahead. turn is
+// closed when the converter asks for the layer.
+func openLayer(ctx context.Context, src *source, p *plan, i int, turn <-chan struct{}, report *reporter) (*layerReader, error) {
 	want := p.layers[i]
-	report.begin(i + 1)
 	ctx, watchdog := watch(ctx, src.stallTimeout)
 	r := &layerReader{ctx: ctx, watchdog: watchdog, want: want, number: i + 1, layers: len(p.layers)}
-	blob, err := src.blob(ctx, want.Digest, want.SizeBytes)
+	blob, err := openResuming(ctx, src, want.Digest, want.SizeBytes, watchdog)
 	if err != nil {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
@@ -85,16 +88,21 @@ func openLayer(ctx context.Context, src *source, p *plan, i int, report *reporte
 		return nil, r.failed(err)
 	}
 	r.blob = blob
-	r.in = &countingReader{
-		from: &watchedReader{blob, watchdog}, digest: want.Digest.Algorithm().Digester(),
-		sizeBytes: want.SizeBytes, report: report,
+	r.counted = &countingReader{
+		from: blob, digest: want.Digest.Algorithm().Digester(), sizeBytes: want.SizeBytes, report: report,
 	}
+	r.in = newReadAhead(r.counted, compressedAhead, nil)
 	r.diffID = want.DiffID.Algorithm().Digester()
-	if r.tar, err = decompress(r.in); err != nil {
+	inflated, err := decompress(r.in, turn)
+	if err != nil {
 		r.verdict = r.explain(err)
 		_ = r.Close() // the first error is the one to tell
 		return nil, r.verdict
 	}
+	r.inflated = inflated
+	r.tar = newReadAhead(inflated, tarAhead, func(b []byte) {
+		_, _ = r.diffID.Hash().Write(b) // a hash never fails
+	})
 	return r, nil
 }
 
@@ -103,7 +111,6 @@ func (r *layerReader) Read(p []byte) (int, error) {
 		return 0, r.verdict
 	}
 	n, err := r.tar.Read(p)
-	_, _ = r.diffID.Hash().Write(p[:n]) // a hash never fails
 	if errors.Is(err, io.EOF) {
 		r.verdict = r.finish()
 	} else if err != nil {
@@ -130,10 +137,10 @@ func (r *layerReader) checkIn() error {
 	if _, err := io.Copy(io.Discard, r.in); err != nil {
 		return err
 	}
-	if want := r.want.SizeBytes; want >= 0 && r.in.count != want {
-		return &SizeError{WantBytes: want, GotBytes: r.in.count}
+	if want := r.want.SizeBytes; want >= 0 && r.counted.count != want {
+		return &SizeError{WantBytes: want, GotBytes: r.counted.count}
 	}
-	if got := r.in.digest.Digest(); got != r.want.Digest {
+	if got := r.counted.digest.Digest(); got != r.want.Digest {
 		return &DigestError{Want: r.want.Digest, Got: got}
 	}
 	return nil
@@ -169,15 +176,16 @@ func (r *layerReader) Close() error {
 			r.verdict = r.failed(wrong)
 		}
 	}
-	err := r.blob.Close()
-	r.watchdog.end()
-	return err
+	r.watchdog.end() // a request that is under way ends
+	_ = r.in.Close()
+	return r.blob.Close()
 }
 
-// stopDecompressing ends what may read ahead of us from the compressed bytes.
+// stopDecompressing ends what reads ahead of us from the compressed bytes.
 func (r *layerReader) stopDecompressing() {
 	if r.tar != nil {
-		_ = r.tar.Close() // nothing is pending in a decompressor
+		_ = r.tar.Close()
+		_ = r.inflated.Close() // nothing is pending in a decompressor
 		r.tar = nil
 	}
 }

@@ -34,6 +34,7 @@ type source struct {
 	cleanup  func()
 
 	stallTimeout time.Duration // for blobs
+	retryDelay   time.Duration
 
 	opening sync.Mutex // for sources whose GetBlob is not safe for concurrent use
 }
@@ -48,7 +49,7 @@ func (s *source) Close() error {
 // was resolved before: the tag may have moved since. Big temporary files go to
 // st, where there is one; only archives need them.
 func (c *Client) open(ctx context.Context, ref Reference, want digest.Digest, st *store.Store) (*source, error) {
-	src := &source{ref: ref, cleanup: func() {}, stallTimeout: c.opts.StallTimeout}
+	src := &source{ref: ref, cleanup: func() {}, stallTimeout: c.opts.StallTimeout, retryDelay: c.opts.RetryDelay}
 	sys := &c.base
 	var from types.ImageReference
 	var err error

@@ -14,18 +14,23 @@ type watchdog struct {
 	cancel context.CancelCauseFunc
 }
 
-// watch starts with the clock running, for the answer to a request that is to
-// be made with the context returned. Its cause is ErrStalled after a silence.
+// watch returns a context for requests, whose cause is ErrStalled after a
+// silence. The clock stands until start.
 func watch(ctx context.Context, limit time.Duration) (context.Context, *watchdog) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	w := &watchdog{limit: limit, cancel: cancel}
 	w.timer = time.AfterFunc(limit, func() { cancel(ErrStalled) })
+	w.timer.Stop()
 	return ctx, w
 }
 
+// start and stop enclose the time in which somebody waits for the registry.
+func (w *watchdog) start() { w.timer.Reset(w.limit) }
+func (w *watchdog) stop()  { w.timer.Stop() }
+
 // end stops the clock and releases the context.
 func (w *watchdog) end() {
-	w.timer.Stop()
+	w.stop()
 	w.cancel(nil)
 }
 
@@ -36,7 +41,7 @@ type watchedReader struct {
 }
 
 func (r *watchedReader) Read(p []byte) (int, error) {
-	r.watchdog.timer.Reset(r.watchdog.limit)
-	defer r.watchdog.timer.Stop()
+	r.watchdog.start()
+	defer r.watchdog.stop()
 	return r.from.Read(p)
 }
