@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/jrun-hpc/jrun/runtime/launch"
 	"github.com/spf13/cobra"
@@ -21,6 +23,7 @@ type runOptions struct {
 	writableTmpfs bool
 	root          bool
 	entrypoint    string
+	noProfile     bool
 }
 
 func (o *runOptions) addFlags(flags *pflag.FlagSet) {
@@ -32,6 +35,7 @@ func (o *runOptions) addFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.noHome, "no-home", false, "show an empty home inside, in memory, instead of yours")
 	flags.BoolVar(&o.writableTmpfs, "writable-tmpfs", false, "let the job write anywhere; what it writes to the image is gone at its end")
 	flags.BoolVar(&o.root, "root", false, "appear as root (uid 0) inside; gives no rights outside")
+	flags.BoolVar(&o.noProfile, "no-profile", false, "neither use nor record which parts of the image the program reads at its start")
 	flags.StringVar(&o.entrypoint, "entrypoint", "", "run `COMMAND` with the given arguments, instead of the image's entry point")
 }
 
@@ -100,6 +104,9 @@ func start(ctx context.Context, g *globalOptions, o *runOptions, name string, l 
 	l.Workdir = o.workdir
 	l.Binds = slices.Concat(s.siteBinds(), o.binds)
 	l.Env, l.EnvFiles, l.CleanEnv = o.env, o.envFiles, o.cleanEnv
+	if object.Digest != "" && !o.noProfile {
+		l.Profiles = strings.TrimSuffix(object.Path, filepath.Ext(object.Path))
+	}
 	l.NoHome, l.WritableTmpfs, l.Root = o.noHome, o.writableTmpfs, o.root
 	return launch.Run(ctx, l)
 }

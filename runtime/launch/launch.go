@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
+	"strings"
+	"unicode"
 
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/runtime/identity"
@@ -21,6 +24,8 @@ type Options struct {
 	Name   string              // as the user wrote it; inside it is $JRUN_IMAGE
 	Digest string              // of the manifest, if known; inside it is $JRUN_DIGEST
 	Config ocispec.ImageConfig // what the image says about itself
+
+	Profiles string // path without suffix of the start-up profiles; empty for none
 
 	Args       []string // the command; empty runs the image's own
 	Shell      bool     // run a shell of the image instead, the caller's if it has it
@@ -76,7 +81,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	entrance, err := sandbox.Enter(ctx, key, func() (*sandbox.Spec, error) {
-		return o.spec(ctx, image, binds, locales)
+		return o.spec(ctx, image, binds, locales, args)
 	})
 	if err != nil {
 		return err
@@ -138,7 +143,7 @@ func (o *Options) key(image *os.File, binds []sandbox.Bind, locales []string) (s
 }
 
 // spec looks into the image and describes the sandbox.
-func (o *Options) spec(ctx context.Context, image *os.File, binds []sandbox.Bind, locales []string) (*sandbox.Spec, error) {
+func (o *Options) spec(ctx context.Context, image *os.File, binds []sandbox.Bind, locales, args []string) (*sandbox.Spec, error) {
 	info, err := image.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("reading the image's file: %w", err)
@@ -171,8 +176,27 @@ func (o *Options) spec(ctx context.Context, image *os.File, binds []sandbox.Bind
 		},
 		WritableTmpfs: o.WritableTmpfs,
 		Root:          o.Root,
+		Profile:       o.profile(args),
 		Note:          text,
 	}, nil
+}
+
+// profile names the file of the start-up profile of a program: each reads other
+// parts of the image.
+func (o *Options) profile(args []string) string {
+	if o.Profiles == "" {
+		return ""
+	}
+	program := "shell"
+	if len(args) > 0 {
+		program = strings.Map(func(r rune) rune {
+			if r < 0x80 && (unicode.IsLetter(r) || unicode.IsDigit(r)) || r == '.' || r == '-' || r == '+' {
+				return r
+			}
+			return '_'
+		}, path.Base(args[0]))
+	}
+	return o.Profiles + "." + program[:min(len(program), 64)] + ".profile"
 }
 
 // readSmall returns a file of the image, or nothing when there is none or it

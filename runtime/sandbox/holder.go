@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/jrun-hpc/jrun/squash/fusefs"
+	"github.com/jrun-hpc/jrun/squash/profile"
 	"github.com/jrun-hpc/jrun/squash/reader"
 	"golang.org/x/sys/unix"
 )
@@ -19,6 +20,7 @@ type holder struct {
 	plan       *plan
 	listener   *net.UnixListener
 	namespaces []*os.File // U1, M2, U2
+	startUp    *startUp
 
 	mu    sync.Mutex
 	ranks int
@@ -52,7 +54,8 @@ func prepare(fuseFD, innerFD int) (*holder, *fusefs.Server, error) {
 		return nil, nil, err
 	}
 	image := os.NewFile(holderImageFD, "image")
-	server, err := serveImage(p, image, fuseFD)
+	start := watchStartUp(p.Profile, image)
+	server, err := serveImage(p, image, start.recorder, fuseFD)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -78,6 +81,7 @@ func prepare(fuseFD, innerFD int) (*holder, *fusefs.Server, error) {
 		plan:       p,
 		listener:   listener.(*net.UnixListener),
 		namespaces: []*os.File{outerNS, mountNS, os.NewFile(uintptr(innerFD), "inner")},
+		startUp:    start,
 	}
 	h.watch(holderSpawnerFD) // a creator that dies before it enters is missed too
 	return h, server, nil
@@ -85,12 +89,12 @@ func prepare(fuseFD, innerFD int) (*holder, *fusefs.Server, error) {
 
 // serveImage starts to answer the kernel's requests. Every file belongs to uid
 // 0 of U1, which is the caller.
-func serveImage(p *plan, image *os.File, fuseFD int) (*fusefs.Server, error) {
+func serveImage(p *plan, image *os.File, reads *profile.Recorder, fuseFD int) (*fusefs.Server, error) {
 	info, err := image.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("opening the image: %w", err)
 	}
-	r, err := reader.Open(image, info.Size(), reader.Options{})
+	r, err := reader.Open(reads, info.Size(), reader.Options{})
 	if err != nil {
 		return nil, fmt.Errorf("opening the image: %w", err)
 	}
@@ -173,6 +177,7 @@ func (h *holder) leave() {
 	if h.ranks--; h.ranks > 0 {
 		return
 	}
+	h.startUp.save() // a program that took less than the time that is recorded
 	h.listener.Close()
 	closeAll(h.namespaces)
 	h.namespaces = nil

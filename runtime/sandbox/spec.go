@@ -32,6 +32,10 @@ type Spec struct {
 	WritableTmpfs bool     // an overlay in memory makes every path writable
 	Root          bool     // the job appears as uid and gid 0
 
+	// Profile is the file in which the start-up profile is kept (see
+	// squash/profile); empty for none. It need not exist.
+	Profile string
+
 	// Note is returned to every process that enters, so that what the creator
 	// found out about the image is not found out again by each rank.
 	Note json.RawMessage
