@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"bytes"
 	"encoding/binary"
 	"net/http"
 	"os"
@@ -91,6 +92,7 @@ func TestLyingRegistry(t *testing.T) {
 		{name: "a layer is empty", change: func([]byte) []byte { return nil }},
 		{name: "a layer goes on", change: func(b []byte) []byte { return append(b, b...) }},
 		{name: "a layer is another one", change: func([]byte) []byte { return []byte("not what was asked for") }},
+		{name: "a layer differs where it does not matter", change: otherSystem, text: "digest"},
 		{name: "down", answer: down, text: "503"},
 		{name: "a manifest that is not JSON", answer: manifestOnly("<html>login</html>")},
 		{name: "a manifest without layers and config", answer: manifestOnly(`{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json"}`)},
@@ -104,6 +106,15 @@ func TestLyingRegistry(t *testing.T) {
 			requireEmpty(s)
 		})
 	}
+}
+
+// otherSystem changes the byte of a gzip header that names the operating
+// system: only the layer's own digest tells, not its size nor that of the tar.
+func otherSystem(blob []byte) []byte {
+	if bytes.HasPrefix(blob, []byte{0x1f, 0x8b}) { // not the config
+		blob[9] ^= 1
+	}
+	return blob
 }
 
 // manifestOnly answers every request for a manifest with the given text.
