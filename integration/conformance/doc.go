@@ -13,10 +13,10 @@
 // # Images
 //
 // By mksquashfs: every compressor and many options, from a folder that has one
-// of everything; the folder itself is the truth. By our writer: the layers of
-// package torture, and plain layers, with its own options; the truth is what
-// `umoci unpack` makes of the same layers, and for what umoci does otherwise,
-// package torture's list.
+// of everything; the folder itself is the truth. By our writer: stacks of layers
+// made at random, for which the truth is what `umoci unpack` makes of the same
+// layers; and the layers of package torture, whose corners umoci refuses or
+// takes otherwise, and for which the truth is that package's own list.
 //
 // # What a view cannot tell
 //
