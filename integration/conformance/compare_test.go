@@ -131,6 +131,8 @@ func checkReads(truth, v view, files []string) error {
 	return errors.Join(failures...)
 }
 
+var errDiffers = errors.New("the bytes differ")
+
 func checkFile(truth, v view, path string, worker int) error {
 	a, err := truth.open(path)
 	if err != nil {
@@ -160,7 +162,8 @@ func checkFile(truth, v view, path string, worker int) error {
 			n, errA := a.ReadAt(want[:length], off)
 			m, errB := b.ReadAt(got[:length], off)
 			if n != m || !bytes.Equal(want[:n], got[:m]) || !errors.Is(errA, errB) {
-				return fmt.Errorf("%d bytes at %d of %d: %d, %w; want %d, %w", length, off, size, m, errB, n, errA)
+				return fmt.Errorf("%d bytes at %d of %d: %w", length, off, size, errors.Join(
+					fmt.Errorf("%w: read %d, want %d", errDiffers, m, n), errA, errB))
 			}
 		}
 	}
