@@ -3,6 +3,7 @@ package gunzip
 import (
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 )
 
@@ -22,11 +23,17 @@ const (
 	flagsReserved = 0xe0
 )
 
-// headerMax bounds how long a name or comment may be, in bytes.
-const headerMax = 64 << 10
+// headerMax bounds how long a name or comment may be, in bytes, with its NUL.
+const headerMax = 512
 
 // readHeader reads a member's header byte by byte and keeps nothing of it.
-func readHeader(next func() (byte, error)) error {
+func readHeader(raw func() (byte, error)) error {
+	sum := uint32(0)
+	next := func() (byte, error) {
+		b, err := raw()
+		sum = crc32.Update(sum, crc32.IEEETable, []byte{b})
+		return b, err
+	}
 	var fixed [10]byte
 	for i := range fixed {
 		b, err := next()
@@ -43,15 +50,11 @@ func readHeader(next func() (byte, error)) error {
 		return fmt.Errorf("%w: method %d, flags %#x", ErrCorrupt, fixed[2], flags)
 	}
 	if flags&flagExtra != 0 {
-		low, err := next()
+		length, err := word(next)
 		if err != nil {
 			return err
 		}
-		high, err := next()
-		if err != nil {
-			return err
-		}
-		if err := skip(next, int(low)|int(high)<<8); err != nil {
+		if err := skip(next, int(length)); err != nil {
 			return err
 		}
 	}
@@ -63,9 +66,26 @@ func readHeader(next func() (byte, error)) error {
 		}
 	}
 	if flags&flagHeaderCRC != 0 {
-		return skip(next, 2)
+		want := uint16(sum)
+		got, err := word(next)
+		if err != nil {
+			return err
+		}
+		if got != want {
+			return fmt.Errorf("%w: the header's checksum differs", ErrCorrupt)
+		}
 	}
 	return nil
+}
+
+// word reads 16 bits, the low ones first.
+func word(next func() (byte, error)) (uint16, error) {
+	low, err := next()
+	if err != nil {
+		return 0, err
+	}
+	high, err := next()
+	return uint16(low) | uint16(high)<<8, err
 }
 
 func skip(next func() (byte, error), n int) error {
