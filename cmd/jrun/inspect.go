@@ -32,8 +32,9 @@ func newInspectCommand(g *globalOptions) *cobra.Command {
 		Short: "Show what is known of an image",
 		Long: `Show what is known of an image in the store, or of a .sqfs file: its digest,
 layers, environment, command and labels. No registry is asked.`,
-		Example: "  jrun inspect harbor.example.ac.jp/lab/python:3\n  jrun inspect --json sha256:4fd1b3c9 | jq .config.config.Env",
-		Args:    wantArgs(cobra.ExactArgs(1)),
+		Example:           "  jrun inspect harbor.example.ac.jp/lab/python:3\n  jrun inspect --json sha256:4fd1b3c9 | jq .config.config.Env",
+		Args:              wantArgs(cobra.ExactArgs(1)),
+		ValidArgsFunction: g.completeImages,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := g.open()
 			if err != nil {

@@ -13,8 +13,9 @@ func newPullCommand(g *globalOptions) *cobra.Command {
 		Long: `Fetch images from their registries and convert them, so that later runs start
 at once. An image that is there already is only compared with the registry. The
 digest of each image is printed on standard output.`,
-		Example: "  jrun pull harbor.example.ac.jp/lab/python:3",
-		Args:    wantArgs(cobra.MinimumNArgs(1)),
+		Example:           "  jrun pull harbor.example.ac.jp/lab/python:3",
+		Args:              wantArgs(cobra.MinimumNArgs(1)),
+		ValidArgsFunction: g.completeImages,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := g.open()
 			if err != nil {

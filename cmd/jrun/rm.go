@@ -18,8 +18,9 @@ func newRemoveCommand(g *globalOptions) *cobra.Command {
 		Long: `Remove images from the store. IMAGE is a name that was pulled, a digest or the
 beginning of one. When other names stand for the same image, only the name is
 removed; a digest removes the image with all its names. Jobs that run in it go on.`,
-		Example: "  jrun rm harbor.example.ac.jp/lab/python:3\n  jrun rm sha256:4fd1b3c9",
-		Args:    wantArgs(cobra.MinimumNArgs(1)),
+		Example:           "  jrun rm harbor.example.ac.jp/lab/python:3\n  jrun rm sha256:4fd1b3c9",
+		Args:              wantArgs(cobra.MinimumNArgs(1)),
+		ValidArgsFunction: g.completeImages,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := g.open()
 			if err != nil {

@@ -54,8 +54,9 @@ func newRunCommand(g *globalOptions) *cobra.Command {
 The current directory, the home, /tmp and the devices of the host are there, the
 rest is the image's. The image is fetched if its name stands for something that
 is not in the store yet.`,
-		Example: runExamples,
-		Args:    wantArgs(cobra.MinimumNArgs(1)),
+		Example:           runExamples,
+		Args:              wantArgs(cobra.MinimumNArgs(1)),
+		ValidArgsFunction: g.completeImages,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runRun(cmd.Context(), g, &o, args)
 		},
@@ -68,11 +69,12 @@ is not in the store yet.`,
 func newShellCommand(g *globalOptions) *cobra.Command {
 	var o runOptions
 	cmd := &cobra.Command{
-		Use:     "shell [flags] IMAGE",
-		Short:   "Open a shell inside an image",
-		Long:    "Open your login shell inside an image, or bash or sh when the image lacks it.",
-		Example: "  jrun shell harbor.example.ac.jp/lab/python:3",
-		Args:    wantArgs(cobra.ExactArgs(1)),
+		Use:               "shell [flags] IMAGE",
+		Short:             "Open a shell inside an image",
+		Long:              "Open your login shell inside an image, or bash or sh when the image lacks it.",
+		Example:           "  jrun shell harbor.example.ac.jp/lab/python:3",
+		Args:              wantArgs(cobra.ExactArgs(1)),
+		ValidArgsFunction: g.completeImages,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return start(cmd.Context(), g, &o, args[0], launch.Options{Shell: true})
 		},
