@@ -24,7 +24,8 @@ func (p *pipeline) storeFile(r io.Reader, size int64) (*blob, error) {
 // storeBlocks cuts a file of at least one block into blocks. A short last block
 // stays with its file (see the package comment).
 func (p *pipeline) storeBlocks(r io.Reader, size int64) (*blob, error) {
-	file := &blob{}
+	file := &blob{large: true, number: p.largeBlobs}
+	p.largeBlobs++
 	for rest := size; rest > 0; {
 		b, err := p.acquire()
 		if err != nil {
@@ -51,6 +52,7 @@ type packer struct {
 	id   uint32 // of next in the fragment table
 
 	byContent      map[[sha256.Size]byte]*blob
+	sum            [sha256.Size]byte // of the last file
 	duplicates     int
 	duplicateBytes int64
 }
@@ -79,15 +81,15 @@ func (k *packer) add(r io.Reader, size int) (*blob, error) {
 	if err := readFull(r, content); err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(content)
-	if earlier, ok := k.byContent[sum]; ok {
+	k.sum = sha256.Sum256(content)
+	if earlier, ok := k.byContent[k.sum]; ok {
 		k.duplicates++
 		k.duplicateBytes += int64(size)
 		return earlier, nil
 	}
 	k.next.raw = k.next.raw[:offset+size]
-	stored := &blob{fragment: k.id, offset: uint32(offset)}
-	k.byContent[sum] = stored
+	stored := &blob{fragment: k.id, offset: uint32(offset), number: uint32(len(k.byContent))}
+	k.byContent[k.sum] = stored
 	return stored, nil
 }
 

@@ -70,6 +70,9 @@ type blob struct {
 	extent   *extent // of a file of at least one block; nil for a smaller one
 	fragment uint32  // of a smaller file
 	offset   uint32  // in the fragment block before compression, bytes
+	number   uint32  // among the blobs of its kind, in the order of the tars
+	large    bool    // it has blocks of its own
+	absent   bool    // it was punched out of the file that it was taken from
 	live     bool    // some file of the merged image uses it
 }
 

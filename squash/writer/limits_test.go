@@ -121,7 +121,7 @@ func TestDataBeyond4GiB(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	out := &output{dst: f}
+	out := &output{dst: f, sums: newSums()}
 	opts, err := Options{}.withDefaults()
 	if err != nil {
 		t.Fatal(err)

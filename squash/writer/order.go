@@ -31,54 +31,80 @@ func (p *pipeline) place(b *block, file *fileInProgress) error {
 	switch b.kind {
 	case dataBlock:
 		if file.blob != b.blob {
-			file.begin(b.blob, p.out.position)
+			if err := file.begin(b.blob, p.out); err != nil {
+				return err
+			}
 		}
 		if err := p.out.write(b.out); err != nil {
 			return err
 		}
 		file.add(b)
 		if b.last {
-			p.endFile(file)
+			return p.endFile(file)
 		}
 	case fragmentBlock:
-		p.fragments = append(p.fragments, fragment{start: p.out.position, word: b.word})
-		return p.out.write(b.out)
+		return p.placeFragment(fragment{start: p.out.position, word: b.word}, b.out)
 	case layerEnd:
-		return p.out.endRegion()
+		return p.endRegion()
 	}
 	return nil
+}
+
+func (p *pipeline) placeFragment(f fragment, content []byte) error {
+	p.fragments = append(p.fragments, f)
+	if p.recorder != nil {
+		if err := p.recorder.fragment(f); err != nil {
+			return err
+		}
+	}
+	return p.out.write(content)
+}
+
+func (p *pipeline) endRegion() error {
+	layer := len(p.out.regions)
+	if err := p.out.endRegion(); err != nil || p.recorder == nil {
+		return err
+	}
+	return p.recorder.endBlocks(layer, layerCounts{blobs: len(p.blobs), fragments: len(p.fragments)})
 }
 
 // endFile keeps the blocks just written, unless the same content is already
 // stored: then the output goes back to where the file began. Nothing else was
 // written since, because the scan sends a file's blocks without a gap.
-func (p *pipeline) endFile(file *fileInProgress) {
+func (p *pipeline) endFile(file *fileInProgress) error {
 	blob := file.blob
 	blocks := blob.extent
 	blocks.stored = p.out.position - blocks.start
 	sum := file.sum()
 	if earlier, ok := p.byContent[sum]; ok {
-		p.out.position = blocks.start
+		p.out.rewind(blocks.start, file.before)
 		p.duplicates++
 		p.duplicateBytes += file.size
 		blob.same, blob.extent = earlier, nil
-		return
+	} else {
+		p.byContent[sum] = blob
+		p.blobs = append(p.blobs, blob)
 	}
-	p.byContent[sum] = blob
-	p.blobs = append(p.blobs, blob)
+	if p.recorder == nil {
+		return nil
+	}
+	return p.recorder.file(blob, sum)
 }
 
 // fileInProgress follows the blocks of one file through the ordered writer.
 type fileInProgress struct {
-	blob *blob
-	size int64 // bytes so far, before compression
-	hash hash.Hash
+	blob   *blob
+	size   int64 // bytes so far, before compression
+	hash   hash.Hash
+	before sumMark // of the output
 }
 
-func (f *fileInProgress) begin(b *blob, position int64) {
+func (f *fileInProgress) begin(b *blob, out *output) (err error) {
 	f.blob, f.size = b, 0
 	f.hash.Reset()
-	b.extent = &extent{start: position}
+	b.extent = &extent{start: out.position}
+	f.before, err = out.sums.mark()
+	return err
 }
 
 func (f *fileInProgress) add(b *block) {

@@ -3,9 +3,6 @@ package writer
 import (
 	"encoding/binary"
 	"fmt"
-	"syscall"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/jrun-hpc/jrun/squash"
 )
@@ -17,6 +14,13 @@ type output struct {
 	dst      File
 	position int64
 	regions  []Region
+	sums     *sums
+}
+
+// rewind goes back to an earlier position.
+func (o *output) rewind(position int64, before sumMark) {
+	o.position = position
+	o.sums.rewind(before)
 }
 
 // startData writes what stands between the superblock, which comes last, and
@@ -38,9 +42,13 @@ func (o *output) write(p []byte) error {
 	if _, err := o.dst.WriteAt(p, o.position); err != nil {
 		return fmt.Errorf("writing squashfs: %w", err)
 	}
+	o.sums.write(p)
 	o.position += int64(len(p))
 	return nil
 }
+
+// alignUp is the next multiple of squash.PadSize.
+func alignUp(at int64) int64 { return at + -at&(squash.PadSize-1) }
 
 // align fills up to the next multiple of squash.PadSize with zeros.
 func (o *output) align() error {
@@ -52,7 +60,7 @@ func (o *output) align() error {
 func (o *output) endRegion() error {
 	var start int64 = squash.PadSize
 	if n := len(o.regions); n > 0 {
-		start = o.regions[n-1].End + -o.regions[n-1].End&(squash.PadSize-1)
+		start = alignUp(o.regions[n-1].End)
 	}
 	o.regions = append(o.regions, Region{Start: start, End: o.position})
 	return o.align()
@@ -75,79 +83,4 @@ func (o *output) finish(sb *squash.Superblock) (size int64, err error) {
 		return 0, fmt.Errorf("writing superblock: %w", err)
 	}
 	return o.position, nil
-}
-
-// punch turns ranges of the file into zeros, as holes where the file can have
-// holes. It returns the sum of their lengths.
-func (o *output) punch(dead []Region) (total int64, err error) {
-	for _, r := range dead {
-		total += r.End - r.Start
-		if punchHole(o.dst, r) {
-			continue
-		}
-		if err := o.zero(r); err != nil {
-			return total, err
-		}
-	}
-	return total, nil
-}
-
-// punchHole reports whether it succeeded. Any failure is answered by writing
-// zeros, which brings out a real one.
-func punchHole(dst File, r Region) bool {
-	file, ok := dst.(syscall.Conn)
-	if !ok {
-		return false
-	}
-	conn, err := file.SyscallConn()
-	if err != nil {
-		return false
-	}
-	punched := false
-	err = conn.Control(func(fd uintptr) {
-		const mode = unix.FALLOC_FL_PUNCH_HOLE | unix.FALLOC_FL_KEEP_SIZE
-		punched = unix.Fallocate(int(fd), mode, r.Start, r.End-r.Start) == nil
-	})
-	return err == nil && punched
-}
-
-func (o *output) zero(r Region) error {
-	buf := make([]byte, min(r.End-r.Start, 1<<20))
-	for at := r.Start; at < r.End; {
-		n := min(r.End-at, int64(len(buf)))
-		if _, err := o.dst.WriteAt(buf[:n], at); err != nil {
-			return fmt.Errorf("clearing hidden data: %w", err)
-		}
-		at += n
-	}
-	return nil
-}
-
-// deadExtents lists what no file of the merged image uses, in file order, with
-// neighbours joined. Call it when the tables have marked what lives.
-func deadExtents(p *pipeline) []Region {
-	var dead []Region
-	add := func(start, length int64) {
-		if n := len(dead); n > 0 && dead[n-1].End == start {
-			dead[n-1].End += length
-		} else if length > 0 {
-			dead = append(dead, Region{Start: start, End: start + length})
-		}
-	}
-	// Both lists are in file order: merge them.
-	blobs, fragments := p.blobs, p.fragments
-	for len(blobs) > 0 || len(fragments) > 0 {
-		if len(fragments) == 0 || len(blobs) > 0 && blobs[0].extent.start < fragments[0].start {
-			if !blobs[0].live {
-				add(blobs[0].extent.start, blobs[0].extent.stored)
-			}
-			blobs = blobs[1:]
-			continue
-		}
-		if !fragments[0].live {
-			add(fragments[0].start, int64(fragments[0].word.Size()))
-		}
-		fragments = fragments[1:]
-	}
-	return dead
 }

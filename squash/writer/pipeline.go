@@ -54,9 +54,13 @@ type pipeline struct {
 
 	packer     packer // small files; used by the scan
 	sparseLeft int64  // of Options.SparseLimit; used by the scan
+	largeBlobs uint32 // files with blocks so far; used by the scan
+
+	recorder *recorder // nil when no index is wanted
 
 	// Filled in by the scan.
 	tarBytes int64
+	reused   Reused
 
 	// Filled in by the ordered writer, except for the scan's share of
 	// duplicates, which finish adds.
@@ -72,6 +76,7 @@ type fragment struct {
 	start  int64 // file offset
 	word   squash.SizeWord
 	live   bool
+	absent bool   // see blob
 	number uint32 // in the table, which lists only what lives
 }
 
@@ -85,6 +90,9 @@ func startPipeline(ctx context.Context, cancel context.CancelCauseFunc, out *out
 		byContent:  make(map[[sha256.Size]byte]*blob),
 	}
 	p.packer.init(p)
+	if opts.Index != nil {
+		p.recorder = newRecorder(len(opts.LayerIDs))
+	}
 	for range opts.Jobs {
 		p.running.Go(p.compress)
 	}

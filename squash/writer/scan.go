@@ -39,6 +39,7 @@ func scanLayer(ctx context.Context, layer int, open Layer, fs *tree, pipe *pipel
 		return nil, fmt.Errorf("opening layer %d: %w", layer, err)
 	}
 	s := &scanner{layer: layer, pipe: pipe, fs: fs}
+	skippedBefore := fs.skippedXattrs
 	s.stream = &layerStream{ctx: ctx, src: rc, total: &pipe.tarBytes, report: opts.Progress}
 	buffered := bufio.NewReaderSize(s.stream, 256<<10)
 	s.tar = tar.NewReader(buffered)
@@ -57,6 +58,9 @@ func scanLayer(ctx context.Context, layer int, open Layer, fs *tree, pipe *pipel
 	}
 	if err == nil {
 		err = pipe.endLayer()
+	}
+	if err == nil && pipe.recorder != nil {
+		err = pipe.recorder.endEntries(layer, fs.skippedXattrs-skippedBefore)
 	}
 	opts.Progress(pipe.tarBytes)
 	return s.entries, err
@@ -103,7 +107,10 @@ func (s *scanner) readEntry(hdr *tar.Header) error {
 		}
 	}
 	s.entries = append(s.entries, e)
-	return nil
+	if s.pipe.recorder == nil {
+		return nil
+	}
+	return s.pipe.recorder.entry(s.fs, &e, s.pipe.packer.sum)
 }
 
 // newInode makes the inode of an entry and sends its data on the way.

@@ -123,6 +123,10 @@ func (m *memFile) WriteAt(p []byte, at int64) (int, error) {
 	return copy(m.content[at:], p), nil
 }
 
+func (m *memFile) ReadAt(p []byte, at int64) (int, error) {
+	return bytes.NewReader(m.content).ReadAt(p, at)
+}
+
 func (m *memFile) Truncate(size int64) error {
 	if int(size) <= len(m.content) {
 		m.content = m.content[:size]

@@ -17,9 +17,11 @@ import (
 type Layer func(ctx context.Context) (io.ReadCloser, error)
 
 // File is where the result goes: an empty *os.File, or a stand-in. When it has
-// the method SyscallConn of *os.File, dead data is punched out of it.
+// the method SyscallConn of *os.File, dead data is punched out of it and re-used
+// data may be shared with the file it is from.
 type File interface {
 	io.WriterAt
+	io.ReaderAt
 	Truncate(size int64) error
 }
 
@@ -56,6 +58,18 @@ type Options struct {
 	// Files that are not sparse bring their bytes and need no limit. 0 means 2 TiB.
 	SparseLimit int64
 
+	// LayerIDs name the uncompressed content of each layer, lowest first: its
+	// diffID. They are needed for Index and Reuse only.
+	LayerIDs []string
+
+	// Index, if not nil, gets the block index of the result, by which a later
+	// Write can re-use its layers.
+	Index io.Writer
+
+	// Reuse, if not nil, is where the data of the lowest layers is taken from.
+	// Their streams are then not opened.
+	Reuse *Reuse
+
 	// Progress, if not nil, is called from one goroutine, about once per MiB
 	// and at the end, with the number of uncompressed tar bytes read so far.
 	Progress func(tarBytes int64)
@@ -72,6 +86,8 @@ type Result struct {
 	DeadBytes      int64    // bytes of the data area that upper layers hide
 	SkippedXattrs  int      // extended attributes that squashfs cannot hold
 	Layers         []Region // where each layer's data stands
+	Sums           []Sum    // of each SumChunk bytes of the file, the last ones may be fewer
+	Reused         Reused
 }
 
 // Region is a range of the file, in bytes.
@@ -93,6 +109,9 @@ func (o Options) withDefaults() (Options, error) {
 	if err := checkCompression(o.Compression, o.Level); err != nil {
 		return o, err
 	}
+	if o.Reuse != nil && len(o.LayerIDs) < o.Reuse.Layers {
+		return o, fmt.Errorf("%d layers have IDs, %d are to be re-used", len(o.LayerIDs), o.Reuse.Layers)
+	}
 	if o.Jobs <= 0 {
 		o.Jobs = runtime.GOMAXPROCS(0)
 	}
@@ -108,13 +127,16 @@ func (o Options) withDefaults() (Options, error) {
 // Write merges layers, lowest first, into one squashfs on dst, which has to be
 // empty. It neither syncs nor renames. After an error the content of dst is of
 // no use. Errors wrap ErrTar (a layer is invalid), ErrTooManyIDs, context.Cause
-// of ctx, or whatever dst and the layers' streams returned.
+// of ctx, *ReuseError, or whatever dst and the layers' streams returned.
 func Write(ctx context.Context, dst File, layers []Layer, opts Options) (Result, error) {
 	opts, err := opts.withDefaults()
 	if err != nil {
 		return Result{}, fmt.Errorf("checking squashfs options: %w", err)
 	}
-	out := &output{dst: dst}
+	if opts.Index != nil && len(opts.LayerIDs) != len(layers) {
+		return Result{}, fmt.Errorf("checking squashfs options: an index of %d layers of which %d have IDs", len(layers), len(opts.LayerIDs))
+	}
+	out := &output{dst: dst, sums: newSums()}
 	if err := out.startData(opts); err != nil {
 		return Result{}, err
 	}
@@ -139,13 +161,26 @@ func build(ctx context.Context, out *output, layers []Layer, opts Options) (Resu
 	if err := tables.build(); err != nil {
 		return Result{}, err
 	}
-	deadBytes, err := out.punch(deadExtents(pipe))
+	if err := checkPresent(pipe); err != nil {
+		return Result{}, err
+	}
+	dead := deadExtents(pipe)
+	deadBytes, err := out.punch(dead)
 	if err != nil {
 		return Result{}, err
 	}
 	size, err := tables.writeTo(out)
 	if err != nil {
 		return Result{}, err
+	}
+	fileSums, err := out.sums.finish(out.dst, dead)
+	if err != nil {
+		return Result{}, err
+	}
+	if opts.Index != nil {
+		if err := writeIndex(opts.Index, pipe); err != nil {
+			return Result{}, err
+		}
 	}
 	return Result{
 		TarBytes:       pipe.tarBytes,
@@ -157,15 +192,24 @@ func build(ctx context.Context, out *output, layers []Layer, opts Options) (Resu
 		DeadBytes:      deadBytes,
 		SkippedXattrs:  fs.skippedXattrs,
 		Layers:         out.regions,
+		Sums:           fileSums,
+		Reused:         pipe.reused,
 	}, nil
 }
 
-// mergeLayers scans the layers in order and applies each to the tree when its
-// stream has ended.
+// mergeLayers applies the layers to the tree in order: those that are re-used,
+// then those whose streams are scanned.
 func mergeLayers(ctx context.Context, layers []Layer, pipe *pipeline, opts Options) (*tree, error) {
 	fs := newTree()
-	for i, open := range layers {
-		entries, err := scanLayer(ctx, i, open, fs, pipe, opts)
+	reused := 0
+	if opts.Reuse != nil {
+		reused = opts.Reuse.Layers
+		if err := pipe.reuse(ctx, fs, opts.Reuse); err != nil {
+			return nil, err
+		}
+	}
+	for i := reused; i < len(layers); i++ {
+		entries, err := scanLayer(ctx, i, layers[i], fs, pipe, opts)
 		if err != nil {
 			return nil, err
 		}

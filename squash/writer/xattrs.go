@@ -64,6 +64,11 @@ func (t *xattrs) addXattrs(records map[string]string) (uint32, error) {
 	slices.SortFunc(set, func(a, b xattr) int {
 		return cmp.Or(cmp.Compare(a.prefix, b.prefix), cmp.Compare(a.name, b.name))
 	})
+	return t.intern(set), nil
+}
+
+// intern returns the index of a sorted set.
+func (t *xattrs) intern(set []xattr) uint32 {
 	key := string(xattrKey(set))
 	index, ok := t.setByContent[key]
 	if !ok {
@@ -71,7 +76,7 @@ func (t *xattrs) addXattrs(records map[string]string) (uint32, error) {
 		t.xattrSets = append(t.xattrSets, set)
 		t.setByContent[key] = index
 	}
-	return index, nil
+	return index
 }
 
 // parseXattr splits a full name. It reports false for what squashfs cannot hold.

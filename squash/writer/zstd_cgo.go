@@ -2,7 +2,11 @@
 
 package writer
 
-import "github.com/DataDog/zstd"
+import (
+	"runtime"
+
+	"github.com/DataDog/zstd"
+)
 
 // CanonicalZstd says that zstd blocks come from the C library, whose bytes are
 // the ones that images are compared by. It is false in a binary built without
@@ -22,5 +26,8 @@ func newZstdCompressor(level int) compressor {
 }
 
 func (c *zstdCompressor) compress(dst, src []byte) ([]byte, error) {
+	// The context's finalizer frees its memory, and the library does not keep it
+	// alive during its own call into C.
+	defer runtime.KeepAlive(c.ctx)
 	return c.ctx.CompressLevel(dst, src, c.level)
 }

@@ -1,0 +1,92 @@
+package writer
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"hash"
+	"io"
+
+	"github.com/jrun-hpc/jrun/squash"
+)
+
+// SumChunk is how many bytes of the file each sum of Result.Sums is about.
+const SumChunk = 4 << 20
+
+// Sum is the sha256 of one chunk.
+type Sum = [sha256.Size]byte
+
+// sums hashes the file as it is written, while its bytes are in the caches. What
+// is changed later, dead data and the superblock, is hashed again at the end.
+type sums struct {
+	full []Sum     // of the chunks before the current one
+	now  hash.Hash // of the current chunk's bytes so far
+	at   int64     // bytes so far
+}
+
+func newSums() *sums { return &sums{now: sha256.New()} }
+
+func (s *sums) write(p []byte) {
+	for len(p) > 0 {
+		n := min(len(p), SumChunk-int(s.at%SumChunk))
+		_, _ = s.now.Write(p[:n]) // a hash never fails
+		s.at += int64(n)
+		p = p[n:]
+		if s.at%SumChunk == 0 {
+			s.full = append(s.full, Sum(s.now.Sum(nil)))
+			s.now.Reset()
+		}
+	}
+}
+
+// adopt takes the sum of a whole chunk that is known already. The current chunk
+// has to be empty.
+func (s *sums) adopt(sum Sum) {
+	s.full = append(s.full, sum)
+	s.at += SumChunk
+}
+
+// sumMark is a state to come back to.
+type sumMark struct {
+	full int
+	now  hash.Hash
+	at   int64
+}
+
+func (s *sums) mark() (sumMark, error) {
+	now, err := s.now.(hash.Cloner).Clone()
+	if err != nil {
+		return sumMark{}, fmt.Errorf("copying a hash: %w", err)
+	}
+	return sumMark{full: len(s.full), now: now, at: s.at}, nil
+}
+
+// rewind forgets what was written since m, which is used up.
+func (s *sums) rewind(m sumMark) { s.full, s.now, s.at = s.full[:m.full], m.now, m.at }
+
+// finish returns the sums of a file of s.at bytes after hashing again the chunks
+// with changed bytes.
+func (s *sums) finish(file io.ReaderAt, changed []Region) ([]Sum, error) {
+	all := s.full
+	if s.at%SumChunk != 0 {
+		all = append(all, Sum(s.now.Sum(nil)))
+	}
+	stale := make([]bool, len(all))
+	for _, r := range append(changed, Region{0, squash.SuperblockSize}) {
+		for i := r.Start / SumChunk; i*SumChunk < r.End; i++ {
+			stale[i] = true
+		}
+	}
+	buf := make([]byte, min(SumChunk, s.at))
+	for i := range all {
+		if !stale[i] {
+			continue
+		}
+		start := int64(i) * SumChunk
+		b := buf[:min(SumChunk, s.at-start)]
+		if _, err := file.ReadAt(b, start); err != nil {
+			return nil, fmt.Errorf("reading squashfs back: %w", err)
+		}
+		all[i] = sha256.Sum256(b)
+	}
+	return all, nil
+}
