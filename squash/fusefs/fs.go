@@ -219,13 +219,15 @@ func (f *FS) readlink(node NodeID) (string, error) {
 	return f.r.Readlink(&ino)
 }
 
-// Read fills p from a file's offset and returns how much there was.
-func (f *FS) Read(node NodeID, p []byte, off uint64) (int, unix.Errno) {
-	n, err := f.read(node, p, off)
+// Read fills p from a file's offset and returns how much there was. It may use
+// the capacity of p behind its length. The caller must release what it finds in
+// fresh, which is not nil.
+func (f *FS) Read(node NodeID, p []byte, off uint64, fresh *reader.Fresh) (int, unix.Errno) {
+	n, err := f.read(node, p, off, fresh)
 	return n, f.errno(err)
 }
 
-func (f *FS) read(node NodeID, p []byte, off uint64) (int, error) {
+func (f *FS) read(node NodeID, p []byte, off uint64, fresh *reader.Fresh) (int, error) {
 	if int64(off) < 0 {
 		return 0, unix.EINVAL
 	}
@@ -245,7 +247,7 @@ func (f *FS) read(node NodeID, p []byte, off uint64) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	n, err := f.r.ReadAt(&ino, p, int64(off))
+	n, err := f.r.ReadFresh(&ino, p, int64(off), fresh)
 	if errors.Is(err, io.EOF) {
 		err = nil
 	}

@@ -121,7 +121,7 @@ func checkContent(t *testing.T, f *FS, path string, ino *reader.Inode, a Attr) {
 			t.Fatal(err)
 		}
 		got := make([]byte, ino.Size+10)
-		n, errno := f.Read(a.Node, got, 0)
+		n, errno := f.Read(a.Node, got, 0, new(reader.Fresh))
 		if errno != 0 || !bytes.Equal(got[:n], want) {
 			t.Errorf("%s: read %d bytes, %v", path, n, errno)
 		}
@@ -159,7 +159,7 @@ func TestErrorNumbers(t *testing.T) {
 	})
 	node := func(path string) NodeID { return mustWalk(t, f, path).Node }
 	read := func(n NodeID, off uint64) unix.Errno {
-		_, errno := f.Read(n, make([]byte, 1), off)
+		_, errno := f.Read(n, make([]byte, 1), off, new(reader.Fresh))
 		return errno
 	}
 	readlink := func(n NodeID) unix.Errno {
@@ -227,7 +227,7 @@ func TestCorruptImageIsReported(t *testing.T) {
 		if ino.Type != squash.TypeFile {
 			return nil
 		}
-		if _, errno := f.Read(f.nodeOf(ino.Ref), make([]byte, ino.Size), 0); errno != 0 && errno != unix.EIO {
+		if _, errno := f.Read(f.nodeOf(ino.Ref), make([]byte, ino.Size), 0, new(reader.Fresh)); errno != 0 && errno != unix.EIO {
 			t.Errorf("%s: %v", path, errno)
 		}
 		return nil

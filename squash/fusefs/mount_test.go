@@ -11,13 +11,12 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 )
 
-// mount shows f at a temporary folder through raw, until the test ends. Extra
+// mount shows f at a temporary folder until the test ends. Extra
 // are mount flags.
-func mount(t *testing.T, f *FS, raw fuse.RawFileSystem, extra uintptr) string {
+func mount(t *testing.T, f *FS, observe func(opcode), extra uintptr) string {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("mounting here needs root; rootless mounts are tested with the sandbox")
@@ -34,7 +33,7 @@ func mount(t *testing.T, f *FS, raw fuse.RawFileSystem, extra uintptr) string {
 	if err := unix.Mount("jrun", dir, "fuse", unix.MS_NOSUID|unix.MS_NODEV|extra, options); err != nil {
 		t.Fatal(err)
 	}
-	server, err := serve(fd, f, raw)
+	server, err := serve(fd, f, observe)
 	if err != nil {
 		_ = unix.Unmount(dir, unix.MNT_DETACH)
 		t.Fatal(err)
@@ -68,7 +67,7 @@ func TestMountShowsTheImage(t *testing.T) {
 	f := newFS(t, "zstd", Options{UID: 12, GID: 34, Threads: 2, Synthetic: []Synthetic{
 		{Path: "/etc/passwd", Kind: File, Content: []byte("root:x:0:0\n")}, {Path: "/scratch/user", Mode: 0o700},
 	}})
-	dir := mount(t, f, newBridge(f), unix.MS_RDONLY)
+	dir := mount(t, f, nil, unix.MS_RDONLY)
 	err := fs.WalkDir(f.r.FS(), ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -115,7 +114,7 @@ func TestMountShowsTheImage(t *testing.T) {
 
 func TestMountXattrs(t *testing.T) {
 	f := newFS(t, "zstd", Options{})
-	dir := mount(t, f, newBridge(f), unix.MS_RDONLY)
+	dir := mount(t, f, nil, unix.MS_RDONLY)
 	hello := filepath.Join(dir, "etc/hello")
 	buf := make([]byte, 100)
 	n, err := unix.Getxattr(hello, "user.comment", buf)
@@ -139,7 +138,7 @@ func TestMountXattrs(t *testing.T) {
 	}
 
 	bare := newFS(t, "nofrag", Options{})
-	dir = mount(t, bare, newBridge(bare), unix.MS_RDONLY)
+	dir = mount(t, bare, nil, unix.MS_RDONLY)
 	if _, err = unix.Getxattr(filepath.Join(dir, "etc/hello"), "user.comment", buf); !errors.Is(err, unix.EOPNOTSUPP) {
 		t.Errorf("image without xattrs: %v", err)
 	}
@@ -148,7 +147,7 @@ func TestMountXattrs(t *testing.T) {
 // TestChangesAreRefused mounts without MS_RDONLY, so that the kernel asks.
 func TestChangesAreRefused(t *testing.T) {
 	f := newFS(t, "zstd", Options{})
-	dir := mount(t, f, newBridge(f), 0)
+	dir := mount(t, f, nil, 0)
 	at := func(name string) string { return filepath.Join(dir, name) }
 	for name, err := range map[string]error{
 		"create":      second(os.Create(at("new"))),
@@ -185,60 +184,24 @@ func appendTo(path string) error {
 
 func second[T any](_ T, err error) error { return err }
 
-// counter counts requests by kind on their way to the bridge.
+// counter counts requests by kind.
 type counter struct {
-	*bridge
 	mu     sync.Mutex
-	counts map[string]int
+	counts map[opcode]int
 }
 
-func (c *counter) count(kind string) {
+func (c *counter) observe(op opcode) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.counts[kind]++
-}
-
-func (c *counter) Lookup(x <-chan struct{}, h *fuse.InHeader, name string, out *fuse.EntryOut) fuse.Status {
-	c.count("lookup")
-	return c.bridge.Lookup(x, h, name, out)
-}
-
-func (c *counter) GetAttr(x <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut) fuse.Status {
-	c.count("getattr")
-	return c.bridge.GetAttr(x, in, out)
-}
-
-func (c *counter) Open(x <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
-	c.count("open")
-	return c.bridge.Open(x, in, out)
-}
-
-func (c *counter) OpenDir(x <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
-	c.count("opendir")
-	return c.bridge.OpenDir(x, in, out)
-}
-
-func (c *counter) ReadDirPlus(x <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
-	c.count("readdirplus")
-	return c.bridge.ReadDirPlus(x, in, out)
-}
-
-func (c *counter) Read(x <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.ReadResult, fuse.Status) {
-	c.count("read")
-	return c.bridge.Read(x, in, buf)
-}
-
-func (c *counter) Readlink(x <-chan struct{}, h *fuse.InHeader) ([]byte, fuse.Status) {
-	c.count("readlink")
-	return c.bridge.Readlink(x, h)
+	c.counts[op]++
 }
 
 // take returns the counts since the last take.
-func (c *counter) take() map[string]int {
+func (c *counter) take() map[opcode]int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	counts := c.counts
-	c.counts = map[string]int{}
+	c.counts = map[opcode]int{}
 	return counts
 }
 
@@ -246,8 +209,8 @@ func (c *counter) take() map[string]int {
 // each, twice, and reads a file twice.
 func TestFewRequests(t *testing.T) {
 	f := newFS(t, "zstd", Options{})
-	c := &counter{bridge: newBridge(f), counts: map[string]int{}}
-	dir := mount(t, f, c, unix.MS_RDONLY)
+	c := &counter{counts: map[opcode]int{}}
+	dir := mount(t, f, c.observe, unix.MS_RDONLY)
 	find := func() {
 		err := filepath.Walk(dir, func(_ string, _ fs.FileInfo, err error) error { return err })
 		if err != nil {
@@ -260,7 +223,7 @@ func TestFewRequests(t *testing.T) {
 	t.Logf("first walk: %v", first)
 	// Two requests for a small directory (the second finds its end), eight for
 	// the one of 300 names.
-	if first["lookup"] != 0 || first["getattr"] > 1 || first["opendir"] != 1 || first["readdirplus"] > 8*2+20 {
+	if first[opLookup] != 0 || first[opGetattr] > 1 || first[opOpendir] != 1 || first[opReaddirplus] > 8*2+20 {
 		t.Errorf("first walk took %v", first)
 	}
 	find()
@@ -279,7 +242,7 @@ func TestFewRequests(t *testing.T) {
 		}
 	}
 	// No open: answerPoll's was the last.
-	want := map[string]int{"read": 1, "readlink": 1, "lookup": 1}
+	want := map[opcode]int{opRead: 1, opReadlink: 1, opLookup: 1}
 	if diff := cmp.Diff(want, c.take()); diff != "" {
 		t.Errorf("reading twice: %s", diff)
 	}

@@ -1,6 +1,8 @@
 package fusefs
 
 import (
+	"sync"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/jrun-hpc/jrun/squash"
@@ -25,7 +27,7 @@ func (e *DirEntry) HasAttr() bool { return e.node != 0 }
 const firstName = 2
 
 // ReadDir calls emit for the entries of a directory from an offset on, 0 at
-// first, until emit returns false. "." and ".." come first, then synthetic
+// first, until emit returns false; e is valid during the call. "." and ".." come first, then synthetic
 // names, then the image's.
 func (f *FS) ReadDir(node NodeID, off uint64, emit func(e *DirEntry) bool) unix.Errno {
 	return f.errno(f.readDir(node, off, emit))
@@ -36,14 +38,15 @@ func (f *FS) readDir(node NodeID, off uint64, emit func(e *DirEntry) bool) error
 	if err != nil {
 		return err
 	}
-	var e DirEntry // one for all, as it escapes
+	e := entryPool.Get().(*DirEntry) // one for all, as it escapes
+	defer entryPool.Put(e)
 	next := off
 	for ; next < firstName; next++ {
-		e = DirEntry{Name: "..", Ino: parent, Mode: unix.S_IFDIR, Off: next + 1}
+		*e = DirEntry{Name: "..", Ino: parent, Mode: unix.S_IFDIR, Off: next + 1}
 		if next == 0 {
 			e.Name, e.Ino = ".", self
 		}
-		if !emit(&e) {
+		if !emit(e) {
 			return nil
 		}
 	}
@@ -55,8 +58,8 @@ func (f *FS) readDir(node NodeID, off uint64, emit func(e *DirEntry) bool) error
 	for ; next < synthetic; next++ {
 		name := o.names[next-firstName]
 		a := f.tree.attr(o.children[name])
-		e = DirEntry{Name: name, Ino: a.Ino, Mode: a.Mode & unix.S_IFMT, Off: next + 1, node: a.Node}
-		if !emit(&e) {
+		*e = DirEntry{Name: name, Ino: a.Ino, Mode: a.Mode & unix.S_IFMT, Off: next + 1, node: a.Node}
+		if !emit(e) {
 			return nil
 		}
 	}
@@ -65,16 +68,18 @@ func (f *FS) readDir(node NodeID, off uint64, emit func(e *DirEntry) bool) error
 		if _, hidden := o.children[entry.Name]; hidden {
 			continue
 		}
-		e = DirEntry{
+		*e = DirEntry{
 			Name: entry.Name, Ino: uint64(entry.Number), Mode: typeMode(entry.Type), Off: next + 1,
 			node: f.nodeOf(entry.Ref), entry: *entry,
 		}
-		if !emit(&e) {
+		if !emit(e) {
 			return nil
 		}
 	}
 	return nil
 }
+
+var entryPool = sync.Pool{New: func() any { return new(DirEntry) }}
 
 // listing returns the inode numbers of a directory and its parent, and what the
 // image has in it.

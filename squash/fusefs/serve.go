@@ -2,53 +2,74 @@ package fusefs
 
 import (
 	"fmt"
-	"io"
-	"log"
+	"runtime"
+	"sync"
 
-	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
 )
 
-// transport moves requests between /dev/fuse and an FS.
-type transport interface {
-	Serve() // until the file system is unmounted
-	Wait()
-}
-
 // Server serves one mount.
-type Server struct{ transport transport }
-
-// maxRead is the largest read that the kernel will ask for, in bytes. It is
-// what an unprivileged mount gets as read-ahead anyhow.
-const maxRead = 128 << 10
+type Server struct {
+	running sync.WaitGroup // workers
+	closed  chan struct{}
+}
 
 // Serve answers the requests of a FUSE file system that is already mounted with
 // the open /dev/fuse fd, which from here on belongs to the Server. It returns
 // when the kernel and we have agreed on the protocol; requests are then
-// answered until the last mount is gone.
-func Serve(fd int, f *FS) (*Server, error) { return serve(fd, f, newBridge(f)) }
+// answered until the last mount is gone. Errors wrap ErrProtocol or those of
+// the device.
+func Serve(fd int, f *FS) (*Server, error) { return serve(fd, f, nil) }
 
-func serve(fd int, f *FS, raw fuse.RawFileSystem) (*Server, error) {
-	opts := &fuse.MountOptions{
-		MaxWrite:                 maxRead, // the library sizes reads by it as well
-		MaxBackground:            64,      // read-ahead requests in flight
-		EnableSymlinkCaching:     true,
-		ExplicitDataCacheControl: true,
-		DisableXAttrs:            !f.r.HasXattrs(),
-		DisableSplice:            true, // it never fits: the bytes are ours
-		Logger:                   log.New(io.Discard, "", 0),
-	}
-	if f.opts.Threads > 0 {
-		const perRequest = maxRead + 16<<10
-		opts.MaxInflightRequestBytes = f.opts.Threads * perRequest
-	}
-	// The library does not mount when the mount point is a descriptor.
-	server, err := fuse.NewServer(raw, fmt.Sprintf("/dev/fd/%d", fd), opts)
-	if err != nil {
+// serve calls observe, if not nil, for every request, concurrently.
+func serve(fd int, f *FS, observe func(opcode)) (*Server, error) {
+	unix.CloseOnExec(fd)
+	// With O_NONBLOCK a worker would spin.
+	if err := unix.SetNonblock(fd, false); err != nil {
+		unix.Close(fd)
 		return nil, fmt.Errorf("talking to the kernel through FUSE: %w", err)
 	}
-	go server.Serve()
-	return &Server{server}, nil
+	agreed, err := negotiate(fd)
+	if err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("talking to the kernel through FUSE: %w", err)
+	}
+	s := &Server{closed: make(chan struct{})}
+	workers := threads(f.opts.Threads)
+	pusher := &pusher{fd: fd, limit: int32(workers / 2)}
+	for i := range workers {
+		own := fd
+		if i > 0 {
+			// Not allowed, or not known to this kernel: then they share.
+			if cloned, err := clone(fd); err == nil {
+				own = cloned
+			}
+		}
+		s.running.Add(1)
+		go func() {
+			defer s.running.Done()
+			_ = newWorker(f, agreed, pusher, own).run(observe) // ends with the mount
+			if own != fd {
+				unix.Close(own)
+			}
+		}()
+	}
+	go func() {
+		s.running.Wait()
+		unix.Close(fd)
+		close(s.closed)
+	}()
+	return s, nil
+}
+
+// threads follows the CPUs that this process may use. There are more than
+// that, because some wait for the storage.
+func threads(wanted int) int {
+	if wanted > 0 {
+		return wanted
+	}
+	return min(max(2*runtime.GOMAXPROCS(0), 4), 64)
 }
 
 // Wait returns when the file system is unmounted everywhere.
-func (s *Server) Wait() { s.transport.Wait() }
+func (s *Server) Wait() { <-s.closed }

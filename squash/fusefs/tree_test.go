@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
+
+	"github.com/jrun-hpc/jrun/squash/reader"
 )
 
 // show describes what stands at a path: its type, its size, and its content
@@ -29,7 +31,7 @@ func show(f *FS, path string) string {
 		return origin + " link " + target
 	case unix.S_IFREG:
 		buf := make([]byte, 20)
-		n, _ := f.Read(a.Node, buf, 0)
+		n, _ := f.Read(a.Node, buf, 0, new(reader.Fresh))
 		return fmt.Sprintf("%s file %q", origin, buf[:n])
 	}
 	return fmt.Sprintf("%s %o", origin, a.Mode)
@@ -162,7 +164,7 @@ func FuzzRequests(f *testing.F) {
 			t.Errorf("node %#x says it is %#x", id, a.Node)
 		}
 		_, e1 := fs.Lookup(id, name)
-		_, e2 := fs.Read(id, buf, off)
+		_, e2 := fs.Read(id, buf, off, new(reader.Fresh))
 		_, e3 := fs.Readlink(id)
 		_, e4 := fs.GetXattr(id, name)
 		_, e5 := fs.ListXattr(id)

@@ -42,8 +42,9 @@ func newBlockCache(limit int64, blockSize int) *blockCache {
 }
 
 // get returns the block, loading it at need into a buffer of size bytes; load
-// returns how many it filled. Every block returned must be released.
-func (c *blockCache) get(key blockKey, size int, load func(dst []byte) (int, error)) (*block, error) {
+// returns how many it filled. Every block returned must be released. It also
+// reports whether this call loaded it.
+func (c *blockCache) get(key blockKey, size int, load func(dst []byte) (int, error)) (*block, bool, error) {
 	c.mu.Lock()
 	b := c.blocks[key]
 	if b != nil {
@@ -55,9 +56,9 @@ func (c *blockCache) get(key blockKey, size int, load func(dst []byte) (int, err
 		if b.err != nil {
 			err := b.err
 			c.release(b)
-			return nil, err
+			return nil, false, err
 		}
-		return b, nil
+		return b, false, nil
 	}
 	b = &block{key: key, ready: make(chan struct{}), refs: 1}
 	buf := c.buffer(size)
@@ -75,9 +76,9 @@ func (c *blockCache) get(key blockKey, size int, load func(dst []byte) (int, err
 		c.remove(b)
 		c.mu.Unlock()
 		c.release(b)
-		return nil, err
+		return nil, false, err
 	}
-	return b, nil
+	return b, true, nil
 }
 
 // peek returns the block only if it is there and loaded.

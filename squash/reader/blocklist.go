@@ -9,7 +9,7 @@ import (
 )
 
 // checkpointBlocks is the distance of checkpoints in a long file's index.
-const checkpointBlocks = 512
+const checkpointBlocks = 64
 
 // blockList walks the size words of a file from one block on.
 type blockList struct {
@@ -41,12 +41,12 @@ func (l *blockList) advance(n uint64) error {
 }
 
 // blockList returns a list that stands at block index of the file.
-func (r *Reader) blockList(ino *Inode, index uint64) (*blockList, error) {
-	list := &blockList{words: r.cursorFrom(r.inodeTable, ino.tail), start: ino.start}
+func (r *Reader) blockList(ino *Inode, index uint64) (blockList, error) {
+	list := blockList{words: r.cursorFrom(r.inodeTable, ino.tail), start: ino.start}
 	if index >= checkpointBlocks {
-		point, err := r.indexes.get(ino.Ref).checkpoint(r, list, index/checkpointBlocks)
+		point, err := r.indexes.get(ino.Ref).checkpoint(r, &list, index/checkpointBlocks)
 		if err != nil {
-			return nil, err
+			return blockList{}, err
 		}
 		list.words = r.cursorFrom(r.inodeTable, point.words)
 		list.start = point.start
@@ -87,7 +87,7 @@ func (x *fileIndex) checkpoint(r *Reader, list *blockList, n uint64) (checkpoint
 }
 
 // maxIndexes is how many long files keep an index. At 128 KiB a block, an index
-// takes 24 bytes for each 64 MiB of its file.
+// takes 24 bytes for each 8 MiB of its file.
 const maxIndexes = 256
 
 // indexCache holds the indexes of files of more than checkpointBlocks blocks.

@@ -11,6 +11,10 @@ import (
 // the end of the file, then with io.EOF. A p that covers a whole data block at
 // its place is the fast way, see the package comment.
 func (r *Reader) ReadAt(ino *Inode, p []byte, off int64) (int, error) {
+	return r.readAt(ino, p, off, nil)
+}
+
+func (r *Reader) readAt(ino *Inode, p []byte, off int64, fresh *Fresh) (int, error) {
 	if ino.Type != squash.TypeFile {
 		err := errNotFile
 		if ino.Type == squash.TypeDir {
@@ -28,7 +32,7 @@ func (r *Reader) ReadAt(ino *Inode, p []byte, off int64) (int, error) {
 	if rest := ino.Size - uint64(off); uint64(len(p)) > rest {
 		want = p[:rest]
 	}
-	n, err := r.readRange(ino, want, uint64(off))
+	n, err := r.readRange(ino, want, uint64(off), fresh)
 	if err != nil {
 		return n, fmt.Errorf("reading file %#x: %w", uint64(ino.Ref), err)
 	}
@@ -49,10 +53,11 @@ func (r *Reader) fullBlocks(ino *Inode) uint64 {
 }
 
 // readRange fills p, which ends at or before the end of the file.
-func (r *Reader) readRange(ino *Inode, p []byte, off uint64) (int, error) {
+func (r *Reader) readRange(ino *Inode, p []byte, off uint64, fresh *Fresh) (int, error) {
 	blockSize := uint64(r.sb.BlockSize)
 	blocks := r.fullBlocks(ino)
-	var list *blockList
+	var list blockList
+	listed := false
 	done := 0
 	for done < len(p) {
 		index := off / blockSize
@@ -63,15 +68,15 @@ func (r *Reader) readRange(ino *Inode, p []byte, off uint64) (int, error) {
 		if index >= blocks {
 			err = r.readFragment(ino, part, within, length)
 		} else {
-			if list == nil {
+			if !listed {
 				if list, err = r.blockList(ino, index); err != nil {
 					return done, err
 				}
+				listed = true
 			}
-			var start uint64
-			var word squash.SizeWord
-			if start, word, err = list.next(); err == nil {
-				err = r.readBlock(start, word, part, within, length)
+			at := blockPart{within: within, length: length, offset: index * blockSize}
+			if at.start, at.word, err = list.next(); err == nil {
+				err = r.readBlock(at, part, fresh)
 			}
 		}
 		if err != nil {
@@ -83,39 +88,58 @@ func (r *Reader) readRange(ino *Inode, p []byte, off uint64) (int, error) {
 	return done, nil
 }
 
-// readBlock fills part with the bytes from within on of the stored block at
-// start, which has length bytes once decompressed.
-func (r *Reader) readBlock(start uint64, word squash.SizeWord, part []byte, within, length int) error {
-	if word.Size() == 0 {
+// blockPart is a place in a data block.
+type blockPart struct {
+	start  uint64 // absolute offset of the stored block
+	word   squash.SizeWord
+	offset uint64 // of the block in its file, in bytes
+	length int    // of the block once decompressed
+	within int    // where in the block to begin
+}
+
+// readBlock fills part from a data block.
+func (r *Reader) readBlock(at blockPart, part []byte, fresh *Fresh) error {
+	if at.word.Size() == 0 {
 		clear(part)
 		return nil
 	}
-	if err := r.checkStored(start, word); err != nil {
+	if err := r.checkStored(at.start, at.word); err != nil {
 		return err
 	}
-	if !word.Compressed() {
-		if word.Size() != length {
-			return corrupt("block of %d bytes where %d belong", word.Size(), length)
+	if !at.word.Compressed() {
+		if at.word.Size() != at.length {
+			return corrupt("block of %d bytes where %d belong", at.word.Size(), at.length)
 		}
-		return readFull(r.src, part, start+uint64(within))
+		return readFull(r.src, part, at.start+uint64(at.within))
 	}
-	key := blockKey{start, uint32(word)}
+	key := blockKey{at.start, uint32(at.word)}
 	var b *block
-	var err error
-	if len(part) == length {
+	loaded := false
+	if len(part) == at.length {
 		if b = r.blocks.peek(key); b == nil {
-			return r.load(part[:len(part):len(part)], start, word)
+			if fresh == nil {
+				part = part[:len(part):len(part)] // no scratch space behind it
+			}
+			return r.load(part, at.start, at.word)
 		}
-	} else if b, err = r.blocks.get(key, length, func(dst []byte) (int, error) {
-		return len(dst), r.load(dst, start, word)
-	}); err != nil {
-		return err
+	} else {
+		var err error
+		if b, loaded, err = r.blocks.get(key, at.length, func(dst []byte) (int, error) {
+			return len(dst), r.load(dst, at.start, at.word)
+		}); err != nil {
+			return err
+		}
 	}
-	defer r.blocks.release(b)
-	if len(b.data) != length {
-		return corrupt("block of %d bytes where %d belong", len(b.data), length)
+	if len(b.data) != at.length {
+		r.blocks.release(b)
+		return corrupt("block of %d bytes where %d belong", len(b.data), at.length)
 	}
-	copy(part, b.data[within:])
+	copy(part, b.data[at.within:])
+	if loaded && fresh != nil {
+		fresh.add(b, at.offset)
+	} else {
+		r.blocks.release(b)
+	}
 	return nil
 }
 
@@ -135,7 +159,7 @@ func (r *Reader) readFragment(ino *Inode, part []byte, within, length int) error
 		}
 		return readFull(r.src, part, f.start+uint64(at))
 	}
-	b, err := r.blocks.get(blockKey{f.start, uint32(f.size)}, int(r.sb.BlockSize), func(dst []byte) (int, error) {
+	b, _, err := r.blocks.get(blockKey{f.start, uint32(f.size)}, int(r.sb.BlockSize), func(dst []byte) (int, error) {
 		return r.unpack(dst, f.start, f.size)
 	})
 	if err != nil {

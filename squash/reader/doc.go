@@ -22,7 +22,7 @@
 // A file's blocks lie one after another from its start; their sizes are a list
 // of words behind the inode. Finding block n means adding n words, which is
 // cheap up to a few hundred. Longer files get an index of one checkpoint per
-// 512 blocks, grown as far as reads reach.
+// 64 blocks, grown as far as reads reach.
 //
 // # Caches
 //

@@ -46,14 +46,16 @@ func (r *Reader) openTable(name string, start, end, count, entrySize uint64) (po
 
 // pointer is the absolute offset of metadata block n of the table.
 func (r *Reader) pointer(t pointerTable, n uint64) (uint64, error) {
-	var buf [8]byte
-	ptr := buf[:]
+	var off uint64
 	if t.pointers != nil {
-		ptr = t.pointers[n*8:]
-	} else if err := readFull(r.src, ptr, t.list+n*8); err != nil {
-		return 0, err
+		off = binary.LittleEndian.Uint64(t.pointers[n*8:])
+	} else {
+		var buf [8]byte
+		if err := readFull(r.src, buf[:], t.list+n*8); err != nil {
+			return 0, err
+		}
+		off = binary.LittleEndian.Uint64(buf[:])
 	}
-	off := binary.LittleEndian.Uint64(ptr)
 	// The blocks lie before the list that names them.
 	if off < squash.SuperblockSize || off >= t.list {
 		return 0, corrupt("%s table block at %d", t.name, off)
