@@ -3,11 +3,9 @@ package image
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/jrun-hpc/jrun/image/store"
-	"github.com/jrun-hpc/jrun/squash"
 	"github.com/jrun-hpc/jrun/squash/writer"
 	"github.com/opencontainers/go-digest"
 )
@@ -152,43 +150,15 @@ func (c *Client) write(ctx context.Context, st *store.Store, src *source, p *pla
 	}
 	defer pending.Abort()
 
-	var bytes int64
-	for _, l := range p.layers {
-		bytes += max(l.SizeBytes, 0)
-	}
-	report.size(len(p.layers), bytes)
-	report.phase(Converting)
-	if err := writeLayers(ctx, pending, src, p, report); err != nil {
+	result, err := writeLayers(ctx, st, pending, src, p, report)
+	if err != nil {
 		return store.Object{}, false, st.WriteFault(err)
 	}
-	report.phase(Publishing)
-	object, err := pending.Commit(c.meta(src, p))
+	report.publishing(result)
+	meta := c.meta(src, p)
+	meta.Sums = store.NewSums(writer.SumChunk, result.Sums)
+	object, err := pending.Commit(meta)
 	return object, err == nil, err
-}
-
-// conversion is how images are written; the store records it.
-var conversion = writer.Options{
-	BlockSize:   squash.DefaultBlockSize,
-	Compression: squash.Zstd,
-	Level:       writer.DefaultZstdLevel,
-}
-
-// writeLayers streams the layers into the pending file. A tar that makes no
-// sense is often one that arrived damaged; that is then the error to tell.
-func writeLayers(ctx context.Context, pending *store.Pending, src *source, p *plan, report *reporter) error {
-	ahead := prefetch(ctx, src, p, report)
-	defer ahead.close()
-	_, err := writer.Write(ctx, pending.File, ahead.layers(), conversion)
-	var bad *writer.TarError
-	if errors.As(err, &bad) {
-		if wrong := ahead.integrity(bad.Layer); wrong != nil {
-			return wrong
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("converting: %w", err)
-	}
-	return nil
 }
 
 func (c *Client) meta(src *source, p *plan) store.Meta {

@@ -34,8 +34,9 @@ type openedLayer struct {
 	err    error
 }
 
-// prefetch begins with the lowest layer. close has to be called.
-func prefetch(ctx context.Context, src *source, p *plan, report *reporter) *prefetcher {
+// prefetch begins with the layer first, from 0; the lower ones are not opened.
+// close has to be called.
+func prefetch(ctx context.Context, src *source, p *plan, first int, report *reporter) *prefetcher {
 	ctx, cancel := context.WithCancelCause(ctx)
 	slots := layersAhead
 	if !src.HasThreadSafeGetBlob() {
@@ -46,7 +47,7 @@ func prefetch(ctx context.Context, src *source, p *plan, report *reporter) *pref
 		f.layer[i] = prefetched{turn: make(chan struct{}), opened: make(chan openedLayer, 1)}
 	}
 	f.running.Go(func() {
-		for i := range f.layer {
+		for i := first; i < len(f.layer); i++ {
 			select {
 			case f.slots <- struct{}{}:
 			case <-ctx.Done():

@@ -3,6 +3,8 @@ package image
 import (
 	"sync"
 	"time"
+
+	"github.com/jrun-hpc/jrun/squash/writer"
 )
 
 // Phase is what Ensure is doing.
@@ -30,8 +32,19 @@ type Event struct {
 	Phase     Phase
 	Layer     int   // the highest layer begun, from 1; 0 before Converting
 	Layers    int   // how many there are; 0 while unknown
-	DoneBytes int64 // compressed bytes read so far, of all layers
-	AllBytes  int64 // compressed bytes of all layers
+	DoneBytes int64 // compressed bytes read so far, of all layers to fetch
+	AllBytes  int64 // compressed bytes of all layers to fetch
+	Stats     Stats // of a conversion; known in the phase Publishing
+}
+
+// Stats says what a conversion was made of.
+type Stats struct {
+	Layers          int   // of the image
+	ReusedLayers    int   // of them, those whose data was in the store already
+	FetchedBytes    int64 // of layers, as they came; what was fetched in vain included
+	ReusedBytes     int64 // of the squashfs file, from another object in the store
+	SharedBytes     int64 // of them, those that take no room of their own (reflinks)
+	CompressedBytes int64 // of the layers' tars that were converted
 }
 
 // Progress is told what Ensure does: at every change of phase and layer, and
@@ -43,9 +56,10 @@ const reportInterval = 100 * time.Millisecond
 
 // reporter turns the doings of several goroutines into a row of events.
 type reporter struct {
-	mu   sync.Mutex
-	to   Progress
-	last time.Time
+	mu      sync.Mutex
+	to      Progress
+	last    time.Time
+	fetched int64 // in all attempts
 	Event
 }
 
@@ -63,11 +77,23 @@ func (r *reporter) phase(p Phase) {
 	r.to(r.Event)
 }
 
-// size says how much there is to do, before the phase Converting.
-func (r *reporter) size(layers int, bytes int64) {
+// size says how much there is to do, at the beginning of the phase Converting:
+// the layers above the lowest first.
+func (r *reporter) size(first, layers int, bytes int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.Layer, r.Layers, r.AllBytes = 1, layers, bytes
+	r.Layer, r.Layers, r.DoneBytes, r.AllBytes = min(first+1, layers), layers, 0, bytes
+}
+
+// publishing tells what the conversion was made of.
+func (r *reporter) publishing(result writer.Result) {
+	r.mu.Lock()
+	r.Stats = Stats{
+		Layers: r.Layers, ReusedLayers: result.Reused.Layers, FetchedBytes: r.fetched, ReusedBytes: result.Reused.Bytes,
+		SharedBytes: result.Reused.SharedBytes, CompressedBytes: result.TarBytes,
+	}
+	r.mu.Unlock()
+	r.phase(Publishing)
 }
 
 // begin says that layer i, from 1, is being read.
@@ -84,6 +110,7 @@ func (r *reporter) add(n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.DoneBytes += int64(n)
+	r.fetched += int64(n)
 	if now := time.Now(); now.Sub(r.last) >= reportInterval {
 		r.last = now
 		r.to(r.Event)

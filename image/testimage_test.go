@@ -259,7 +259,7 @@ func leftovers(t testing.TB, st *store.Store) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(found) == 2*len(objects) {
+	if len(found) == 3*len(objects) {
 		return nil
 	}
 	return append(found, fmt.Sprintf("beside %d objects", len(objects)))

@@ -25,7 +25,8 @@ type Meta struct {
 	Layers    []Layer         `json:"layers"`
 	Converter Converter       `json:"converter"`
 	SizeBytes int64           `json:"sizeBytes"` // of the .sqfs
-	RawConfig json.RawMessage `json:"config"`    // the image's config, every field of it
+	Sums      *Sums           `json:"sums,omitempty"`
+	RawConfig json.RawMessage `json:"config"` // the image's config, every field of it
 
 	// Config is RawConfig as the OCI image specification reads it; Docker's
 	// configs have the same fields.

@@ -23,6 +23,7 @@ type Object struct {
 const (
 	imageSuffix = ".sqfs"
 	metaSuffix  = ".json"
+	indexSuffix = ".index"
 )
 
 // fileStem is the digest as a file name: sha256-<hex>.
@@ -137,13 +138,21 @@ func (s *Store) Remove(d digest.Digest) error {
 	}
 	// The object is invisible now: what follows only tidies up, and a
 	// concurrent pull of the same digest may be ahead of it.
-	err = os.Remove(filepath.Join(s.objectsDir(), stem+metaSuffix))
-	if errors.Is(err, fs.ErrNotExist) {
-		err = nil
-	}
+	err = s.removeBeside(stem)
 	err = errors.Join(err, s.removeRefsTo(d), s.removeAliasesTo(d), syncDir(s.objectsDir()))
 	if err != nil {
 		return fmt.Errorf("removing what names %s: %w", d, err)
 	}
 	return nil
+}
+
+// removeBeside removes what stands beside an object that is not there.
+func (s *Store) removeBeside(stem string) error {
+	var failed error
+	for _, suffix := range []string{indexSuffix, metaSuffix} {
+		if err := os.Remove(filepath.Join(s.objectsDir(), stem+suffix)); !errors.Is(err, fs.ErrNotExist) {
+			failed = errors.Join(failed, err)
+		}
+	}
+	return failed
 }

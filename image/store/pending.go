@@ -21,10 +21,12 @@ var ErrExists = errors.New("already in the store")
 // another host published without a lock that is visible here.
 const lockPoll = 100 * time.Millisecond
 
-// Pending is an object being made. Write the squashfs file to File, then call
-// Commit; call Abort in any case (it does nothing after Commit).
+// Pending is an object being made. Write the squashfs file to File and, if there
+// is one, its block index to Index, then call Commit; call Abort in any case (it
+// does nothing after Commit).
 type Pending struct {
-	File *os.File
+	File  *os.File
+	Index *os.File
 
 	store  *Store
 	digest digest.Digest
@@ -51,9 +53,11 @@ func (s *Store) Create(ctx context.Context, d digest.Digest, waiting func()) (*P
 	}
 	s.sweep() // not before: the one we waited for may have died
 	p := &Pending{store: s, digest: d, stem: stem, lock: lock}
-	p.File, err = s.createTemporary(s.objectsDir(), stem)
+	if p.File, err = s.createTemporary(s.objectsDir(), stem); err == nil {
+		p.Index, err = s.createTemporary(s.objectsDir(), stem+indexSuffix)
+	}
 	if err != nil {
-		p.unlock()
+		p.Abort()
 		return nil, s.WriteFault(err)
 	}
 	return p, nil
@@ -139,23 +143,41 @@ func (p *Pending) Commit(meta Meta) (Object, error) {
 		return Object{}, err
 	}
 	s := p.store
-	if err := s.publishSmall(filepath.Join(s.objectsDir(), p.stem+metaSuffix), encoded); err != nil {
-		return Object{}, s.WriteFault(err)
-	}
 	path := filepath.Join(s.objectsDir(), p.stem+imageSuffix)
-	if err := publish(p.File, path); err != nil {
+	if err := p.publish(path, encoded); err != nil {
 		if _, statErr := os.Lstat(path); errors.Is(statErr, fs.ErrNotExist) {
-			_ = os.Remove(filepath.Join(s.objectsDir(), p.stem+metaSuffix)) // nothing stays of a failure
+			_ = s.removeBeside(p.stem) // nothing stays of a failure
 		}
 		return Object{}, s.WriteFault(err)
 	}
 	p.done = true
-	closeErr := p.File.Close()
+	closeErr := errors.Join(p.File.Close(), p.Index.Close())
 	p.unlock()
 	if closeErr != nil {
 		return Object{}, s.WriteFault(fmt.Errorf("publishing %s: %w", p.digest, closeErr))
 	}
 	return Object{Digest: p.digest, Path: path, Meta: meta}, nil
+}
+
+// publish puts what stands beside the object in place, and then the object.
+func (p *Pending) publish(path string, meta []byte) error {
+	beside := filepath.Join(p.store.objectsDir(), p.stem)
+	info, err := p.Index.Stat()
+	switch {
+	case err != nil:
+		return fmt.Errorf("publishing the block index: %w", err)
+	case info.Size() > 0:
+		err = publish(p.Index, beside+indexSuffix)
+	default:
+		err = os.Remove(p.Index.Name())
+	}
+	if err != nil {
+		return err
+	}
+	if err := p.store.publishSmall(beside+metaSuffix, meta); err != nil {
+		return err
+	}
+	return publish(p.File, path)
 }
 
 // Abort removes what was written, unless it was published.
@@ -164,8 +186,12 @@ func (p *Pending) Abort() {
 		return
 	}
 	p.done = true
-	_ = os.Remove(p.File.Name())
-	_ = p.File.Close()
+	for _, f := range []*os.File{p.File, p.Index} {
+		if f != nil {
+			_ = os.Remove(f.Name())
+			_ = f.Close()
+		}
+	}
 	p.unlock()
 }
 

@@ -123,7 +123,9 @@ func (s *Store) sweep() {
 			case isTemporary(e.Name()):
 				sweepOne(path)
 			case dir == s.objectsDir() && strings.HasSuffix(path, metaSuffix):
-				sweepOrphan(path)
+				sweepOrphan(path, metaSuffix)
+			case dir == s.objectsDir() && strings.HasSuffix(path, indexSuffix):
+				sweepOrphan(path, indexSuffix)
 			}
 		}
 	}
@@ -147,16 +149,16 @@ func sweepOne(path string) {
 	_ = os.RemoveAll(path)
 }
 
-// sweepOrphan removes metadata whose object was never published. Between the
-// two there is a moment in every commit, hence the grace.
-func sweepOrphan(metaPath string) {
-	_, err := os.Lstat(strings.TrimSuffix(metaPath, metaSuffix) + imageSuffix)
+// sweepOrphan removes what stands beside an object that was never published.
+// Between the two there is a moment in every commit, hence the grace.
+func sweepOrphan(path, suffix string) {
+	_, err := os.Lstat(strings.TrimSuffix(path, suffix) + imageSuffix)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return
 	}
-	info, err := os.Lstat(metaPath)
+	info, err := os.Lstat(path)
 	if err == nil && time.Since(info.ModTime()) > foreignGrace {
-		_ = os.Remove(metaPath)
+		_ = os.Remove(path)
 	}
 }
 

@@ -1,0 +1,101 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// Sums are sha256 sums of an object's squashfs file, taken while it was written.
+type Sums struct {
+	ChunkBytes int64  `json:"chunkBytes"` // each sum is of so many; the last may be of fewer
+	SHA256     []byte `json:"sha256"`     // one after the other
+}
+
+// NewSums packs sums of chunks.
+func NewSums(chunkBytes int64, sums [][sha256.Size]byte) *Sums {
+	s := &Sums{ChunkBytes: chunkBytes, SHA256: make([]byte, 0, len(sums)*sha256.Size)}
+	for _, sum := range sums {
+		s.SHA256 = append(s.SHA256, sum[:]...)
+	}
+	return s
+}
+
+// List unpacks the sums.
+func (s *Sums) List() [][sha256.Size]byte {
+	if s == nil {
+		return nil
+	}
+	var sums [][sha256.Size]byte
+	for rest := s.SHA256; len(rest) >= sha256.Size; rest = rest[sha256.Size:] {
+		sums = append(sums, [sha256.Size]byte(rest))
+	}
+	return sums
+}
+
+// complete reports whether there is a sum for every byte of a file.
+func (s *Sums) complete(sizeBytes int64) bool {
+	const most = 64 << 20 // bytes held at a time by Verify
+	return s != nil && s.ChunkBytes > 0 && s.ChunkBytes <= most &&
+		int64(len(s.SHA256)) == (sizeBytes+s.ChunkBytes-1)/s.ChunkBytes*sha256.Size
+}
+
+// ErrNoSums says that nothing was recorded that an object could be compared with.
+var ErrNoSums = errors.New("it was made without sums to compare with")
+
+// DamageError says which bytes of an object are not those that were written.
+type DamageError struct {
+	Path       string
+	Start, End int64 // a range that contains them, in bytes
+}
+
+func (e *DamageError) Error() string {
+	return fmt.Sprintf("%s is damaged between bytes %d and %d", e.Path, e.Start, e.End)
+}
+
+// Verify reads a whole object and compares it with the sums that were taken
+// when it was written, so that any flipped bit is found. The error is a
+// *DamageError for the first chunk that differs, or wraps ErrNoSums. progress,
+// unless it is nil, is told how many bytes were read. What the page cache holds
+// is not read from the disk again.
+func Verify(ctx context.Context, o Object, progress func(doneBytes, allBytes int64)) error {
+	size := o.Meta.SizeBytes
+	if !o.Meta.Sums.complete(size) {
+		return fmt.Errorf("verifying %s: %w", o.Path, ErrNoSums)
+	}
+	f, err := os.Open(o.Path)
+	if err != nil {
+		return fmt.Errorf("verifying: %w", err)
+	}
+	defer func() { _ = f.Close() }() // only read from
+	buf := make([]byte, min(o.Meta.Sums.ChunkBytes, size))
+	at := int64(0)
+	for _, want := range o.Meta.Sums.List() {
+		if ctx.Err() != nil {
+			return fmt.Errorf("verifying %s: %w", o.Path, context.Cause(ctx))
+		}
+		b := buf[:min(int64(len(buf)), size-at)]
+		_, err := io.ReadFull(f, b)
+		short := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+		if err != nil && !short {
+			return fmt.Errorf("verifying: %w", err)
+		}
+		if short || sha256.Sum256(b) != want {
+			return &DamageError{Path: o.Path, Start: at, End: at + int64(len(b))}
+		}
+		if at += int64(len(b)); progress != nil {
+			progress(at, size)
+		}
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("verifying: %w", err)
+	}
+	if info.Size() != size {
+		return &DamageError{Path: o.Path, Start: size, End: info.Size()}
+	}
+	return nil
+}
