@@ -36,7 +36,7 @@ e2e: build ## run only the end-to-end tests, against what is built
 lint: ## check style and common mistakes
 	integration/setup.sh lint
 	PATH="$$($(GO) env GOPATH)/bin:$$PATH" golangci-lint run ./...
-	shellcheck integration/*.sh .ci/run
+	shellcheck integration/*.sh integration/images/*.sh .ci/run
 
 bench: ## measure against other tools and print the tables of docs/benchmarks.md
 	integration/setup.sh bench

@@ -26,7 +26,7 @@ var allowed = map[string][]string{
 	"runtime/identity": {},
 	"runtime/sandbox":  {"fault", "squash", "squash/reader", "squash/fusefs", "squash/profile"},
 	"runtime/launch":   {"fault", "squash/reader", "runtime/identity", "runtime/sandbox"},
-	"cmd/jrun":         {"fault", "image", "image/store", "runtime/launch", "runtime/sandbox"},
+	"cmd/jrun":         {"fault", "squash", "squash/writer", "image", "image/store", "runtime/launch", "runtime/sandbox"},
 	"integration":      {"fault", "squash", "image", "runtime", "integration"},
 }
 

@@ -106,7 +106,7 @@ func start(ctx context.Context, g *globalOptions, o *runOptions, name string, l 
 	l.Workdir = o.workdir
 	l.Binds = slices.Concat(s.siteBinds(), o.binds)
 	l.Env, l.EnvFiles, l.CleanEnv = o.env, o.envFiles, o.cleanEnv
-	if object.Digest != "" && !o.noProfile {
+	if inStore := strings.HasPrefix(object.Path, s.store.Realm()+"/"); inStore && !o.noProfile {
 		l.Profiles = strings.TrimSuffix(object.Path, filepath.Ext(object.Path))
 	}
 	l.NoHome, l.WritableTmpfs, l.Root = o.noHome, o.writableTmpfs, o.root

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/squash"
+	"github.com/jrun-hpc/jrun/squash/writer"
+)
+
+// parseCompression reads "zstd:3", "zstd", "gzip[:LEVEL]", "lz4" or "none" into opts.
+func parseCompression(text string, opts *writer.Options) error {
+	const next = "write zstd:3, gzip:6, lz4 or none"
+	name, level, hasLevel := strings.Cut(text, ":")
+	known := map[string]squash.Compression{"zstd": squash.Zstd, "gzip": squash.Gzip, "lz4": squash.Lz4, "none": squash.Zstd}
+	compression, ok := known[name]
+	if !ok {
+		return fault.Newf(errors.New("it is none of zstd, gzip, lz4 and none"), next, "cannot understand the compression %q", text)
+	}
+	opts.Compression, opts.Uncompressed = compression, name == "none"
+	if !hasLevel {
+		return nil
+	}
+	if name == "lz4" || name == "none" {
+		return fault.Newf(fmt.Errorf("%s has no levels", name), next, "cannot understand the compression %q", text)
+	}
+	var err error
+	if opts.Level, err = strconv.Atoi(level); err != nil || opts.Level < 1 {
+		return fault.Newf(fmt.Errorf("%q is no level", level), next, "cannot understand the compression %q", text)
+	}
+	return nil
+}
+
+// parseBlockSize reads bytes, with K or M for their binary multiples.
+func parseBlockSize(text string) (int, error) {
+	number, scale := text, 1
+	for suffix, unit := range map[string]int{"K": 1 << 10, "M": 1 << 20} {
+		if head, ok := strings.CutSuffix(strings.ToUpper(text), suffix); ok {
+			number, scale = head, unit
+		}
+	}
+	n, err := strconv.Atoi(number)
+	size := n * scale
+	if err != nil || n > squash.MaxBlockSize || size < squash.MinBlockSize || size > squash.MaxBlockSize || size&(size-1) != 0 {
+		return 0, fault.Newf(errors.New("it is no power of two from 4K to 1M"), "write --block-size 128K", "cannot use the block size %q", text)
+	}
+	return size, nil
+}
