@@ -18,15 +18,19 @@ type Options struct {
 	// UID and GID own every file, as numbered in the user namespace in which
 	// the file system is mounted.
 	UID, GID uint32
+	// StoredOwners shows the owners that the image has instead, which only
+	// makes sense where its ids mean something: not in a user namespace.
+	// Synthetic nodes still belong to UID and GID.
+	StoredOwners bool
 	// Synthetic nodes are laid over the image in this order.
 	Synthetic []Synthetic
 	// HideTrusted leaves attributes named trusted.* out of lists. For a mount
 	// in a user namespace: nobody there may read them, and cp and tar fail on a
 	// name that is listed and cannot be read. The kernel's squashfs does the same.
 	HideTrusted bool
-	// Threads bounds the requests that are worked on at once. More help when
-	// the image lies on slow storage, fewer save memory (about 150 KiB each).
-	// 0 leaves it to the library: one per CPU, and as many as are blocked.
+	// Threads is how many requests are worked on at once. More help when the
+	// image lies on slow storage; an idle one costs 20 KiB. 0 means two for
+	// each CPU that this process may use, as some wait for the storage.
 	Threads int
 	// OnError, if not nil, is told of every request that failed because the
 	// image is corrupt or cannot be read. It is called concurrently.
@@ -52,6 +56,8 @@ type Attr struct {
 	Blocks uint64 // of 512 bytes
 	MTime  uint64 // seconds since the epoch
 	Rdev   uint32
+	UID    uint32
+	GID    uint32
 }
 
 // FS answers requests about one image. Its methods may be called concurrently.
@@ -138,6 +144,11 @@ func (f *FS) attr(ino *reader.Inode) Attr {
 		Size:  ino.Size,
 		MTime: uint64(ino.MTime),
 		Rdev:  ino.Rdev,
+		UID:   f.opts.UID,
+		GID:   f.opts.GID,
+	}
+	if f.opts.StoredOwners {
+		a.UID, a.GID = ino.UID, ino.GID
 	}
 	switch ino.Type {
 	case squash.TypeFile:

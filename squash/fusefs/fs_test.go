@@ -88,12 +88,12 @@ func names(t *testing.T, f *FS, node NodeID, step int) []string {
 func TestAnswersAgreeWithTheReader(t *testing.T) {
 	for _, image := range []string{"gzip", "zstd", "lz4", "xz", "plain", "nofrag"} {
 		t.Run(image, func(t *testing.T) {
-			f := newFS(t, image, Options{})
+			f := newFS(t, image, Options{StoredOwners: true})
 			err := f.r.Walk(func(path string, ino *reader.Inode) error {
 				a := mustWalk(t, f, strings.TrimPrefix(path, "."))
 				want := Attr{
 					Node: a.Node, Ino: uint64(ino.Number), Mode: typeMode(ino.Type) | ino.Mode, Nlink: ino.Nlink,
-					Size: ino.Size, Blocks: a.Blocks, MTime: uint64(ino.MTime), Rdev: ino.Rdev,
+					Size: ino.Size, Blocks: a.Blocks, MTime: uint64(ino.MTime), Rdev: ino.Rdev, UID: ino.UID, GID: ino.GID,
 				}
 				if diff := cmp.Diff(want, a); diff != "" {
 					t.Errorf("%s: %s", path, diff)

@@ -100,7 +100,7 @@ func cString(body []byte) ([]byte, bool) {
 }
 
 // appendAttr appends struct fuse_attr.
-func (f *FS) appendAttr(out []byte, a *Attr) []byte {
+func appendAttr(out []byte, a *Attr) []byte {
 	out = native.AppendUint64(out, a.Ino)
 	out = native.AppendUint64(out, a.Size)
 	out = native.AppendUint64(out, a.Blocks)
@@ -110,20 +110,20 @@ func (f *FS) appendAttr(out []byte, a *Attr) []byte {
 	out = append(out, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0) // their nanoseconds
 	out = native.AppendUint32(out, a.Mode)
 	out = native.AppendUint32(out, a.Nlink)
-	out = native.AppendUint32(out, f.opts.UID)
-	out = native.AppendUint32(out, f.opts.GID)
+	out = native.AppendUint32(out, a.UID)
+	out = native.AppendUint32(out, a.GID)
 	out = native.AppendUint32(out, a.Rdev)
 	return append(out, 0, 0, 0, 0, 0, 0, 0, 0) // blksize: the kernel's choice; flags
 }
 
 // appendEntry appends struct fuse_entry_out.
-func (f *FS) appendEntry(out []byte, a *Attr) []byte {
+func appendEntry(out []byte, a *Attr) []byte {
 	out = native.AppendUint64(out, uint64(a.Node))
 	out = native.AppendUint64(out, 0) // generation: numbers are never used again
 	out = native.AppendUint64(out, forever)
 	out = native.AppendUint64(out, forever)
 	out = native.AppendUint64(out, 0) // nanoseconds of both
-	return f.appendAttr(out, a)
+	return appendAttr(out, a)
 }
 
 // appendNoEntry appends the entry that says that there is none, which the

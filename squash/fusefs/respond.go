@@ -63,7 +63,7 @@ func (w *worker) lookup(req *request) ([]byte, unix.Errno) {
 	if errno == unix.ENOENT {
 		return appendNoEntry(reply), 0
 	}
-	return w.fs.appendEntry(reply, &a), errno
+	return appendEntry(reply, &a), errno
 }
 
 func (w *worker) getattr(req *request) ([]byte, unix.Errno) {
@@ -71,7 +71,7 @@ func (w *worker) getattr(req *request) ([]byte, unix.Errno) {
 	reply := w.reply(16 + attrSize)
 	reply = native.AppendUint64(reply, forever)
 	reply = native.AppendUint64(reply, 0) // its nanoseconds, and padding
-	return w.fs.appendAttr(reply, &a), errno
+	return appendAttr(reply, &a), errno
 }
 
 func (w *worker) readlink(req *request) ([]byte, unix.Errno) {
@@ -175,7 +175,7 @@ func (w *worker) readdir(req *request) ([]byte, unix.Errno) {
 func (w *worker) appendPlus(reply []byte, e *DirEntry) []byte {
 	if e.HasAttr() {
 		if a, errno := w.fs.EntryAttr(e); errno == 0 {
-			return w.fs.appendEntry(reply, &a)
+			return appendEntry(reply, &a)
 		}
 	}
 	return append(reply, noEntry[:]...)

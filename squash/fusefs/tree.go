@@ -110,6 +110,8 @@ func (t *tree) attr(id NodeID) Attr {
 		Nlink: 1,
 		Size:  uint64(len(n.content)),
 		MTime: uint64(n.mtime),
+		UID:   t.fs.opts.UID,
+		GID:   t.fs.opts.GID,
 	}
 	switch n.kind {
 	case Dir:
