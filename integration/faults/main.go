@@ -1,0 +1,60 @@
+// Command faults shows a directory as a file system that can be told to fail.
+// Tests put a store on it.
+//
+//	faults SOURCE DIR
+//
+// It counts the operations that change something: create, mkdir, write, fsync,
+// close, rename, change of mode or size. A line "N ERRNO" on standard input
+// makes the N-th from then on fail with the number ERRNO, once; N 0 none. The
+// answer, a line on standard output, is how many there were since the line
+// before and what the failing one was, "-" for none. It ends with its input.
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"syscall"
+
+	"github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
+)
+
+func main() {
+	if len(os.Args) != 3 {
+		fmt.Fprintln(os.Stderr, "usage: faults SOURCE DIR")
+		os.Exit(2)
+	}
+	if err := serve(os.Args[1], os.Args[2]); err != nil {
+		fmt.Fprintln(os.Stderr, "faults:", err)
+		os.Exit(1)
+	}
+}
+
+func serve(source, dir string) error {
+	var info syscall.Stat_t
+	if err := syscall.Stat(source, &info); err != nil {
+		return fmt.Errorf("opening %s: %w", source, err)
+	}
+	p := &plan{}
+	root := &fs.LoopbackRoot{Path: source, Dev: uint64(info.Dev)}
+	root.NewNode = func(*fs.LoopbackRoot, *fs.Inode, string, *syscall.Stat_t) fs.InodeEmbedder {
+		return &node{LoopbackNode: fs.LoopbackNode{RootData: root}, plan: p}
+	}
+	root.RootNode = root.NewNode(root, nil, "", &info)
+	server, err := fs.Mount(dir, root.RootNode, &fs.Options{MountOptions: fuse.MountOptions{
+		AllowOther: true, DirectMount: true, FsName: "faults",
+	}})
+	if err != nil {
+		return fmt.Errorf("mounting at %s: %w", dir, err)
+	}
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		var at, number int
+		if _, err := fmt.Sscan(lines.Text(), &at, &number); err != nil {
+			return fmt.Errorf("reading the command %q: %w", lines.Text(), err)
+		}
+		count, what := p.arm(at, syscall.Errno(number))
+		fmt.Println(count, what)
+	}
+	return server.Unmount()
+}
