@@ -14,20 +14,21 @@ const module = "github.com/jrun-hpc/jrun/"
 // Rooms are named by their folder; a folder's name stands for all below it.
 // Arrows point downwards only: cmd, then runtime and image, then squash.
 var allowed = map[string][]string{
-	"fault":            {},
-	"squash":           {},
-	"squash/reader":    {"squash"},
-	"squash/writer":    {"squash"},
-	"squash/fusefs":    {"squash", "squash/reader"},
-	"squash/profile":   {},
-	"image":            {"fault", "squash", "squash/writer", "image/store", "image/gunzip"},
-	"image/gunzip":     {},
-	"image/store":      {"fault", "squash"},
-	"runtime/identity": {},
-	"runtime/sandbox":  {"fault", "squash", "squash/reader", "squash/fusefs", "squash/profile"},
-	"runtime/launch":   {"fault", "squash/reader", "runtime/identity", "runtime/sandbox"},
-	"cmd/jrun":         {"fault", "squash", "squash/writer", "image", "image/store", "runtime/launch", "runtime/sandbox"},
-	"integration":      {"fault", "squash", "image", "runtime", "integration"},
+	"fault":             {},
+	"squash":            {},
+	"squash/reader":     {"squash"},
+	"squash/writer":     {"squash"},
+	"squash/fusefs":     {"squash", "squash/reader"},
+	"squash/profile":    {},
+	"image":             {"fault", "squash", "squash/writer", "image/store", "image/gunzip"},
+	"image/gunzip":      {},
+	"image/store":       {"fault", "squash"},
+	"runtime/identity":  {},
+	"runtime/sandbox":   {"fault", "squash", "squash/reader", "squash/fusefs", "squash/profile"},
+	"runtime/hostmount": {"fault", "squash/reader", "squash/fusefs"},
+	"runtime/launch":    {"fault", "squash/reader", "runtime/identity", "runtime/sandbox"},
+	"cmd/jrun":          {"fault", "squash", "squash/reader", "squash/writer", "image", "image/store", "runtime/hostmount", "runtime/launch", "runtime/sandbox"},
+	"integration":       {"fault", "squash", "image", "runtime", "integration"},
 }
 
 // forbidden are modules that every rank of every job would pay for, or that

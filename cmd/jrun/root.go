@@ -58,7 +58,7 @@ func newRootCommand() *cobra.Command {
 	root.SetUsageTemplate(root.UsageTemplate() + exitStatus)
 	root.AddCommand(
 		newRunCommand(&g), newShellCommand(&g), newPullCommand(&g), newImagesCommand(&g), newInspectCommand(&g),
-		newRemoveCommand(&g), newConvertCommand(&g), newDoctorCommand(&g), newVersionCommand(),
+		newRemoveCommand(&g), newConvertCommand(&g), newMountCommand(&g), newVerifyCommand(&g), newDoctorCommand(&g), newVersionCommand(),
 	)
 	root.AddCommand(extraCommands...)
 	return root

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/jrun-hpc/jrun/runtime/hostmount"
+	"github.com/spf13/cobra"
+)
+
+func newMountCommand(g *globalOptions) *cobra.Command {
+	var foreground bool
+	cmd := &cobra.Command{
+		Use:   "mount [flags] IMAGE DIR",
+		Short: "Show an image's files as a directory",
+		Long: `Show an image's files as a directory of this machine, read-only and visible to
+you alone. IMAGE is a .sqfs file or any other name of an image. Unmount with
+'fusermount3 -u DIR' ('umount DIR' as root); with --foreground also by Ctrl-C.`,
+		Example: "  jrun mount sim-2.sqfs /tmp/sim\n  fusermount3 -u /tmp/sim",
+		Args:    wantArgs(cobra.ExactArgs(2)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := g.open()
+			if err != nil {
+				return err
+			}
+			object, err := s.ensure(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			dir, err := filepath.Abs(args[1])
+			if err != nil {
+				return fmt.Errorf("finding the current directory: %w", err)
+			}
+			if foreground {
+				return hostmount.Serve(cmd.Context(), object.Path, dir, hostmount.Ready)
+			}
+			return mountInBackground(cmd.Context(), object.Path, dir)
+		},
+	}
+	cmd.Flags().BoolVar(&foreground, "foreground", false, "serve until the directory is unmounted or a signal comes")
+	return cmd
+}
+
+func mountInBackground(ctx context.Context, file, dir string) error {
+	err := hostmount.Start(ctx, []string{"mount", "--quiet", "--foreground", "--", file, dir})
+	var failed *hostmount.StartError
+	if errors.As(err, &failed) && failed.Said != "" {
+		fmt.Fprintln(os.Stderr, failed.Said) // it has the three parts already
+		return errReported
+	}
+	return err
+}

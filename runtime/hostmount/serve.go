@@ -1,0 +1,90 @@
+package hostmount
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/squash/fusefs"
+	"github.com/jrun-hpc/jrun/squash/reader"
+	"golang.org/x/sys/unix"
+)
+
+// Serve mounts the squashfs file image on dir and serves it. It calls ready
+// when the files are there, and returns when dir has been unmounted. When ctx
+// ends, it unmounts dir itself, and waits while it is in use.
+func Serve(ctx context.Context, image, dir string, ready func()) error {
+	file, err := os.Open(image)
+	if err != nil {
+		return fault.New("cannot open the image's file", err, "check its name: ls -l "+image)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return fmt.Errorf("opening the image: %w", err)
+	}
+	r, err := reader.Open(file, info.Size(), reader.Options{})
+	if err != nil {
+		return fault.Newf(err, "jrun verify "+image+" says more", "%s cannot be read as squashfs", image)
+	}
+	fsys, err := fusefs.New(r, fusefs.Options{UID: uint32(os.Getuid()), GID: uint32(os.Getgid())})
+	if err != nil {
+		return fault.Newf(err, "jrun verify "+image+" says more", "%s cannot be read as squashfs", image)
+	}
+	fd, unmount, err := fusefs.Mount(dir, fusefs.MountOptions{Source: image})
+	if err != nil {
+		return mountFault(dir, err)
+	}
+	server, err := fusefs.Serve(fd, fsys)
+	if err != nil {
+		return errors.Join(fmt.Errorf("serving the image: %w", err), unmount())
+	}
+	ready()
+	ended := make(chan struct{})
+	go func() {
+		server.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+	}
+	return unmountWhenFree(dir, unmount, ended)
+}
+
+// unmountWhenFree tries again while somebody uses the files.
+func unmountWhenFree(dir string, unmount func() error, ended <-chan struct{}) error {
+	const patience = 10 * time.Second
+	deadline := time.Now().Add(patience)
+	for {
+		err := unmount()
+		if err != nil && time.Now().After(deadline) {
+			return fault.Newf(err, "find who uses it: fuser -vm "+dir+"\nthen: fusermount3 -u "+dir, "cannot unmount %s", dir)
+		}
+		select {
+		case <-ended:
+			return nil
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+func mountFault(dir string, err error) error {
+	var next string
+	switch {
+	case errors.Is(err, fusefs.ErrNoFusermount):
+		next = "ask the administrator for the package fuse3, or look inside with: jrun shell FILE.sqfs"
+	case errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ENOENT):
+		next = "make the directory first: mkdir " + dir
+	case errors.Is(err, fs.ErrPermission):
+		next = "choose a directory of your own that is empty; 'jrun doctor' tells about /dev/fuse"
+	default:
+		next = "choose an empty directory of your own on a local disk"
+	}
+	return fault.Newf(err, next, "cannot mount on %s", dir)
+}
