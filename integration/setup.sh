@@ -56,6 +56,7 @@ squashfs-tools-ng bench                 tar2sqfs
 squashfuse        bench                 the reader to compare with
 fuse3             bench                 fusermount, for squashfuse
 bubblewrap        bench                 the sandbox to compare with
+xfsprogs          bench                 storage that shares blocks
 shellcheck        lint                  the scripts
 LIST
     if [[ $purpose == all || ,$purposes, == *,$purpose,* ]]; then echo "$name"; fi

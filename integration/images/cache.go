@@ -41,7 +41,7 @@ func CacheDir() (string, error) {
 }
 
 // RootFS returns the path of a tar of the root file system called name
-// (minimal or sci), and makes it when it is not in the cache.
+// (minimal, sci or big), and makes it when it is not in the cache.
 func RootFS(ctx context.Context, name string) (string, error) {
 	dir, err := CacheDir()
 	if err != nil {
@@ -53,7 +53,7 @@ func RootFS(ctx context.Context, name string) (string, error) {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}
-	fmt.Fprintf(os.Stderr, "images: making the root file system %q from packages (a minute, once)\n", name)
+	fmt.Fprintf(os.Stderr, "images: making the root file system %q from packages (some minutes, once)\n", name)
 	cmd := exec.CommandContext(ctx, "bash", "-c", rootFSScript, "rootfs.sh", name, path)
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	if err := cmd.Run(); err != nil {

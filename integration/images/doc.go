@@ -3,8 +3,8 @@
 //
 // # Real ones
 //
-// [Minimal] and [Python] are Debian, made by mmdebstrap from the packages of
-// the running distribution. Making them takes a minute, so they are kept
+// [Minimal], [Python] and [Big] are Debian, made by mmdebstrap from the packages
+// of the running distribution. Making them takes minutes, so they are kept
 // outside of the repository, in [CacheDir], as OCI layouts: one layout for
 // each compression of the layers. What a caller gets is composed of those
 // layers in the [Flavour] it asks for. Nothing in the cache is ever changed;

@@ -55,18 +55,45 @@ func WithLayers(ctx context.Context, f Flavour, config v1.Config, layers ...[]En
 // Python is Minimal, a layer with Python, numpy, scipy and pandas, and a small
 // layer with a program of the image's own in /opt/demo.
 func Python(ctx context.Context, f Flavour) (v1.Image, error) {
+	lower, err := pythonLayers(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	return withDemo(f, lower)
+}
+
+// Big is [Python] with 5 GB of compilers, torch, R and OpenFOAM in a layer
+// below that of the program.
+func Big(ctx context.Context, f Flavour) (v1.Image, error) {
+	lower, err := pythonLayers(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	upper, err := difference(ctx, "compilers", "sci", "big")
+	if err != nil {
+		return nil, err
+	}
+	compilers, err := cachedLayer(f, upper)
+	if err != nil {
+		return nil, err
+	}
+	return withDemo(f, append(lower, compilers))
+}
+
+func pythonLayers(ctx context.Context, f Flavour) ([]v1.Layer, error) {
 	base, err := BaseLayer(ctx, f)
 	if err != nil {
 		return nil, err
 	}
-	tarPath, err := pythonTar(ctx)
+	tarPath, err := difference(ctx, "python", "minimal", "sci")
 	if err != nil {
 		return nil, err
 	}
 	python, err := cachedLayer(f, tarPath)
-	if err != nil {
-		return nil, err
-	}
+	return []v1.Layer{base, python}, err
+}
+
+func withDemo(f Flavour, lower []v1.Layer) (v1.Image, error) {
 	top, err := entriesLayer(f,
 		Dir("opt/demo", 0o755),
 		File("opt/demo/hello.py", 0o755, "#!/usr/bin/python3\nprint('hello from the image')\n"))
@@ -74,32 +101,36 @@ func Python(ctx context.Context, f Flavour) (v1.Image, error) {
 		return nil, err
 	}
 	config := v1.Config{Env: []string{debianPath, "LANG=C.UTF-8"}, Cmd: []string{"python3"}}
-	return Compose(f, config, base, python, top)
+	return Compose(f, config, append(lower, top)...)
 }
 
 // PythonRootFS returns the path of a tar of all that [Python]'s lower two
 // layers hold, for peers that convert a tar.
 func PythonRootFS(ctx context.Context) (string, error) { return RootFS(ctx, "sci") }
 
-// pythonTar returns the path of the second layer of [Python].
-func pythonTar(ctx context.Context) (string, error) {
-	lower, err := RootFS(ctx, "minimal")
+// BigRootFS is the same for [Big].
+func BigRootFS(ctx context.Context) (string, error) { return RootFS(ctx, "big") }
+
+// difference returns the path of the layer called name that turns one root file
+// system into another, and makes it when it is not in the cache.
+func difference(ctx context.Context, name, lower, upper string) (string, error) {
+	lowerPath, err := RootFS(ctx, lower)
 	if err != nil {
 		return "", err
 	}
-	upper, err := RootFS(ctx, "sci")
+	upperPath, err := RootFS(ctx, upper)
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(filepath.Dir(upper), "python.tar")
+	path := filepath.Join(filepath.Dir(upperPath), name+".tar")
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}
-	err = writeFile(path, func(w io.Writer) error { return writeDifference(w, lower, upper) })
+	err = writeFile(path, func(w io.Writer) error { return writeDifference(w, lowerPath, upperPath) })
 	if err != nil {
-		return "", fmt.Errorf("making the Python layer: %w", err)
+		return "", fmt.Errorf("making the layer %q: %w", name, err)
 	}
 	return path, nil
 }

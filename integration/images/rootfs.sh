@@ -3,6 +3,7 @@
 #
 #   rootfs.sh minimal OUT.tar   the essential packages: bash, coreutils, …
 #   rootfs.sh sci OUT.tar       and Python with numpy, scipy and pandas
+#   rootfs.sh big OUT.tar       and compilers, torch, R and OpenFOAM: 5 GB
 #
 # Needs root, or sudo, and mmdebstrap (Debian, Ubuntu) or dnf (RHEL, Fedora;
 # only the minimal one). The result holds what packages' own scripts made of
@@ -12,11 +13,14 @@ set -euo pipefail
 name=$1
 out=$2
 
+sci=(python3 python3-numpy python3-scipy python3-pandas)
 packages=()
 case $name in
   minimal) ;;
-  sci) packages=(python3 python3-numpy python3-scipy python3-pandas) ;;
-  *) echo "rootfs.sh: unknown root file system '$name': minimal or sci" >&2; exit 2 ;;
+  sci) packages=("${sci[@]}") ;;
+  big) packages=("${sci[@]}" python3-torch gcc g++ gfortran clang llvm-14-dev libclang-14-dev libboost-all-dev
+    openmpi-bin libopenmpi-dev rustc golang ghc r-base-dev openfoam) ;;
+  *) echo "rootfs.sh: unknown root file system '$name': minimal, sci or big" >&2; exit 2 ;;
 esac
 
 partial=$(mktemp "$out.XXXXXX")
@@ -35,6 +39,7 @@ from_debian() {
   suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
   command=(env SOURCE_DATE_EPOCH=1700000000 mmdebstrap
     --quiet --variant=essential --format=tar
+    --dpkgopt=force-unsafe-io
     --dpkgopt='path-exclude=/usr/share/man/*'
     --dpkgopt='path-exclude=/usr/share/doc/*'
     --dpkgopt='path-exclude=/usr/share/locale/*')
