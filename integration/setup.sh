@@ -54,7 +54,7 @@ skopeo            test,bench            independent copying of images
 file              test                  is bin/jrun static?
 squashfs-tools-ng bench                 tar2sqfs
 squashfuse        bench                 the reader to compare with
-fuse3             bench                 fusermount, for squashfuse
+fuse3             test,bench            fusermount, for jrun mount and squashfuse
 bubblewrap        bench                 the sandbox to compare with
 xfsprogs          bench                 storage that shares blocks
 shellcheck        lint                  the scripts
