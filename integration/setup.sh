@@ -96,7 +96,7 @@ stop_registry_service() {
 
 install_redhat() {
   local wanted=(gcc make git glibc-static util-linux) available=() absent=() name
-  wants test bench && wanted+=(squashfs-tools umoci skopeo file)
+  wants test bench && wanted+=(squashfs-tools umoci skopeo file fuse3)
   wants bench && wanted+=(squashfuse fuse3 bubblewrap)
   wants lint && wanted+=(ShellCheck)
   for name in "${wanted[@]}"; do

@@ -1,5 +1,3 @@
-// Command jrun runs programs inside container images on shared compute
-// servers, as the user who called it. See README.md; `jrun --help` is the manual.
 package main
 
 import (
