@@ -168,7 +168,9 @@ func (s *source) config(ctx context.Context, info types.BlobInfo) ([]byte, error
 	if err := info.Digest.Validate(); err != nil {
 		return nil, fmt.Errorf("reading the config of %s: digest %q: %w", s.ref, info.Digest, err)
 	}
-	r, err := s.blob(ctx, info.Digest, info.Size)
+	ctx, watchdog := watch(ctx, s.stallTimeout)
+	defer watchdog.end()
+	r, err := openResuming(ctx, s, info.Digest, info.Size, watchdog)
 	if err != nil {
 		return nil, fmt.Errorf("reading the config of %s: %w", s.ref, err)
 	}
