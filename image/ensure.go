@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/jrun-hpc/jrun/image/store"
-	"github.com/jrun-hpc/jrun/squash/writer"
 	"github.com/opencontainers/go-digest"
 )
 
@@ -156,7 +155,7 @@ func (c *Client) write(ctx context.Context, st *store.Store, src *source, p *pla
 	}
 	report.publishing(result)
 	meta := c.meta(src, p)
-	meta.Sums = store.NewSums(writer.SumChunk, result.Sums)
+	meta.Sums = packSums(result.Sums)
 	object, err := pending.Commit(meta)
 	return object, err == nil, err
 }

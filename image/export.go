@@ -87,7 +87,7 @@ func (c *Client) exportFrom(ctx context.Context, src *source, dst string, opts w
 	meta := c.meta(src, p)
 	meta.Version, meta.Digest, meta.Created, meta.SizeBytes = store.MetaVersion, p.digest, time.Now().UTC(), result.Size
 	meta.Converter = store.Converter{Version: c.opts.Converter, Compression: opts.Compression.String(), Level: opts.Level, BlockSize: opts.BlockSize}
-	meta.Sums = store.NewSums(writer.SumChunk, result.Sums)
+	meta.Sums = packSums(result.Sums)
 	if opts.Uncompressed {
 		meta.Converter.Compression = "none"
 	}

@@ -59,7 +59,8 @@ func findReusable(st *store.Store, layers []store.Layer) *reusable {
 }
 
 func openReusable(st *store.Store, o store.Object, layers []store.Layer) *reusable {
-	if o.Meta.Sums == nil || o.Meta.Sums.ChunkBytes != writer.SumChunk {
+	sums := unpackSums(o.Meta.Sums)
+	if sums == nil {
 		return nil
 	}
 	r := &reusable{}
@@ -75,7 +76,7 @@ func openReusable(st *store.Store, o store.Object, layers []store.Layer) *reusab
 		r.close()
 		return nil
 	}
-	r.File, r.Size, r.Sums = r.file, o.Meta.SizeBytes, o.Meta.Sums.List()
+	r.File, r.Size, r.Sums = r.file, o.Meta.SizeBytes, sums
 	return r
 }
 

@@ -9,31 +9,12 @@ import (
 	"os"
 )
 
-// Sums are sha256 sums of an object's squashfs file, taken while it was written.
+// Sums are sums of an object's squashfs file, taken while it was written, one of
+// each kind for every chunk.
 type Sums struct {
-	ChunkBytes int64  `json:"chunkBytes"` // each sum is of so many; the last may be of fewer
-	SHA256     []byte `json:"sha256"`     // one after the other
-}
-
-// NewSums packs sums of chunks.
-func NewSums(chunkBytes int64, sums [][sha256.Size]byte) *Sums {
-	s := &Sums{ChunkBytes: chunkBytes, SHA256: make([]byte, 0, len(sums)*sha256.Size)}
-	for _, sum := range sums {
-		s.SHA256 = append(s.SHA256, sum[:]...)
-	}
-	return s
-}
-
-// List unpacks the sums.
-func (s *Sums) List() [][sha256.Size]byte {
-	if s == nil {
-		return nil
-	}
-	var sums [][sha256.Size]byte
-	for rest := s.SHA256; len(rest) >= sha256.Size; rest = rest[sha256.Size:] {
-		sums = append(sums, [sha256.Size]byte(rest))
-	}
-	return sums
+	ChunkBytes int64  `json:"chunkBytes"` // the last chunk may have fewer
+	SHA256     []byte `json:"sha256"`     // one after the other, 32 bytes each
+	CRC32C     []byte `json:"crc32c"`     // Castagnoli, little-endian, 4 bytes each
 }
 
 // complete reports whether there is a sum for every byte of a file.
@@ -73,7 +54,7 @@ func Verify(ctx context.Context, o Object, progress func(doneBytes, allBytes int
 	defer func() { _ = f.Close() }() // only read from
 	buf := make([]byte, min(o.Meta.Sums.ChunkBytes, size))
 	at := int64(0)
-	for _, want := range o.Meta.Sums.List() {
+	for sums := o.Meta.Sums.SHA256; len(sums) > 0; sums = sums[sha256.Size:] {
 		if ctx.Err() != nil {
 			return fmt.Errorf("verifying %s: %w", o.Path, context.Cause(ctx))
 		}
@@ -83,7 +64,7 @@ func Verify(ctx context.Context, o Object, progress func(doneBytes, allBytes int
 		if err != nil && !short {
 			return fmt.Errorf("verifying: %w", err)
 		}
-		if short || sha256.Sum256(b) != want {
+		if short || sha256.Sum256(b) != [sha256.Size]byte(sums) {
 			return &DamageError{Path: o.Path, Start: at, End: at + int64(len(b))}
 		}
 		if at += int64(len(b)); progress != nil {

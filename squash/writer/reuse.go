@@ -2,9 +2,9 @@ package writer
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"math"
 	"syscall"
@@ -139,7 +139,7 @@ func (o *output) take(ctx context.Context, src *Reuse, end int64) (shared int64,
 		if _, err := src.File.ReadAt(b, start); err != nil {
 			return 0, &ReuseError{0, fmt.Errorf("reading the file to re-use: %w", err)}
 		}
-		if sha256.Sum256(b) != sum {
+		if crc32.Checksum(b, castagnoli) != sum.CRC32C {
 			return 0, &ReuseError{0, fmt.Errorf("%w: from byte %d", ErrSum, start)}
 		}
 		if err := o.takeChunk(b, Region{start, min(start+int64(len(b)), end)}, whole, cloned, sum); err != nil {

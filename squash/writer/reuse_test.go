@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"hash/crc32"
 	"io"
 	"os"
 	"path/filepath"
@@ -102,7 +103,7 @@ func sumsOf(content []byte) []Sum {
 	var sums []Sum
 	for len(content) > 0 {
 		n := min(len(content), SumChunk)
-		sums = append(sums, sha256.Sum256(content[:n]))
+		sums = append(sums, Sum{sha256.Sum256(content[:n]), crc32.Checksum(content[:n], crc32.MakeTable(crc32.Castagnoli))})
 		content = content[n:]
 	}
 	return sums

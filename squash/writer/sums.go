@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"hash"
+	"hash/crc32"
 	"io"
 
 	"github.com/jrun-hpc/jrun/squash"
@@ -12,14 +13,22 @@ import (
 // SumChunk is how many bytes of the file each sum of Result.Sums is about.
 const SumChunk = 4 << 20
 
-// Sum is the sha256 of one chunk.
-type Sum = [sha256.Size]byte
+// Sum tells the bytes of one chunk apart.
+type Sum struct {
+	SHA256 [sha256.Size]byte
+	CRC32C uint32 // costs a tenth; to verify what is re-used
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func sumOf(b []byte) Sum { return Sum{SHA256: sha256.Sum256(b), CRC32C: crc32.Checksum(b, castagnoli)} }
 
 // sums hashes the file as it is written, while its bytes are in the caches. What
 // is changed later, dead data and the superblock, is hashed again at the end.
 type sums struct {
 	full []Sum     // of the chunks before the current one
 	now  hash.Hash // of the current chunk's bytes so far
+	crc  uint32    // of the same
 	at   int64     // bytes so far
 }
 
@@ -29,14 +38,18 @@ func (s *sums) write(p []byte) {
 	for len(p) > 0 {
 		n := min(len(p), SumChunk-int(s.at%SumChunk))
 		_, _ = s.now.Write(p[:n]) // a hash never fails
+		s.crc = crc32.Update(s.crc, castagnoli, p[:n])
 		s.at += int64(n)
 		p = p[n:]
 		if s.at%SumChunk == 0 {
-			s.full = append(s.full, Sum(s.now.Sum(nil)))
+			s.full = append(s.full, s.current())
 			s.now.Reset()
+			s.crc = 0
 		}
 	}
 }
+
+func (s *sums) current() Sum { return Sum{SHA256: [sha256.Size]byte(s.now.Sum(nil)), CRC32C: s.crc} }
 
 // adopt takes the sum of a whole chunk that is known already. The current chunk
 // has to be empty.
@@ -49,6 +62,7 @@ func (s *sums) adopt(sum Sum) {
 type sumMark struct {
 	full int
 	now  hash.Hash
+	crc  uint32
 	at   int64
 }
 
@@ -57,18 +71,18 @@ func (s *sums) mark() (sumMark, error) {
 	if err != nil {
 		return sumMark{}, fmt.Errorf("copying a hash: %w", err)
 	}
-	return sumMark{full: len(s.full), now: now, at: s.at}, nil
+	return sumMark{full: len(s.full), now: now, crc: s.crc, at: s.at}, nil
 }
 
 // rewind forgets what was written since m, which is used up.
-func (s *sums) rewind(m sumMark) { s.full, s.now, s.at = s.full[:m.full], m.now, m.at }
+func (s *sums) rewind(m sumMark) { s.full, s.now, s.crc, s.at = s.full[:m.full], m.now, m.crc, m.at }
 
 // finish returns the sums of a file of s.at bytes after hashing again the chunks
 // with changed bytes.
 func (s *sums) finish(file io.ReaderAt, changed []Region) ([]Sum, error) {
 	all := s.full
 	if s.at%SumChunk != 0 {
-		all = append(all, Sum(s.now.Sum(nil)))
+		all = append(all, s.current())
 	}
 	stale := make([]bool, len(all))
 	for _, r := range append(changed, Region{0, squash.SuperblockSize}) {
@@ -86,7 +100,7 @@ func (s *sums) finish(file io.ReaderAt, changed []Region) ([]Sum, error) {
 		if _, err := file.ReadAt(b, start); err != nil {
 			return nil, fmt.Errorf("reading squashfs back: %w", err)
 		}
-		all[i] = sha256.Sum256(b)
+		all[i] = sumOf(b)
 	}
 	return all, nil
 }
