@@ -24,7 +24,21 @@ const (
 	imageSuffix = ".sqfs"
 	metaSuffix  = ".json"
 	indexSuffix = ".index"
+
+	// profileSuffix ends the start-up profiles that running programs leave
+	// beside an image: <stem>.<program>.profile.
+	profileSuffix = ".profile"
 )
+
+// isBeside reports whether a file in the objects directory belongs to an object.
+func isBeside(name string) bool {
+	for _, suffix := range []string{metaSuffix, indexSuffix, profileSuffix} {
+		if strings.HasSuffix(name, suffix) {
+			return true
+		}
+	}
+	return false
+}
 
 // fileStem is the digest as a file name: sha256-<hex>.
 func fileStem(d digest.Digest) (string, error) {
@@ -148,9 +162,12 @@ func (s *Store) Remove(d digest.Digest) error {
 
 // removeBeside removes what stands beside an object that is not there.
 func (s *Store) removeBeside(stem string) error {
-	var failed error
+	beside, failed := filepath.Glob(filepath.Join(s.objectsDir(), stem+".*"+profileSuffix))
 	for _, suffix := range []string{indexSuffix, metaSuffix} {
-		if err := os.Remove(filepath.Join(s.objectsDir(), stem+suffix)); !errors.Is(err, fs.ErrNotExist) {
+		beside = append(beside, filepath.Join(s.objectsDir(), stem+suffix))
+	}
+	for _, path := range beside {
+		if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
 			failed = errors.Join(failed, err)
 		}
 	}

@@ -129,6 +129,10 @@ func TestSweep(t *testing.T) {
 		{temporaryPrefix + "of-some-later-version", false, false, true},
 		{"sha256-" + hex + metaSuffix, false, false, true},
 		{"sha512-" + hex + hex + metaSuffix, true, false, false},
+		{"sha512-" + hex + hex + ".python3" + profileSuffix, true, false, false},
+		{"sha256-" + hex + ".python3" + profileSuffix, false, false, true},
+		{temporaryProfile + "old", true, false, false},
+		{temporaryProfile + "young", false, false, true},
 		{"something-else", true, false, true},
 	}
 	for _, tt := range tests {

@@ -38,6 +38,7 @@ func (s *Store) SetRef(ref Ref) error {
 	if err := s.makeRealm(); err != nil {
 		return err
 	}
+	s.sweep() // whoever died between the object and its name left no object to make
 	if err := s.publishSmall(s.refPath(ref.Name), append(b, '\n')); err != nil {
 		return s.WriteFault(fmt.Errorf("recording the reference %s: %w", ref.Name, err))
 	}

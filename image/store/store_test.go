@@ -122,6 +122,8 @@ func TestObjectsComeAndGo(t *testing.T) {
 	if _, err := s.Alias(index, Platform{OS: "linux", Architecture: "amd64"}); !errors.Is(err, ErrNotFound) {
 		t.Errorf("Alias of another platform: %v", err)
 	}
+	profile := strings.TrimSuffix(made.Path, imageSuffix) + ".python3" + profileSuffix
+	check(t, os.WriteFile(profile, nil, 0o600))
 
 	if err := s.Remove(d); err != nil {
 		t.Fatal(err)
@@ -136,6 +138,19 @@ func TestObjectsComeAndGo(t *testing.T) {
 		t.Errorf("the alias outlived its object: %v", err)
 	}
 	if left := files(t, s); len(left) != 1 { // the other name
+		t.Errorf("left: %v", left)
+	}
+}
+
+// TestSetRefSweeps: a process that died before the name was written left
+// nothing for Create to do.
+func TestSetRefSweeps(t *testing.T) {
+	s := newStore(t)
+	check(t, s.makeRealm())
+	dead := filepath.Join(s.refsDir(), temporaryPrefix+"small@"+hostname()+"@dead")
+	check(t, os.WriteFile(dead, nil, 0o600))
+	check(t, s.SetRef(Ref{Name: "reg.example/app:1", Digest: digest.FromString("manifest")}))
+	if left := files(t, s); len(left) != 1 {
 		t.Errorf("left: %v", left)
 	}
 }

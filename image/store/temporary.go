@@ -20,6 +20,10 @@ const (
 	temporaryPrefix = ".converting-"
 	lockSuffix      = ".lock"
 
+	// temporaryProfile begins the temporary files of squash/profile, which
+	// nobody locks.
+	temporaryProfile = ".profile-"
+
 	// foreignGrace is how long another host's temporary file must have been
 	// left alone before it counts as dead: its lock may not be visible here,
 	// and a suspended job may sleep for long.
@@ -122,10 +126,10 @@ func (s *Store) sweep() {
 			switch {
 			case isTemporary(e.Name()):
 				sweepOne(path)
-			case dir == s.objectsDir() && strings.HasSuffix(path, metaSuffix):
-				sweepOrphan(path, metaSuffix)
-			case dir == s.objectsDir() && strings.HasSuffix(path, indexSuffix):
-				sweepOrphan(path, indexSuffix)
+			case strings.HasPrefix(e.Name(), temporaryProfile):
+				sweepOld(path)
+			case dir == s.objectsDir() && isBeside(e.Name()):
+				sweepOrphan(path)
 			}
 		}
 	}
@@ -149,13 +153,19 @@ func sweepOne(path string) {
 	_ = os.RemoveAll(path)
 }
 
-// sweepOrphan removes what stands beside an object that was never published.
-// Between the two there is a moment in every commit, hence the grace.
-func sweepOrphan(path, suffix string) {
-	_, err := os.Lstat(strings.TrimSuffix(path, suffix) + imageSuffix)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return
+// sweepOrphan removes what stands beside an object that is not there: it was
+// never published, or a program that started in it recorded its profile when it
+// had been removed. Every commit has such a moment, hence the grace.
+func sweepOrphan(path string) {
+	stem, _, _ := strings.Cut(filepath.Base(path), ".")
+	_, err := os.Lstat(filepath.Join(filepath.Dir(path), stem+imageSuffix))
+	if errors.Is(err, fs.ErrNotExist) {
+		sweepOld(path)
 	}
+}
+
+// sweepOld removes a file that nobody has written to for long.
+func sweepOld(path string) {
 	info, err := os.Lstat(path)
 	if err == nil && time.Since(info.ModTime()) > foreignGrace {
 		_ = os.Remove(path)
