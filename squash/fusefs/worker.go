@@ -1,7 +1,6 @@
 package fusefs
 
 import (
-	"sync"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -18,7 +17,8 @@ type worker struct {
 	fresh   reader.Fresh // of the READ that is being answered
 	request []byte
 	small   [outHeaderSize + 512]byte // for replies of known, small length
-	large   *[]byte                   // from replyBuffers, while a reply needs it
+	large   *[]byte                   // while a reply needs it, from replyBuffers[class]
+	class   int
 }
 
 func newWorker(f *FS, s session, p *pusher, fd int) *worker {
@@ -47,10 +47,7 @@ func (w *worker) run(observe func(opcode)) error {
 
 // done ends the use of what respond used.
 func (w *worker) done(message []byte) {
-	if w.large != nil {
-		replyBuffers.Put(w.large)
-		w.large = nil
-	}
+	w.freeLarge()
 	if len(w.fresh.Blocks) == 0 {
 		return
 	}
@@ -68,28 +65,6 @@ func (w *worker) deliver(reply []byte) {
 	}
 	unique := native.Uint64(reply[8:])
 	_ = send(w.fd, finish(w.small[:outHeaderSize], unique, unix.EIO))
-}
-
-// replyBuffers holds buffers for a READ of the usual 128 KiB. Replies that are
-// longer get a buffer of their own.
-var replyBuffers = sync.Pool{New: func() any { b := make([]byte, pooledReply); return &b }}
-
-// pooledReply has some scratch space for the decompressor, which is faster when
-// it may write behind the end.
-const pooledReply = outHeaderSize + 128<<10 + 64
-
-// reply returns an empty reply with room for n bytes behind its header.
-func (w *worker) reply(n int) []byte {
-	if outHeaderSize+n <= len(w.small) {
-		return w.small[:outHeaderSize]
-	}
-	if outHeaderSize+n > pooledReply {
-		return make([]byte, outHeaderSize, outHeaderSize+n)
-	}
-	if w.large == nil {
-		w.large = replyBuffers.Get().(*[]byte)
-	}
-	return (*w.large)[:outHeaderSize]
 }
 
 // text views bytes of the request as a string, which must not be kept.
