@@ -36,6 +36,7 @@ var allowed = map[string][]string{
 var forbidden = []string{
 	"go.podman.io/buildah",
 	"github.com/google/go-containerregistry",
+	"github.com/hanwen/go-fuse",
 	"github.com/mattn/go-runewidth", // 21 ms of initialisation
 	"github.com/spf13/cobra/doc",
 	"testing",
