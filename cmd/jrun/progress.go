@@ -9,6 +9,7 @@ import (
 
 	"github.com/jrun-hpc/jrun/image"
 	"github.com/jrun-hpc/jrun/image/store"
+	"github.com/jrun-hpc/jrun/squash/writer"
 	"golang.org/x/term"
 )
 
@@ -93,6 +94,9 @@ func (p *progress) end(object store.Object, fetched bool, err error) {
 	}
 	if fetched {
 		fmt.Fprintf(p.out, "jrun: fetched %s: %s in %.1f s\n", p.name, size(object.Meta.SizeBytes), time.Since(p.started).Seconds())
+	}
+	if fetched && !writer.CanonicalZstd {
+		fmt.Fprintln(p.out, "jrun: this jrun was built without cgo: the file is sound, but its bytes differ from those of other builds")
 	}
 	if p.verbose {
 		fmt.Fprintf(p.out, "jrun: %s is %s\njrun: its files are in %s\n", p.name, object.Digest, object.Path)

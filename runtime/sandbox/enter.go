@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"syscall"
 
+	"github.com/jrun-hpc/jrun/fault"
 	"golang.org/x/sys/unix"
 )
 
@@ -34,6 +35,10 @@ type reply struct{ Note json.RawMessage }
 // from then on it stays until this process ends. A failure that a person can
 // mend is a *fault.Error.
 func Enter(ctx context.Context, key Key, create func() (*Spec, error)) (*Entrance, error) {
+	if !hasStages {
+		return nil, fault.New("cannot run anything", errors.New("this jrun was built without cgo, for converting and looking only"),
+			"use a jrun that was built with 'make build'")
+	}
 	for {
 		conn, listener, err := rendezvous(ctx, key)
 		if err != nil {

@@ -38,6 +38,9 @@ var probeSteps = []struct {
 // Probe tries each step of making a sandbox on this machine and cleans up
 // after itself.
 func Probe(ctx context.Context) []Check {
+	if !hasStages {
+		return []Check{{Name: "sandbox", Err: fault.New("cannot run anything", errors.New("this jrun was built without cgo"), "use a jrun that was built with 'make build'")}}
+	}
 	failed, err := runProbe(ctx)
 	checks := make([]Check, 0, len(probeSteps)+3)
 	broken := false

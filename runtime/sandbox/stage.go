@@ -18,6 +18,9 @@ const (
 	stageProbe   = "jrun-probe"
 )
 
+// hasStages says whether this program can become a holder or a rank.
+const hasStages = true
+
 // libcontainer's init stage must run before anything else of Go does.
 func init() {
 	if len(os.Args) > 1 && os.Args[1] == "init" && os.Getenv("_LIBCONTAINER_INITPIPE") != "" {
