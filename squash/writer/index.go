@@ -41,6 +41,7 @@ type Index struct {
 
 type indexHead struct {
 	Settings settings     `json:"settings"`
+	File     string       `json:"file"`   // which it is about: sha256 of the sums of its chunks
 	Layers   []indexLayer `json:"layers"` // lowest first
 }
 
@@ -141,6 +142,16 @@ func (x *Index) Bytes(layers int) (all, dead int64) {
 	return all, dead
 }
 
+// nameBySums tells a file from all others, so that an index is never used with
+// another: two processes may be publishing the same object.
+func nameBySums(sums []Sum) string {
+	h := sha256.New()
+	for _, s := range sums {
+		_, _ = h.Write(s.SHA256[:]) // a hash never fails
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
 // read returns a section's content and verifies it.
 func (x *Index) read(s section) ([]byte, error) {
 	b := make([]byte, s.Size)
@@ -154,12 +165,12 @@ func (x *Index) read(s section) ([]byte, error) {
 }
 
 // writeIndex writes the index of the file that p made.
-func writeIndex(w io.Writer, p *pipeline) error {
+func writeIndex(w io.Writer, p *pipeline, sums []Sum) error {
 	set, err := settingsOf(p.opts)
 	if err != nil {
 		return err
 	}
-	head := indexHead{Settings: set}
+	head := indexHead{Settings: set, File: nameBySums(sums)}
 	var sections [][]byte
 	var at int64
 	add := func(b []byte) section {

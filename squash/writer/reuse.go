@@ -61,6 +61,9 @@ func (p *pipeline) reuse(ctx context.Context, fs *tree, src *Reuse) error {
 	if src.Layers > len(src.Index.head.Layers) {
 		return &ReuseError{0, indexError("it has fewer layers", nil)}
 	}
+	if src.Index.head.File != nameBySums(src.Sums) {
+		return &ReuseError{0, indexError("it is about another file", nil)}
+	}
 	r := &replay{index: src.Index, pipe: p, fs: fs}
 	for i := range src.Layers {
 		if err := r.layer(ctx, i); err != nil {

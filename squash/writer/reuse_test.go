@@ -242,6 +242,11 @@ func TestReuseRefusesDamage(t *testing.T) {
 		}
 	}
 	bad := good
+	bad.index = makeIndexed(t, append(layers[:2:2], memory(tarOf(t, regular("c")))), Options{}).index
+	if err := try(bad); !errors.Is(err, ErrIndex) {
+		t.Errorf("index of another file: %v, want ErrIndex", err)
+	}
+	bad = good
 	bad.content = good.content[:len(good.content)-1]
 	if err := try(bad); !errors.Is(err, ErrSum) {
 		t.Errorf("file cut short: %v, want ErrSum", err)

@@ -178,7 +178,7 @@ func build(ctx context.Context, out *output, layers []Layer, opts Options) (Resu
 		return Result{}, err
 	}
 	if opts.Index != nil {
-		if err := writeIndex(opts.Index, pipe); err != nil {
+		if err := writeIndex(opts.Index, pipe, fileSums); err != nil {
 			return Result{}, err
 		}
 	}
