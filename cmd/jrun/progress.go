@@ -30,6 +30,7 @@ type progress struct {
 	started time.Time
 	shown   image.Phase
 	last    time.Time
+	stats   image.Stats
 	drawn   bool // a bar stands on the current line
 }
 
@@ -47,6 +48,7 @@ func (p *progress) begin(name string) {
 
 // event is image.Progress.
 func (p *progress) event(e image.Event) {
+	p.stats = e.Stats
 	if p.quiet || e.Phase == image.Resolving {
 		return
 	}
@@ -97,6 +99,11 @@ func (p *progress) end(object store.Object, fetched bool, err error) {
 	}
 	if fetched && !writer.CanonicalZstd {
 		fmt.Fprintln(p.out, "jrun: this jrun was built without cgo: the file is sound, but its bytes differ from those of other builds")
+	}
+	if fetched && p.verbose {
+		s := p.stats
+		fmt.Fprintf(p.out, "jrun: of %d layers %d were there already; fetched %s, re-used %s, compressed %s\n",
+			s.Layers, s.ReusedLayers, size(s.FetchedBytes), size(s.ReusedBytes), size(s.CompressedBytes))
 	}
 	if p.verbose {
 		fmt.Fprintf(p.out, "jrun: %s is %s\njrun: its files are in %s\n", p.name, object.Digest, object.Path)
