@@ -76,6 +76,9 @@ func (r *Reader) readRange(ino *Inode, p []byte, off uint64, fresh *Fresh) (int,
 			}
 			at := blockPart{within: within, length: length, offset: index * blockSize}
 			if at.start, at.word, err = list.next(); err == nil {
+				if r.ahead != nil && blocks > sequentialBlocks {
+					r.ahead.saw(ino.Ref, index, blocks, at.start, uint64(at.word.Size()), r.inodeTable.start)
+				}
 				err = r.readBlock(at, part, fresh)
 			}
 		}

@@ -41,6 +41,9 @@
 // whole blocks (the kernel's page cache) will not ask again. A block stored
 // uncompressed is read straight from the file.
 //
+// A file that is read from front to back is read ahead: the storage is told, in
+// growing windows, which bytes will be wanted ([Options].ReadAhead).
+//
 // # Invariants
 //
 //   - Bytes come through io.ReaderAt, never through a memory map: a file that

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"sync"
 
 	"github.com/jrun-hpc/jrun/squash"
@@ -29,6 +30,10 @@ type Options struct {
 	MetadataCache int64
 	// DirCache bounds decoded directories, in bytes; 0 means DefaultDirCache.
 	DirCache int64
+	// ReadAhead, if not nil, is told of bytes of the file that a sequential
+	// reader will want soon. It must not wait for them. A source that is an
+	// *os.File has Advise without asking.
+	ReadAhead func(off, length int64)
 }
 
 // Reader is an open squashfs file. All methods may be called concurrently.
@@ -48,7 +53,8 @@ type Reader struct {
 	blocks  *blockCache
 	dirs    *dirCache
 	indexes *indexCache
-	scratch sync.Pool // *[]byte for compressed blocks, blockSize long
+	ahead   *readAhead // nil without Options.ReadAhead
+	scratch sync.Pool  // *[]byte for compressed blocks, blockSize long
 }
 
 // span is a region of the file that holds metadata blocks: absolute byte
@@ -71,6 +77,12 @@ func Open(src io.ReaderAt, size int64, opts Options) (*Reader, error) {
 	r.blocks = newBlockCache(orDefault(opts.BlockCache, DefaultBlockCache), blockSize)
 	r.dirs = newDirCache(orDefault(opts.DirCache, DefaultDirCache))
 	r.indexes = newIndexCache()
+	if f, ok := src.(*os.File); ok && opts.ReadAhead == nil {
+		opts.ReadAhead = Advise(f)
+	}
+	if opts.ReadAhead != nil {
+		r.ahead = &readAhead{advise: opts.ReadAhead}
+	}
 	r.scratch.New = func() any { b := make([]byte, max(blockSize, squash.MetadataSize+2)); return &b }
 	if err := r.locateTables(); err != nil {
 		return nil, fmt.Errorf("opening squashfs file: %w", err)
