@@ -16,8 +16,13 @@ const shortestPrefix = 6
 // find returns the object in the store that name stands for: a digest, the
 // beginning of one, or a name that was pulled. It asks no registry.
 func (s *session) find(name string) (store.Object, error) {
-	if prefix := strings.TrimPrefix(name, "sha256:"); len(prefix) >= shortestPrefix && isHex(prefix) {
+	prefix, isDigest := strings.CutPrefix(name, "sha256:")
+	if len(prefix) >= shortestPrefix && isHex(prefix) {
 		return s.findDigest(prefix)
+	}
+	if isDigest {
+		return store.Object{}, fault.Newf(errors.New("a digest has hexadecimal digits, of which at least six are needed"),
+			"jrun images lists what is there", "cannot tell which image %s is", name)
 	}
 	ref, err := image.ParseReference(name)
 	if err != nil {
