@@ -24,6 +24,28 @@
 // reader returns the verdict in place of io.EOF, so a converter that reads to
 // the end cannot miss it, and nothing is published before all layers ended well.
 //
+// # Layers ahead
+//
+// Three layers are open at once: the one that is being converted and the next
+// two. For each, one goroutine reads and hashes what comes, one decompresses, and
+// one hashes the tar, so that a single large layer keeps several cores busy:
+//
+//	network ─ sha256 ─►4 MiB─► gunzip, zstd ─►8 MiB─ diffID ─► squash/writer
+//
+// The buffers between them are all that fetching holds, so memory does not grow
+// with the image: 3 × 12 MiB here, a zstd window of 8 MiB for each (a layer with
+// a larger one, of at most 128 MiB, is not decompressed before its turn), and
+// less than 100 MiB of blocks in the writer. Only names and metadata of an image's
+// files grow with their number.
+//
+// # Layers that are at hand
+//
+// When an object in the store has the same lowest layers, made with the same
+// settings, these are neither fetched nor converted: squash/writer takes their
+// compressed data from it. Of several objects the one that shares most is taken,
+// and of these the one that lacks least of what its upper layers hid. Whatever is
+// wrong with it, the image is made afresh. Event.Stats tells what came of it.
+//
 // # Requests
 //
 // A warm Ensure asks a registry for the digest and nothing else. image/v5 makes
@@ -39,7 +61,12 @@
 // object is in the store.
 //
 // A registry that is silent for Options.StallTimeout in the middle of a layer is
-// given up; image/v5 resumes broken downloads that had got somewhere.
+// given up. image/v5 continues broken downloads that had got somewhere with Range
+// requests, and keeps the pause that a registry asks for with 429 and Retry-After.
+// Beyond that a layer or config is asked for up to five times in a row without a
+// new byte, with pauses that double, after 500, 502, 503, 504 and broken
+// connections, also where the registry knows no Range. (The Retry-After of a 503
+// cannot be seen through image/v5.)
 //
 // # TLS
 //

@@ -83,7 +83,7 @@ func (c *Client) exportFrom(ctx context.Context, src *source, dst string, opts w
 	if err != nil {
 		return store.Object{}, exportFault(dst, err)
 	}
-	report.phase(Publishing)
+	report.publishing(result)
 	meta := c.meta(src, p)
 	meta.Version, meta.Digest, meta.Created, meta.SizeBytes = store.MetaVersion, p.digest, time.Now().UTC(), result.Size
 	meta.Converter = store.Converter{Version: c.opts.Converter, Compression: opts.Compression.String(), Level: opts.Level, BlockSize: opts.BlockSize}

@@ -38,6 +38,41 @@
 // its tail as a last, short block, which costs little room and spares a reader
 // the decompression of a foreign fragment.
 //
+// # Re-use
+//
+// With [Options].Index, Write also writes a block index: for every layer its
+// region, what its tar says (entries, without data), where its data stands, and
+// by what sums duplicates were found. With [Options].Reuse a later Write of an
+// image with the same lowest layers, named by [Options].LayerIDs, and the same
+// settings (block size, compressor and its version, level, format of this
+// package) replays the index instead of reading these layers, and copies their
+// regions. By the prefix property the result is the same, byte for byte, index
+// included; a property test holds it to that.
+//
+// What the old image's upper layers hid was punched out of it. Whether the new
+// image needs some of that is known only after the merge; then Write fails with
+// a [ReuseError] that says how many layers have all they need, and the caller
+// begins again with these.
+//
+// Regions are cloned (FICLONERANGE) where the file system can: no byte is read,
+// and the two files share their room. Elsewhere they are read, compared with the
+// CRC-32C of each 4 MiB ([Result].Sums), and written. copy_file_range without
+// clones would spare a server of network storage the way there and back, but
+// nothing could be verified, so it is not used.
+//
+// Verified are: the index by sha256, its numbers by their ranges, that it is about
+// this file, and, unless they are cloned, all bytes taken. Of cloned regions only
+// the first chunk and the last are. Not verified is that the index tells the truth
+// about the layers: whoever can write both file and index could lie. Package store
+// therefore offers only what belongs to the caller and nobody else may write.
+//
+// # Sums
+//
+// Result.Sums has a sha256 and a CRC-32C of each 4 MiB of the finished file. They
+// are taken as the bytes are written; chunks with punched data, and the first one
+// for its superblock, are read back and summed again. That costs about 3 % of a
+// conversion.
+//
 // # Merging
 //
 // A layer's whiteouts (".wh.NAME", ".wh..wh..opq") hide what lower layers

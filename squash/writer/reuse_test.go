@@ -10,6 +10,7 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -341,4 +342,57 @@ func inflateSection(t testing.TB, b []byte) []byte {
 		t.Fatal(err)
 	}
 	return out
+}
+
+// TestReuseSharesBlocks: where the file system has reflinks, the lower layers of
+// two images take their room once.
+func TestReuseSharesBlocks(t *testing.T) {
+	if _, err := exec.LookPath("mkfs.xfs"); err != nil || os.Getuid() != 0 {
+		t.Skip("making a file system with reflinks needs mkfs.xfs and root")
+	}
+	disk, dir := filepath.Join(t.TempDir(), "disk"), t.TempDir()
+	for _, command := range [][]string{
+		{"truncate", "-s", "400M", disk}, {"mkfs.xfs", "-q", "-m", "reflink=1", disk}, {"mount", "-o", "loop", disk, dir},
+	} {
+		if out, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v\n%s", command, err, out)
+		}
+	}
+	defer func() {
+		if out, err := exec.Command("umount", dir).CombinedOutput(); err != nil {
+			t.Errorf("umount: %v\n%s", err, out)
+		}
+	}()
+	lower := memories(noisyTar(t, 4, 5<<20), tarOf(t, regular("small")))
+	layers := append(lower[:2:2], memory(tarOf(t, regular("new"), regular("noise/.wh.1"))))
+	from, fresh := makeIndexed(t, lower, Options{}), makeIndexed(t, layers, Options{})
+	source := filepath.Join(dir, "old")
+	if err := os.WriteFile(source, from.content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	old, err := os.Open(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer old.Close()
+	dst, err := os.Create(filepath.Join(dir, "new"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dst.Close()
+	var index bytes.Buffer
+	opts := Options{Index: &index, LayerIDs: idsOf(t, layers), Reuse: from.reuse(t, 2)}
+	opts.Reuse.File = old
+	result, err := Write(t.Context(), dst, layers, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(dst.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantSame(t, fresh, made{content, index.Bytes(), result})
+	if result.Reused.SharedBytes < 20<<20 || result.Reused.SharedBytes != result.Reused.Bytes {
+		t.Errorf("shared: %+v", result.Reused)
+	}
 }
