@@ -11,8 +11,10 @@ import (
 	"os/exec"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"github.com/jrun-hpc/jrun/integration/ordinary"
 	"golang.org/x/sys/unix"
@@ -23,7 +25,11 @@ type sample struct {
 	WallSeconds float64 // until the last copy of the command ended
 	CPUSeconds  float64 // user and system, of all descendants
 	PeakBytes   int64   // the largest resident set of any one process
-	Output      string  `json:"-"`
+	// Peaks has the largest resident set of the processes of each name that
+	// had lost their parent, as servers of file systems do.
+	Peaks          map[string]int64
+	Output         string `json:"-"`
+	TemporaryBytes int64  `json:"-"` // of disk, if somebody watched it
 }
 
 // copiesVariable tells the program that it is to measure, and how many copies
@@ -39,6 +45,7 @@ type task struct {
 	dir    string
 	copies int // run at once; 0 means 1
 	env    map[string]string
+	stdin  string // name of a file; "" for none
 	args   []string
 }
 
@@ -60,6 +67,14 @@ func measure(ctx context.Context, t task) (sample, error) {
 	env[copiesVariable] = strconv.Itoa(max(t.copies, 1))
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		cmd.Env = append(cmd.Env, name+"="+env[name])
+	}
+	if t.stdin != "" {
+		stdin, err := os.Open(t.stdin)
+		if err != nil {
+			return sample{}, err
+		}
+		defer stdin.Close()
+		cmd.Stdin = stdin
 	}
 	cmd.ExtraFiles = []*os.File{reportEnd} // becomes reportFD
 	var stdout, stderr bytes.Buffer
@@ -98,11 +113,14 @@ func measureHere(copies int, args []string) error {
 		}
 		running[process.Pid] = true
 	}
-	var s sample
+	s := sample{Peaks: map[string]int64{}}
 	for {
 		var status syscall.WaitStatus
 		var usage syscall.Rusage
-		pid, err := syscall.Wait4(-1, &status, 0, &usage)
+		pid, name, err := awaitAny()
+		if err == nil {
+			_, err = syscall.Wait4(pid, &status, 0, &usage)
+		}
 		if errors.Is(err, syscall.EINTR) {
 			continue
 		}
@@ -114,6 +132,9 @@ func measureHere(copies int, args []string) error {
 		}
 		s.CPUSeconds += seconds(usage.Utime) + seconds(usage.Stime)
 		s.PeakBytes = max(s.PeakBytes, usage.Maxrss*1024)
+		if !running[pid] {
+			s.Peaks[name] = max(s.Peaks[name], usage.Maxrss*1024)
+		}
 		if running[pid] {
 			delete(running, pid)
 			s.WallSeconds = time.Since(began).Seconds()
@@ -123,6 +144,21 @@ func measureHere(copies int, args []string) error {
 		}
 	}
 	return json.NewEncoder(os.NewFile(reportFD, "report")).Encode(s)
+}
+
+// awaitAny waits for the end of any child and returns its pid and the name of
+// the program that it ran. The child remains to be waited for.
+func awaitAny() (pid int, name string, err error) {
+	var info unix.Siginfo
+	if err := unix.Waitid(unix.P_ALL, 0, &info, unix.WEXITED|unix.WNOWAIT, nil); err != nil {
+		return 0, "", err
+	}
+	// si_pid of siginfo_t, which the package hides: see sigaction(2). It lies
+	// behind three ints and, where pointers have 8 bytes, padding.
+	const offset = (3*4 + unsafe.Sizeof(uintptr(0)) - 1) &^ (unsafe.Sizeof(uintptr(0)) - 1)
+	pid = int(*(*int32)(unsafe.Add(unsafe.Pointer(&info), offset)))
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	return pid, strings.TrimSpace(string(text)), err
 }
 
 func seconds(t syscall.Timeval) float64 { return float64(t.Sec) + float64(t.Usec)/1e6 }

@@ -17,7 +17,7 @@ const repetitions = 10
 // ranks is how many processes are started at once, as by mpirun on one node.
 const ranks = 32
 
-func benchStart(ctx context.Context, b *bench) error {
+func benchStart(ctx context.Context, b *bench, _ *subject) error {
 	file, root, err := b.unpackMinimal(ctx)
 	if err != nil {
 		return err

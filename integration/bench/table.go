@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 )
 
 // series is what was measured of one contestant, a sample for each round.
@@ -40,9 +41,20 @@ func wall(s sample) float64 { return s.WallSeconds }
 func cpu(s sample) float64  { return s.CPUSeconds }
 func peak(s sample) float64 { return float64(s.PeakBytes) / 1e6 }
 
+func temporary(s sample) float64 { return float64(s.TemporaryBytes) / 1e6 }
+
 // printTable prints rows of cells in Markdown.
 func printTable(title string, header []string, rows [][]string) {
+	printHeader(title, header)
+	printRows(rows)
+}
+
+// printHeader begins a table whose rows follow as they are measured.
+func printHeader(title string, header []string) {
 	fmt.Printf("\n## %s\n\n| %s |\n|%s\n", title, strings.Join(header, " | "), strings.Repeat("---|", len(header)))
+}
+
+func printRows(rows [][]string) {
 	for _, row := range rows {
 		fmt.Printf("| %s |\n", strings.Join(row, " | "))
 	}
@@ -54,6 +66,11 @@ func ratio(value, reference float64) string {
 		return "–"
 	}
 	return fmt.Sprintf("%.2f", value/reference)
+}
+
+// progress says on standard error what is measured next.
+func progress(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "bench: %s %s\n", time.Now().Format(time.TimeOnly), fmt.Sprintf(format, args...))
 }
 
 func printMachine(rounds int) {
