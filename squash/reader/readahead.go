@@ -93,7 +93,7 @@ func (a *readAhead) window(file squash.InodeRef, index, blocks, start, size, end
 // find returns the stream of a file, a new one in place of an old at need.
 func (a *readAhead) find(file squash.InodeRef) *stream {
 	for i := range a.streams {
-		if a.streams[i].file == file {
+		if a.streams[i].file == file && a.streams[i].window > 0 { // a file's reference may be 0
 			return &a.streams[i]
 		}
 	}
