@@ -4,9 +4,14 @@ package integration
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // withFuseMode gives /dev/fuse other permissions for one test.
@@ -80,6 +85,39 @@ func TestUserNamespacesDisabled(t *testing.T) {
 		`echo 0 >/proc/sys/user/max_user_namespaces && exec "$0" "$@"`}
 	s.run("run", "-q", ref("demo/static:latest")).wantFault(125, "user namespaces", "max_user_namespaces")
 	requireOneProblem(s, "user namespaces", "user.max_user_namespaces")
+}
+
+// TestChroot: the kernel makes no user namespaces for processes in a chroot, as
+// some sites have on login nodes.
+func TestChroot(t *testing.T) {
+	needRoot(t, "changes the root directory")
+	s := newSession(t)
+	root := filepath.Join(s.dir, "root")
+	for _, dir := range []string{"", "proc", "dev", "tmp"} {
+		if err := s.user.Mkdir(filepath.Join(root, dir)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, dir := range []string{"proc", "dev"} {
+		if err := unix.Mount("/"+dir, filepath.Join(root, dir), "", unix.MS_BIND, ""); err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Unmount(filepath.Join(root, dir), unix.MNT_DETACH)
+	}
+	if err := os.Link(lab.jrun, filepath.Join(root, "jrun")); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("chroot", fmt.Sprintf("--userspec=%d:%d", s.user.UID, s.user.GID), root, "/jrun", "doctor")
+	cmd.Env = []string{"JRUN_STORE=/tmp/store", "HOME=/tmp"}
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState.ExitCode() != 125 {
+		t.Fatalf("doctor in a chroot: %v: %s", err, out)
+	}
+	for _, part := range []string{"user namespaces", "chroot", "next: "} {
+		if !strings.Contains(string(out), part) {
+			t.Errorf("doctor does not mention %q: %s", part, out)
+		}
+	}
 }
 
 func TestDoctorFindsStore(t *testing.T) {
