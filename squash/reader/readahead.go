@@ -29,9 +29,14 @@ const (
 // Advise returns a function for Options.ReadAhead that lets the kernel read
 // into the page cache.
 func Advise(f *os.File) func(off, length int64) {
+	// The kernel cuts a longer wish to the read-ahead of the device
+	// (force_page_cache_ra), which is 128 KiB unless somebody set it.
+	const wish = 128 << 10
 	return func(off, length int64) {
-		// An offer; file systems that cannot do it ignore it.
-		_ = unix.Fadvise(int(f.Fd()), off, length, unix.FADV_WILLNEED)
+		for end := off + length; off < end; off += wish {
+			// File systems that cannot do it ignore it.
+			_ = unix.Fadvise(int(f.Fd()), off, min(wish, end-off), unix.FADV_WILLNEED)
+		}
 	}
 }
 
