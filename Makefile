@@ -48,7 +48,7 @@ demo: ## a registry, an image and a command run inside it, all on this machine
 	$(MAKE) build
 	$(GO) run ./integration/demo
 
-soak: ## fuzz every parser for ten minutes each
+soak: ## fuzz every parser for ten minutes each, then the long fault campaigns
 	integration/soak.sh
 
 fmt: ## format the code

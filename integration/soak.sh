@@ -1,27 +1,43 @@
 #!/usr/bin/env bash
-# Fuzzes every parser, one after the other.
+# The long tests: every fuzz target, one after the other, and then the fault
+# campaigns of the end-to-end tests in full. docs/soak.md says what they are.
 #
-#   integration/soak.sh          ten minutes each
-#   integration/soak.sh 30s      or as long as is said
+#   integration/soak.sh                  ten minutes for each target, all campaigns
+#   integration/soak.sh 30s              or as long as is said
+#   integration/soak.sh 0                only the campaigns
+#   integration/soak.sh 10m none         only the fuzz targets
+#   integration/soak.sh 0 TestKilled     only campaigns whose names match
 #
-# What it finds is kept by `go test` below the package's testdata/fuzz and
-# fails the ordinary tests from then on.
+# JRUN_SEED=N repeats what chance decided in a campaign; without it a seed is
+# made up and printed. What fuzzing finds is kept by `go test` below the
+# package's testdata/fuzz and fails the ordinary tests from then on.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 duration=${1:-10m}
+campaigns=${2:-'^Test(KilledPulls|FullStores|FailingStore|BrokenRegistry|Resume|UnreliableRegistry|ChaosOfPulls|ChaosOfSandboxes)$'}
 tags=containers_image_openpgp,exclude_graphdriver_btrfs,containers_image_docker_daemon_stub,netgo,osusergo
 
-found=0
-while read -r package; do
-  while read -r target; do
-    found=$((found + 1))
-    printf 'soak: %s %s for %s\n' "$package" "$target" "$duration" >&2
-    go test -tags "$tags" -run '^$' -fuzz "^${target}\$" -fuzztime "$duration" "$package"
-  done < <(go test -tags "$tags" -list '^Fuzz' "$package" | grep '^Fuzz' || true)
-done < <(go list -tags "$tags" -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./... | grep .)
+fuzz_all() {
+  local found=0 package target
+  while read -r package; do
+    while read -r target; do
+      found=$((found + 1))
+      printf 'soak: %s %s for %s\n' "$package" "$target" "$duration" >&2
+      # Making what is found smaller can take longer than finding it.
+      go test -tags "$tags" -run '^$' -fuzz "^${target}\$" -fuzztime "$duration" -fuzzminimizetime 1x "$package"
+    done < <(go test -tags "$tags" -list '^Fuzz' "$package" | grep '^Fuzz' || true)
+  done < <(go list -tags "$tags" -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./... | grep .)
+  if ((found == 0)); then
+    echo "soak: there is no fuzz target" >&2
+    return 1
+  fi
+}
 
-if ((found == 0)); then
-  echo "soak: there is no fuzz target" >&2
-  exit 1
+if [[ $duration != 0 ]]; then
+  fuzz_all
+fi
+if [[ $campaigns != none ]]; then
+  make build
+  JRUN_SOAK=1 go test -tags "$tags,e2e" -count 1 -v -timeout 3h -run "$campaigns" ./integration
 fi
