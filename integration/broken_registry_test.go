@@ -180,13 +180,13 @@ func firstAnswers(names ...string) func(*http.Request) string {
 }
 
 // TestBrokenRegistry meets faults once for every blob and, when soaking, at
-// every request: all of them when soaking, four otherwise.
+// every request: all of them when soaking, three otherwise.
 func TestBrokenRegistry(t *testing.T) {
 	chance := newCampaign(t)
 	want, _ := referenceOf(t, campaignImages[0])
 	names := slices.Sorted(maps.Keys(blobFaults))
 	chance.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
-	for _, name := range names[:slice(4, len(names))] {
+	for _, name := range names[:slice(3, len(names))] {
 		fault := blobFaults[name]
 		t.Run("once/"+name, func(t *testing.T) {
 			faults := []string{name}
@@ -224,7 +224,7 @@ func TestResume(t *testing.T) {
 	want, _ := referenceOf(t, campaignImages[0])
 	whole := fetchedBytes(t)
 	var parts []string
-	first := firstAnswers("reset in the middle")
+	first := firstAnswers("closed in the middle") // two thirds; a reset may lose some of what was sent
 	m, asked := brokenRegistry(t, func(r *http.Request) string {
 		if part := r.Header.Get("Range"); part != "" {
 			parts = append(parts, part)
@@ -237,7 +237,7 @@ func TestResume(t *testing.T) {
 	if len(parts) < 3 {
 		t.Errorf("three layers broke off; parts asked for: %q", strings.Join(parts, ", "))
 	}
-	if asked() > whole*8/5 { // each half twice would be 2
+	if asked() > whole*8/5 { // all layers twice would be 2
 		t.Errorf("%d bytes were asked for, the image has %d", asked(), whole)
 	}
 }
@@ -256,7 +256,7 @@ func TestUnreliableRegistry(t *testing.T) {
 	want, _ := referenceOf(t, campaignImages[0])
 	names := slices.Sorted(maps.Keys(blobFaults))
 	counts := map[bool]int{}
-	for end := time.Now().Add(slice(4*time.Second, 3*time.Minute)); time.Now().Before(end); {
+	for end := time.Now().Add(slice(2*time.Second, 3*time.Minute)); time.Now().Before(end); {
 		seed := chance.Uint64()
 		m, _ := brokenRegistry(t, sometimes(rand.New(rand.NewPCG(seed, 0)), 0.3, names))
 		s := freshSession(t)
