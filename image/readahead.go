@@ -20,20 +20,26 @@ var errReadAheadClosed = errors.New("reading ahead was stopped")
 // chunks ahead of whoever reads from it. A second goroutine may look at every
 // chunk on its way.
 type readAhead struct {
-	free  chan []byte // chunks to fill; nil until first used
+	free  chan *buffer // chunks to fill; nil until first used
 	ready chan chunk
 	stop  chan struct{}
 	once  sync.Once
 	gone  sync.WaitGroup
 
 	// Of the reader.
-	whole []byte // the chunk that rest is of
+	whole *buffer // the chunk that rest is of
 	rest  []byte
 	err   error // sticky; told when rest is empty
 }
 
+// buffer is the memory of a chunk. Layers hand it on to the next ones: as garbage
+// it would wait for the collector while new ones are made.
+type buffer [aheadChunk]byte
+
+var buffers = sync.Pool{New: func() any { return new(buffer) }}
+
 type chunk struct {
-	buf []byte
+	buf *buffer
 	n   int
 	err error // after the n bytes; the last chunk has one
 }
@@ -43,7 +49,7 @@ type chunk struct {
 // last one when Read returns the source's error or io.EOF.
 func newReadAhead(src io.Reader, limit int, inspect func([]byte)) *readAhead {
 	n := limit / aheadChunk
-	r := &readAhead{free: make(chan []byte, n), ready: make(chan chunk, n), stop: make(chan struct{})}
+	r := &readAhead{free: make(chan *buffer, n), ready: make(chan chunk, n), stop: make(chan struct{})}
 	for range n {
 		r.free <- nil
 	}
@@ -66,7 +72,7 @@ func (r *readAhead) fill(src io.Reader, filled chan<- chunk) {
 			return
 		}
 		if c.buf == nil {
-			c.buf = make([]byte, aheadChunk)
+			c.buf = buffers.Get().(*buffer)
 		}
 		for c.n < len(c.buf) && c.err == nil {
 			var n int
@@ -102,7 +108,8 @@ func (r *readAhead) Read(p []byte) (int, error) {
 		}
 		c, ok := <-r.ready
 		if !ok {
-			c.err = errReadAheadClosed
+			r.err = errReadAheadClosed
+			continue
 		}
 		r.whole, r.rest, r.err = c.buf, c.buf[:c.n], c.err
 	}
@@ -112,9 +119,26 @@ func (r *readAhead) Read(p []byte) (int, error) {
 }
 
 // Close stops reading ahead and waits for the goroutines; a Read of the source
-// that is under way has to end first. It does not close the source.
+// that is under way has to end first. It does not close the source. It may be
+// called again.
 func (r *readAhead) Close() error {
 	r.once.Do(func() { close(r.stop) })
 	r.gone.Wait()
-	return nil
+	for c := range r.ready { // closed by the goroutine that filled it
+		buffers.Put(c.buf)
+	}
+	if r.whole != nil {
+		buffers.Put(r.whole)
+	}
+	r.whole, r.rest, r.err = nil, nil, errReadAheadClosed
+	for {
+		select {
+		case b := <-r.free:
+			if b != nil {
+				buffers.Put(b)
+			}
+		default:
+			return nil
+		}
+	}
 }
