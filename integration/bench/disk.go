@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -49,6 +51,23 @@ func (w *diskWatch) watch() {
 func (w *diskWatch) stop() int64 {
 	close(w.end)
 	return <-w.peak
+}
+
+// bytesOf is the room that a file or a tree takes.
+func bytesOf(path string) (int64, error) {
+	var total int64
+	err := filepath.WalkDir(path, func(path string, _ os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		var stat unix.Stat_t
+		if err := unix.Lstat(path, &stat); err != nil {
+			return fmt.Errorf("looking at %s: %w", path, err)
+		}
+		total += stat.Blocks * 512
+		return nil
+	})
+	return total, err
 }
 
 func usedBytes(dir string) (int64, error) {

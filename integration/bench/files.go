@@ -18,15 +18,18 @@ func benchFiles(ctx context.Context, b *bench, s *subject) error {
 	if err != nil {
 		return err
 	}
-	bigIn, bigFile := file, ""
+	var bigIn, bigFile string
 	if s.name == "sci" { // whose files are all small
 		bigIn, bigFile = b.path("with-tar.sqfs"), "/flat.tar"
 		if err := b.addTar(ctx, s, file, bigIn); err != nil {
 			return err
 		}
 		defer os.Remove(bigIn)
-	} else if bigFile, err = biggestFile(ctx, file); err != nil {
-		return err
+	} else {
+		bigIn = file
+		if bigFile, err = biggestFile(ctx, file); err != nil {
+			return err
+		}
 	}
 	header := "what|through|fresh s|jrun / it|again s|jrun / it|CPU s of all|peak of the server, MB"
 	printHeader("Files of the mounted image, the squashfs file in the page cache: "+s.title, strings.Split(header, "|"))
@@ -80,7 +83,7 @@ func (b *bench) compareMounts(ctx context.Context, work workload, file, bigFile 
 			row[4] = fmt.Sprintf("%.2f", median(times[i].warm))
 			row[5] = judge(median(ours.warm), median(times[i].warm), targetAgainst(work.warm, i))
 		}
-		if m.server != "" {
+		if m.mount != "" {
 			row[7] = fmt.Sprintf("%.0f", median(times[i].serverMB))
 		}
 		rows = append(rows, row)

@@ -46,7 +46,7 @@ func main() {
 	short := flag.Bool("short", false, "one round only, to see that everything works")
 	only := flag.String("only", "", "measure only some of conversion,scaling,again,files,cold,start (default all)")
 	images := flag.String("images", "sci", "the images to measure with, of sci,big; making the big one takes four minutes and 15 GB of disk, once, and measuring it 12 GB of memory")
-	flag.StringVar(&o.dir, "dir", "/dev/shm", "where work files go; memory by default, so that no disk is measured")
+	flag.StringVar(&o.dir, "dir", memory, "where work files go; memory by default, so that no disk is measured")
 	flag.Parse()
 	if *short {
 		o.rounds = 1

@@ -11,10 +11,8 @@ import (
 	"os/exec"
 	"slices"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
-	"unsafe"
 
 	"github.com/jrun-hpc/jrun/integration/ordinary"
 	"golang.org/x/sys/unix"
@@ -25,9 +23,9 @@ type sample struct {
 	WallSeconds float64 // until the last copy of the command ended
 	CPUSeconds  float64 // user and system, of all descendants
 	PeakBytes   int64   // the largest resident set of any one process
-	// Peaks has the largest resident set of the processes of each name that
-	// had lost their parent, as servers of file systems do.
-	Peaks          map[string]int64
+	// OrphanBytes is the same of processes that outlived their parents, which
+	// servers of file systems do.
+	OrphanBytes    int64
 	Output         string `json:"-"`
 	TemporaryBytes int64  `json:"-"` // of disk, if somebody watched it
 }
@@ -113,14 +111,11 @@ func measureHere(copies int, args []string) error {
 		}
 		running[process.Pid] = true
 	}
-	s := sample{Peaks: map[string]int64{}}
+	var s sample
 	for {
 		var status syscall.WaitStatus
 		var usage syscall.Rusage
-		pid, name, err := awaitAny()
-		if err == nil {
-			_, err = syscall.Wait4(pid, &status, 0, &usage)
-		}
+		pid, err := syscall.Wait4(-1, &status, 0, &usage)
 		if errors.Is(err, syscall.EINTR) {
 			continue
 		}
@@ -133,7 +128,7 @@ func measureHere(copies int, args []string) error {
 		s.CPUSeconds += seconds(usage.Utime) + seconds(usage.Stime)
 		s.PeakBytes = max(s.PeakBytes, usage.Maxrss*1024)
 		if !running[pid] {
-			s.Peaks[name] = max(s.Peaks[name], usage.Maxrss*1024)
+			s.OrphanBytes = max(s.OrphanBytes, usage.Maxrss*1024)
 		}
 		if running[pid] {
 			delete(running, pid)
@@ -144,21 +139,6 @@ func measureHere(copies int, args []string) error {
 		}
 	}
 	return json.NewEncoder(os.NewFile(reportFD, "report")).Encode(s)
-}
-
-// awaitAny waits for the end of any child and returns its pid and the name of
-// the program that it ran. The child remains to be waited for.
-func awaitAny() (pid int, name string, err error) {
-	var info unix.Siginfo
-	if err := unix.Waitid(unix.P_ALL, 0, &info, unix.WEXITED|unix.WNOWAIT, nil); err != nil {
-		return 0, "", err
-	}
-	// si_pid of siginfo_t, which the package hides: see sigaction(2). It lies
-	// behind three ints and, where pointers have 8 bytes, padding.
-	const offset = (3*4 + unsafe.Sizeof(uintptr(0)) - 1) &^ (unsafe.Sizeof(uintptr(0)) - 1)
-	pid = int(*(*int32)(unsafe.Add(unsafe.Pointer(&info), offset)))
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
-	return pid, strings.TrimSpace(string(text)), err
 }
 
 func seconds(t syscall.Timeval) float64 { return float64(t.Sec) + float64(t.Usec)/1e6 }

@@ -12,9 +12,8 @@ import (
 
 // mounter is one way to have a squashfs file as a directory.
 type mounter struct {
-	name   string
-	server string // name of the program that serves it; "" for the kernel
-	mount  string // script that mounts FILE at MOUNT; "" when root has done it
+	name  string
+	mount string // script that mounts FILE at MOUNT; "" when root has done it
 }
 
 const unmount = `
@@ -29,8 +28,8 @@ bwrap --ro-bind "$MOUNT" / --dev /dev --proc /proc --bind /tmp /tmp --chdir / --
 // mounters lists jrun, then squashfuse_ll, then the kernel if it is to be had.
 func mounters() []mounter {
 	list := []mounter{
-		{name: "**jrun mount**", server: "jrun", mount: `"$JRUN" mount --quiet "$FILE" "$MOUNT"`},
-		{name: "squashfuse_ll", server: "squashfuse_ll", mount: `squashfuse_ll "$FILE" "$MOUNT"`},
+		{name: "**jrun mount**", mount: `"$JRUN" mount --quiet "$FILE" "$MOUNT"`},
+		{name: "squashfuse_ll", mount: `squashfuse_ll "$FILE" "$MOUNT"`},
 	}
 	if isRoot() {
 		list = append(list, mounter{name: "kernel mount (root)"})
@@ -66,7 +65,7 @@ func (b *bench) timeMount(ctx context.Context, m mounter, script, file string, t
 		return err
 	}
 	times.cpu = append(times.cpu, s.CPUSeconds)
-	times.serverMB = append(times.serverMB, float64(s.Peaks[m.server])/1e6)
+	times.serverMB = append(times.serverMB, float64(s.OrphanBytes)/1e6)
 	seconds, err := readNumbers(s.Output)
 	if err != nil {
 		return err

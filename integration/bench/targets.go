@@ -1,6 +1,9 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // noTarget says that nothing is promised of a ratio.
 const noTarget = 0
@@ -19,10 +22,10 @@ func judge(value, reference, target float64) string {
 	return text + ")"
 }
 
-// judgeAmount does so with an amount in units of its own.
+// judgeAmount does so with an amount in units of its own, in whole ones.
 func judgeAmount(value, target float64) string {
 	text := fmt.Sprintf("%.0f (≤ %.0f", value, target)
-	if value > target {
+	if math.Round(value) > target {
 		text += ", **missed**"
 	}
 	return text + ")"
