@@ -210,11 +210,11 @@ func TestEnsureStopsWhenCancelled(t *testing.T) {
 	}
 }
 
-// TestExplainNoSpace: what the store says when it cannot be written; the
-// end-to-end tests fill a real disk.
-func TestExplainNoSpace(t *testing.T) {
+// TestExplainWriteFault: what the store says when it cannot be written; the
+// end-to-end tests fill a real disk and break one.
+func TestExplainWriteFault(t *testing.T) {
 	st := openStore(t)
-	for _, errno := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EACCES} {
+	for _, errno := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EACCES, syscall.EIO, syscall.ESTALE} {
 		err := st.WriteFault(errors.Join(errors.New("writing a block"), errno))
 		if f := wantFault(t, err); !errors.Is(f, errno) {
 			t.Errorf("%v: the fault does not wrap it", errno)

@@ -139,6 +139,9 @@ func (s *Store) accessFault(path string, err error) error {
 	case errors.Is(err, fs.ErrPermission):
 		return fault.Newf(why, "choose a directory of your own: jrun --store DIR …, or JRUN_STORE=DIR\n"+
 			"or look at its permissions: ls -ld "+path, "you may not write to the store %s", s.root)
+	case errors.Is(err, syscall.EIO), errors.Is(err, syscall.ESTALE):
+		return fault.Newf(why, "tell the administrator of that storage\nor keep images elsewhere meanwhile: jrun --store DIR …, or JRUN_STORE=DIR",
+			"the storage of the store %s does not work", s.root)
 	}
 	return fault.Newf(why, "check the directory, or choose another with --store: jrun doctor",
 		"the store %s cannot be used", s.root)
@@ -149,9 +152,9 @@ const SpaceAdvice = "remove images you no longer need: jrun images, then jrun rm
 	"or keep images elsewhere: jrun --store DIR …"
 
 // WriteFault explains an error met while writing an object into the store:
-// space, quota, permission. Other errors are returned unchanged.
+// space, quota, permission, broken storage. Other errors are returned unchanged.
 func (s *Store) WriteFault(err error) error {
-	for _, known := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, fs.ErrPermission} {
+	for _, known := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, fs.ErrPermission, syscall.EIO, syscall.ESTALE} {
 		if errors.Is(err, known) {
 			return s.accessFault(s.objectsDir(), err)
 		}
