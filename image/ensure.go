@@ -142,6 +142,9 @@ func (c *Client) write(ctx context.Context, st *store.Store, src *source, p *pla
 	pending, err := st.Create(ctx, p.digest, func() { report.phase(Waiting) })
 	if errors.Is(err, store.ErrExists) {
 		object, err := st.Get(p.digest)
+		if errors.Is(err, store.ErrNotFound) {
+			return c.write(ctx, st, src, p, report) // somebody has removed it since
+		}
 		return object, false, err
 	}
 	if err != nil {
