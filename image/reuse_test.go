@@ -135,7 +135,7 @@ func TestEnsureSurvivesDamagedObjects(t *testing.T) {
 			rewrite(t, path+".index", func(b []byte) []byte { return b[:len(b)/2] })
 		},
 		"index empty":     func(t *testing.T, path string) { rewrite(t, path+".index", func([]byte) []byte { return nil }) },
-		"index of others": func(t *testing.T, path string) { check(os.Chmod(path+".index", 0o666)) },
+		"index of others": func(_ *testing.T, path string) { check(os.Chmod(path+".index", 0o666)) },
 		"data flipped": func(t *testing.T, path string) {
 			rewrite(t, path+".sqfs", func(b []byte) []byte { b[10_000] ^= 1; return b })
 		},

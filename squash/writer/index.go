@@ -78,7 +78,7 @@ func OpenIndex(src io.ReaderAt, size int64) (*Index, error) {
 	if _, err := io.ReadFull(io.NewSectionReader(src, int64(fixed), size-int64(fixed)), head); err != nil {
 		return nil, indexError("reading its head", err)
 	}
-	if sum := sha256.Sum256(append(start, head[:length]...)); string(sum[:]) != string(head[length:]) {
+	if sum := sha256.Sum256(slices.Concat(start, head[:length])); string(sum[:]) != string(head[length:]) {
 		return nil, indexError("its head has another sum", nil)
 	}
 	x := &Index{}

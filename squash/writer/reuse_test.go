@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -364,7 +365,7 @@ func TestReuseSharesBlocks(t *testing.T) {
 		}
 	}()
 	lower := memories(noisyTar(t, 4, 5<<20), tarOf(t, regular("small")))
-	layers := append(lower[:2:2], memory(tarOf(t, regular("new"), regular("noise/.wh.1"))))
+	layers := slices.Concat(lower[:2], memories(tarOf(t, regular("new"), regular("noise/.wh.1"))))
 	from, fresh := makeIndexed(t, lower, Options{}), makeIndexed(t, layers, Options{})
 	source := filepath.Join(dir, "old")
 	if err := os.WriteFile(source, from.content, 0o600); err != nil {
