@@ -97,7 +97,7 @@ func (b *bench) addTar(ctx context.Context, s *subject, file, to string) error {
 	t := b.shell(`cat "$FILE" >"$TO"
 mkdir "$TO.d"
 cat >"$TO.d/flat.tar"
-mksquashfs "$TO.d/flat.tar" "$TO" -quiet -no-progress -b 128K
+mksquashfs "$TO.d/flat.tar" "$TO" -quiet -no-progress -no-recovery
 rm -r "$TO.d"`, map[string]string{"FILE": file, "TO": to})
 	t.stdin = s.flatTar
 	_, err := measure(ctx, t)
