@@ -94,7 +94,7 @@ func serveImage(p *plan, image *os.File, reads *profile.Recorder, fuseFD int) (*
 	if err != nil {
 		return nil, fmt.Errorf("opening the image: %w", err)
 	}
-	r, err := reader.Open(reads, info.Size(), reader.Options{})
+	r, err := reader.Open(reads, info.Size(), reader.Options{ReadAhead: reader.Advise(image)})
 	if err != nil {
 		return nil, fmt.Errorf("opening the image: %w", err)
 	}

@@ -2,6 +2,7 @@ package fusefs
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -112,7 +113,7 @@ func mountThrough(program, dir string, opts MountOptions) (int, error) {
 	if opts.AllowOther {
 		options += ",allow_other"
 	}
-	cmd := exec.Command(program, "-o", options, "--", dir)
+	cmd := exec.CommandContext(context.Background(), program, "-o", options, "--", dir)
 	cmd.ExtraFiles = []*os.File{theirs} // becomes 3
 	cmd.Env = append(os.Environ(), commVariable+"=3")
 	err = run(cmd)
@@ -128,7 +129,7 @@ func mountThrough(program, dir string, opts MountOptions) (int, error) {
 }
 
 func unmountThrough(program, dir string) error {
-	if err := run(exec.Command(program, "-u", "--", dir)); err != nil {
+	if err := run(exec.CommandContext(context.Background(), program, "-u", "--", dir)); err != nil {
 		return fmt.Errorf("unmounting %q: %w", dir, err)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package fusefs
 
 import (
+	"errors"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -60,7 +61,7 @@ func (w *worker) done(message []byte) {
 // Anything else must not leave the asker waiting.
 func (w *worker) deliver(reply []byte) {
 	err := send(w.fd, reply)
-	if err == nil || err == unix.ENOENT || err == unix.ENODEV {
+	if err == nil || errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENODEV) {
 		return
 	}
 	unique := native.Uint64(reply[8:])
