@@ -30,7 +30,11 @@ func Start(ctx context.Context, args []string) error {
 		return fmt.Errorf("making a pipe: %w", err)
 	}
 	defer errRead.Close()
-	cmd := exec.CommandContext(context.WithoutCancel(ctx), "/proc/self/exe", args...)
+	program, err := os.Executable() // by its own name, for those who look at ps
+	if err != nil {
+		program = "/proc/self/exe"
+	}
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), program, args...)
 	cmd.Env = append(os.Environ(), readyVariable+"=3")
 	cmd.ExtraFiles = []*os.File{write}
 	cmd.Stderr = errWrite
