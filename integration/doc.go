@@ -22,6 +22,9 @@
 //   - meddler_test.go: a proxy before the registry that counts, delays,
 //     tampers and refuses.
 //
+//   - campaign_test.go: seeds, and what the fault campaigns share: they run in
+//     short slices here and in full with `make soak` (docs/soak.md).
+//
 // # The proof
 //
 // Every other file is one subject of the promise: what runs, what a process
