@@ -16,9 +16,12 @@
 // # The harness
 //
 //   - lab_test.go: what all tests share: the registry, its images, the users.
+//
 //   - session_test.go: one test's view: a store, a directory, and a way to run
 //     jrun and ask about the result.
+//
 //   - clean_test.go: what must not remain.
+//
 //   - meddler_test.go: a proxy before the registry that counts, delays,
 //     tampers and refuses.
 //

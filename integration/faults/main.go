@@ -32,17 +32,14 @@ func main() {
 }
 
 func serve(source, dir string) error {
-	var info syscall.Stat_t
-	if err := syscall.Stat(source, &info); err != nil {
+	loopback, err := fs.NewLoopbackRoot(source)
+	if err != nil {
 		return fmt.Errorf("opening %s: %w", source, err)
 	}
 	p := &plan{}
-	root := &fs.LoopbackRoot{Path: source, Dev: uint64(info.Dev)}
-	root.NewNode = func(*fs.LoopbackRoot, *fs.Inode, string, *syscall.Stat_t) fs.InodeEmbedder {
-		return &node{LoopbackNode: fs.LoopbackNode{RootData: root}, plan: p}
-	}
-	root.RootNode = root.NewNode(root, nil, "", &info)
-	server, err := fs.Mount(dir, root.RootNode, &fs.Options{MountOptions: fuse.MountOptions{
+	root := &node{LoopbackNode: loopback.(*fs.LoopbackNode), plan: p}
+	root.RootData.RootNode = root
+	server, err := fs.Mount(dir, root, &fs.Options{MountOptions: fuse.MountOptions{
 		AllowOther: true, DirectMount: true, FsName: "faults",
 	}})
 	if err != nil {

@@ -10,11 +10,12 @@ import (
 
 // node is a file or directory whose changes go through the plan.
 type node struct {
-	fs.LoopbackNode
+	*fs.LoopbackNode
 	plan *plan
 }
 
 var (
+	_ fs.NodeWrapChilder    = (*node)(nil)
 	_ fs.NodeCreater        = (*node)(nil)
 	_ fs.NodeOpener         = (*node)(nil)
 	_ fs.NodeMkdirer        = (*node)(nil)
@@ -23,6 +24,11 @@ var (
 	_ fs.NodeFsyncer        = (*node)(nil)
 	_ fs.NodeCopyFileRanger = (*node)(nil)
 )
+
+// WrapChild makes the children nodes of this kind, too.
+func (n *node) WrapChild(_ context.Context, ops fs.InodeEmbedder) fs.InodeEmbedder {
+	return &node{LoopbackNode: ops.(*fs.LoopbackNode), plan: n.plan}
+}
 
 func (n *node) Create(ctx context.Context, name string, flags, mode uint32, out *fuse.EntryOut) (*fs.Inode, fs.FileHandle, uint32, syscall.Errno) {
 	if errno := n.plan.next("create"); errno != 0 {
@@ -72,7 +78,7 @@ func (n *node) Fsync(ctx context.Context, handle fs.FileHandle, flags uint32) sy
 		return errno
 	}
 	if f, ok := handle.(*file); ok {
-		return f.LoopbackFile.Fsync(ctx, flags)
+		return f.Fsync(ctx, flags)
 	}
 	return 0
 }
