@@ -42,7 +42,7 @@
 //
 // A worker reads a request, works the reply out in one buffer (blocks are
 // decompressed into it, directory entries encoded into it), writes it, and
-// starts again: two system calls and no allocation. There are two for each CPU
+// starts again: two system calls and no allocation. There is one for each CPU
 // that the process may use, each with its own clone of the device where the
 // kernel allows that. What a message says is checked before it is used;
 // whatever it is, the answer is one well-formed reply, or none where FUSE wants

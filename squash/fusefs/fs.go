@@ -29,8 +29,8 @@ type Options struct {
 	// name that is listed and cannot be read. The kernel's squashfs does the same.
 	HideTrusted bool
 	// Threads is how many requests are worked on at once. More help when the
-	// image lies on slow storage; an idle one costs 20 KiB. 0 means two for
-	// each CPU that this process may use, as some wait for the storage.
+	// image lies on slow storage; 0 means one for each CPU that this
+	// process may use, two at least.
 	Threads int
 	// OnError, if not nil, is told of every request that failed because the
 	// image is corrupt or cannot be read. It is called concurrently.
