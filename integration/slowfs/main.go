@@ -32,14 +32,12 @@ func main() {
 }
 
 func serve(source, dir string, delay time.Duration) error {
-	root, err := fs.NewLoopbackRoot(source)
+	loopback, err := fs.NewLoopbackRoot(source)
 	if err != nil {
 		return fmt.Errorf("opening %s: %w", source, err)
 	}
-	loopback := root.(*fs.LoopbackNode)
-	loopback.RootData.NewNode = func(data *fs.LoopbackRoot, _ *fs.Inode, _ string, _ *syscall.Stat_t) fs.InodeEmbedder {
-		return &node{LoopbackNode: fs.LoopbackNode{RootData: data}, delay: delay}
-	}
+	root := &node{LoopbackNode: loopback.(*fs.LoopbackNode), delay: delay}
+	root.RootData.RootNode = root
 	server, err := fs.Mount(dir, root, &fs.Options{MountOptions: fuse.MountOptions{
 		AllowOther: os.Getuid() == 0, DirectMount: os.Getuid() == 0, FsName: "slowfs", MaxReadAhead: 128 << 10,
 	}})
@@ -51,11 +49,19 @@ func serve(source, dir string, delay time.Duration) error {
 }
 
 type node struct {
-	fs.LoopbackNode
+	*fs.LoopbackNode
 	delay time.Duration
 }
 
-var _ fs.NodeOpener = (*node)(nil)
+var (
+	_ fs.NodeOpener      = (*node)(nil)
+	_ fs.NodeWrapChilder = (*node)(nil)
+)
+
+// WrapChild makes the nodes below slow too.
+func (n *node) WrapChild(_ context.Context, child fs.InodeEmbedder) fs.InodeEmbedder {
+	return &node{LoopbackNode: child.(*fs.LoopbackNode), delay: n.delay}
+}
 
 // Open wraps the file that the loopback opens.
 func (n *node) Open(ctx context.Context, flags uint32) (fs.FileHandle, uint32, syscall.Errno) {
