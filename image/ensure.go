@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jrun-hpc/jrun/image/store"
+	"github.com/jrun-hpc/jrun/squash/writer"
 	"github.com/opencontainers/go-digest"
 )
 
@@ -157,13 +158,16 @@ func (c *Client) write(ctx context.Context, st *store.Store, src *source, p *pla
 		return store.Object{}, false, st.WriteFault(err)
 	}
 	report.publishing(result)
-	meta := c.meta(src, p)
-	meta.Sums = packSums(result.Sums)
-	object, err := pending.Commit(meta)
+	object, err := pending.Commit(c.meta(src, p, conversion, result))
 	return object, err == nil, err
 }
 
-func (c *Client) meta(src *source, p *plan) store.Meta {
+// meta is what is known of an image that opts made into result.
+func (c *Client) meta(src *source, p *plan, opts writer.Options, result writer.Result) store.Meta {
+	compression := opts.Compression.String()
+	if opts.Uncompressed {
+		compression = "none"
+	}
 	return store.Meta{
 		Index:     p.index,
 		Reference: src.ref.String(),
@@ -171,10 +175,11 @@ func (c *Client) meta(src *source, p *plan) store.Meta {
 		Layers:    p.layers,
 		Converter: store.Converter{
 			Version:     c.opts.Converter,
-			Compression: conversion.Compression.String(),
-			Level:       conversion.Level,
-			BlockSize:   conversion.BlockSize,
+			Compression: compression,
+			Level:       opts.Level,
+			BlockSize:   opts.BlockSize,
 		},
+		Sums:      packSums(result.Sums),
 		RawConfig: p.rawConfig,
 		Config:    p.config,
 	}

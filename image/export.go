@@ -84,13 +84,8 @@ func (c *Client) exportFrom(ctx context.Context, src *source, dst string, opts w
 		return store.Object{}, exportFault(dst, err)
 	}
 	report.publishing(result)
-	meta := c.meta(src, p)
+	meta := c.meta(src, p, opts, result)
 	meta.Version, meta.Digest, meta.Created, meta.SizeBytes = store.MetaVersion, p.digest, time.Now().UTC(), result.Size
-	meta.Converter = store.Converter{Version: c.opts.Converter, Compression: opts.Compression.String(), Level: opts.Level, BlockSize: opts.BlockSize}
-	meta.Sums = packSums(result.Sums)
-	if opts.Uncompressed {
-		meta.Converter.Compression = "none"
-	}
 	if err := publishExport(file, dst, meta); err != nil {
 		return store.Object{}, exportFault(dst, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jrun-hpc/jrun/image/store"
+	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
 )
 
@@ -51,21 +52,29 @@ func newImagesCommand(g *globalOptions) *cobra.Command {
 func (s *session) images() ([]imageEntry, error) {
 	entries := []imageEntry{}
 	objects, err := s.store.List()
+	refs, refErr := s.store.Refs()
+	if refErr != nil {
+		err = refErr
+	}
 	for _, o := range objects {
-		refs, refErr := s.store.RefsOf(o.Digest)
-		if refErr != nil {
-			err = refErr
-		}
-		names := []string{}
-		for _, ref := range refs {
-			names = append(names, ref.Name)
-		}
+		names := namesOf(refs, o.Digest)
 		entries = append(entries, imageEntry{
 			Digest: o.Digest.String(), References: names, Platform: o.Meta.Platform,
 			SizeBytes: o.Meta.SizeBytes, Created: o.Meta.Created, Path: o.Path,
 		})
 	}
 	return entries, err
+}
+
+// namesOf is never nil: JSON shows an image without names as having none.
+func namesOf(refs []store.Ref, d digest.Digest) []string {
+	names := []string{}
+	for _, r := range refs {
+		if r.Digest == d {
+			names = append(names, r.Name)
+		}
+	}
+	return names
 }
 
 func printImages(out io.Writer, entries []imageEntry) error {

@@ -48,12 +48,8 @@ layers, environment, command and labels. No registry is asked.`,
 			if err != nil {
 				return err
 			}
-			names := []string{}
-			for _, r := range refs {
-				names = append(names, r.Name)
-			}
 			i := inspection{
-				Digest: object.Digest.String(), References: names, Platform: object.Meta.Platform, SizeBytes: object.Meta.SizeBytes,
+				Digest: object.Digest.String(), References: namesOf(refs, object.Digest), Platform: object.Meta.Platform, SizeBytes: object.Meta.SizeBytes,
 				Created: object.Meta.Created, Path: object.Path, Layers: object.Meta.Layers, Config: object.Meta.RawConfig,
 			}
 			if asJSON {

@@ -76,12 +76,12 @@ func Run(ctx context.Context, o Options) error {
 	}
 	defer image.Close()
 	locales := identity.WantedLocales(os.Environ())
-	key, err := o.key(image, binds, locales)
+	key, err := o.key(image, home, binds, locales)
 	if err != nil {
 		return err
 	}
 	entrance, err := sandbox.Enter(ctx, key, func() (*sandbox.Spec, error) {
-		return o.spec(ctx, image, binds, locales, args)
+		return o.spec(ctx, image, home, binds, locales, args)
 	})
 	if err != nil {
 		return err
@@ -123,7 +123,7 @@ func home() string {
 // batch job the session of the terminal takes the job's place; a writable
 // layer is then private to one command, since nobody expects to see there what
 // another command left.
-func (o *Options) key(image *os.File, binds []sandbox.Bind, locales []string) (sandbox.Key, error) {
+func (o *Options) key(image *os.File, home string, binds []sandbox.Bind, locales []string) (sandbox.Key, error) {
 	info, err := image.Stat()
 	if err != nil {
 		return "", fmt.Errorf("reading the image's file: %w", err)
@@ -139,11 +139,11 @@ func (o *Options) key(image *os.File, binds []sandbox.Bind, locales []string) (s
 			job = fmt.Sprint("process ", os.Getpid())
 		}
 	}
-	return sandbox.NewKey(job, o.Image, info.Size(), info.ModTime().UnixNano(), binds, locales, home(), o.NoHome, o.WritableTmpfs, o.Root)
+	return sandbox.NewKey(job, o.Image, info.Size(), info.ModTime().UnixNano(), binds, locales, home, o.NoHome, o.WritableTmpfs, o.Root)
 }
 
 // spec looks into the image and describes the sandbox.
-func (o *Options) spec(ctx context.Context, image *os.File, binds []sandbox.Bind, locales, args []string) (*sandbox.Spec, error) {
+func (o *Options) spec(ctx context.Context, image *os.File, home string, binds []sandbox.Bind, locales, args []string) (*sandbox.Spec, error) {
 	info, err := image.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("reading the image's file: %w", err)
@@ -169,7 +169,7 @@ func (o *Options) spec(ctx context.Context, image *os.File, binds []sandbox.Bind
 	return &sandbox.Spec{
 		Image:     image,
 		Binds:     binds,
-		EmptyDirs: o.emptyDirs(home()),
+		EmptyDirs: o.emptyDirs(home),
 		Files: []sandbox.File{
 			{Path: "/etc/passwd", Content: identity.Passwd(readSmall(files, "etc/passwd"), person)},
 			{Path: "/etc/group", Content: identity.GroupFile(readSmall(files, "etc/group"), person)},

@@ -14,7 +14,6 @@ type plan struct {
 	Spec
 	MountDir string // where M1 mounts its tmpfs, and on it the image
 	UID, GID int    // inside
-	Dev      []string
 }
 
 // Places on the tmpfs of M1.
