@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"strings"
 	"syscall"
+
+	"github.com/jrun-hpc/jrun/squash/fusefs"
 )
 
 // readyVariable names the descriptor on which a process started by Start says
@@ -39,7 +41,7 @@ func Start(ctx context.Context, args []string) error {
 	cmd.ExtraFiles = []*os.File{write}
 	cmd.Stderr = errWrite
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	err = cmd.Start()
+	err = fusefs.WithTimerSlack(fusefs.TimerSlack, cmd.Start)
 	write.Close()
 	errWrite.Close()
 	if err != nil {

@@ -12,7 +12,9 @@ import (
 	"runtime"
 	"strings"
 	"syscall"
+	"time"
 
+	"github.com/jrun-hpc/jrun/squash/fusefs"
 	"github.com/opencontainers/cgroups"
 	"github.com/opencontainers/runc/libcontainer"
 	"github.com/opencontainers/runc/libcontainer/configs"
@@ -25,6 +27,10 @@ const (
 	builderSocketFD = 3 + iota // where M2 goes
 	builderPlanFD
 )
+
+// ordinaryTimerSlack is the kernel's default, which a builder has in place of
+// the holder's.
+const ordinaryTimerSlack = 50 * time.Microsecond
 
 // runBuilder starts a builder and returns the mount namespace that it made. It
 // is a process of its own because libcontainer reads the image while it works:
@@ -49,7 +55,7 @@ func runBuilder() (*os.File, error) {
 	cmd.ExtraFiles = []*os.File{theirs, planFile}
 	cmd.Stderr = &stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
+	if err := fusefs.WithTimerSlack(ordinaryTimerSlack, cmd.Start); err != nil {
 		return nil, fmt.Errorf("starting the builder: %w", err)
 	}
 	theirs.Close()

@@ -140,6 +140,7 @@ void jrun_stage_holder(char **argv)
 		_exit(child < 0 ? 1 : 0);
 	setsid();
 	prctl(PR_SET_NAME, "jrun-holder");
+	prctl(PR_SET_TIMERSLACK, JRUN_SERVER_TIMERSLACK, 0, 0, 0);
 	if (chdir("/") < 0)
 		_exit(1);
 

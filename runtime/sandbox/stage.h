@@ -12,6 +12,9 @@ enum {
 	HOLDER_SPAWNER_FD = 7 // pidfd of the process that started the holder
 };
 
+// The holder's timer slack in nanoseconds, which is [fusefs.TimerSlack].
+enum { JRUN_SERVER_TIMERSLACK = 1000000 };
+
 // Filled by the holder stage for Go: the FUSE connection and the user
 // namespace that the job runs in.
 extern int jrun_fuse_fd;

@@ -39,8 +39,8 @@ func newFS(t testing.TB, image string, opts Options) *FS {
 	return f
 }
 
-// walk looks up a path without following symlinks.
-func walk(f *FS, path string) (Attr, unix.Errno) {
+// walkTo looks up a path without following symlinks.
+func walkTo(f *FS, path string) (Attr, unix.Errno) {
 	a, errno := f.GetAttr(RootID)
 	for name := range strings.SplitSeq(path, "/") {
 		if name == "" || errno != 0 {
@@ -53,7 +53,7 @@ func walk(f *FS, path string) (Attr, unix.Errno) {
 
 func mustWalk(t *testing.T, f *FS, path string) Attr {
 	t.Helper()
-	a, errno := walk(f, path)
+	a, errno := walkTo(f, path)
 	if errno != 0 {
 		t.Fatalf("%s: %v", path, errno)
 	}

@@ -8,10 +8,11 @@ import (
 	"github.com/jrun-hpc/jrun/squash/reader"
 )
 
-// pusher passes the rest of blocks that were decompressed for a small read to
-// the kernel, so that the next small read in them needs no request at all.
-// Without it, random reads of 4 KiB in a file larger than the block cache would
-// decompress 128 KiB each.
+// pusher passes to the kernel what it has not asked for, but soon will: the rest
+// of blocks that were decompressed for a small read, so that the next small read
+// in them needs no request at all, and the files that a walk will read next.
+// Without the first, random reads of 4 KiB in a file larger than the block cache
+// would decompress 128 KiB each.
 //
 // The kernel keeps the one who pushes waiting while pages of the block are part
 // of a READ that was not answered yet. Hence some workers never push at any
@@ -20,6 +21,36 @@ type pusher struct {
 	fd      int
 	limit   int32        // workers that may push at once
 	pushing atomic.Int32 // workers that do
+	walks   walks
+}
+
+// ahead pushes the files that a program which has just read a file from its
+// beginning will want next.
+func (p *pusher) ahead(w *worker, node NodeID) {
+	if p.limit == 0 || node&syntheticBit != 0 {
+		return
+	}
+	ino, err := w.fs.inode(node)
+	if err != nil || !p.walks.pushable(&ino) {
+		return
+	}
+	walk := p.walks.saw(&ino)
+	if walk == nil {
+		return
+	}
+	defer p.pushing.Add(-1)
+	if p.pushing.Add(1) > p.limit {
+		p.walks.pause(walk)
+		return
+	}
+	p.walks.push(walk, func(ino *reader.Inode) bool {
+		content := w.reply(int(ino.Size))[outHeaderSize:][:ino.Size]
+		if _, err := w.fs.r.ReadAt(ino, content, 0); err != nil {
+			return false // whoever asks for it will be told
+		}
+		return p.store(w.fs.nodeOf(ino.Ref), 0, content) == nil
+	})
+	w.freeLarge()
 }
 
 // smallRead is the longest READ, in bytes, that is taken for one of many in
@@ -33,7 +64,7 @@ func (p *pusher) push(r *reader.Reader, node NodeID, fresh *reader.Fresh, asked 
 	worth := asked <= smallRead && p.limit > 0
 	for _, b := range fresh.Blocks {
 		if worth && p.pushing.Add(1) <= p.limit {
-			p.store(node, b.Offset, b.Data)
+			_ = p.store(node, b.Offset, b.Data)
 		}
 		if worth {
 			p.pushing.Add(-1)
@@ -45,7 +76,7 @@ func (p *pusher) push(r *reader.Reader, node NodeID, fresh *reader.Fresh, asked 
 
 // store sends FUSE_NOTIFY_STORE. It is an offer: the kernel may have forgotten
 // the file, or be short of memory.
-func (p *pusher) store(node NodeID, offset uint64, data []byte) {
+func (p *pusher) store(node NodeID, offset uint64, data []byte) error {
 	const (
 		notifyStore = 4
 		headSize    = outHeaderSize + 24 // with struct fuse_notify_store_out
@@ -56,5 +87,6 @@ func (p *pusher) store(node NodeID, offset uint64, data []byte) {
 	native.PutUint64(head[16:], uint64(node))
 	native.PutUint64(head[24:], offset)
 	native.PutUint32(head[32:], uint32(len(data)))
-	_, _ = unix.Writev(p.fd, [][]byte{head[:], data})
+	_, err := unix.Writev(p.fd, [][]byte{head[:], data})
+	return err
 }

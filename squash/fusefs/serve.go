@@ -36,7 +36,7 @@ func serve(fd int, f *FS, observe func(opcode)) (*Server, error) {
 	}
 	s := &Server{closed: make(chan struct{})}
 	workers := threads(f.opts.Threads)
-	pusher := &pusher{fd: fd, limit: int32(workers / 2)}
+	pusher := &pusher{fd: fd, limit: int32(workers / 2), walks: walks{r: f.r}}
 	for i := range workers {
 		own := fd
 		if i > 0 {

@@ -15,7 +15,7 @@ import (
 // show describes what stands at a path: its type, its size, and its content
 // when it is synthetic.
 func show(f *FS, path string) string {
-	a, errno := walk(f, path)
+	a, errno := walkTo(f, path)
 	if errno != 0 {
 		return errno.Error()
 	}

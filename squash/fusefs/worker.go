@@ -2,6 +2,7 @@ package fusefs
 
 import (
 	"errors"
+	"runtime"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -26,9 +27,17 @@ func newWorker(f *FS, s session, p *pusher, fd int) *worker {
 	return &worker{fs: f, session: s, fd: fd, pusher: p, request: make([]byte, requestSize)}
 }
 
+// yieldEvery is after how many requests a worker goes through Go's scheduler.
+// If it never did, the runtime would take it for a goroutine that does not let
+// others run, look after it all the time (TimerSlack) and take its processor.
+const yieldEvery = 64
+
 // run serves until the file system is unmounted, or the device fails.
 func (w *worker) run(observe func(opcode)) error {
-	for {
+	for served := 0; ; served++ {
+		if served%yieldEvery == 0 {
+			runtime.Gosched()
+		}
 		n, err := readDevice(w.fd, w.request)
 		if err != nil {
 			return err
@@ -49,12 +58,15 @@ func (w *worker) run(observe func(opcode)) error {
 // done ends the use of what respond used.
 func (w *worker) done(message []byte) {
 	w.freeLarge()
-	if len(w.fresh.Blocks) == 0 {
+	req, ok := parseRequest(message)
+	if !ok || req.opcode != opRead {
 		return
 	}
-	req, _ := parseRequest(message)
 	in, _ := parseReadIn(req.body)
 	w.pusher.push(w.fs.r, req.node, &w.fresh, in.size)
+	if in.offset == 0 {
+		w.pusher.ahead(w, req.node)
+	}
 }
 
 // deliver sends a reply. ENOENT is normal: whoever asked was interrupted.

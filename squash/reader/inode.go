@@ -30,6 +30,8 @@ type Inode struct {
 	fragment uint32  // files: index in the fragment table, or squash.NoFragment
 	offset   uint32  // files: in the fragment; directories: in the first block of the listing
 	tail     metaPos // what follows the fixed part: size words, target, directory index
+	indexes  uint32  // directories: entries of the index
+	extended bool    // stored in the long form
 }
 
 // ModTime is MTime as a time.
@@ -105,6 +107,7 @@ func (r *Reader) readInode(ref squash.InodeRef) (Inode, error) {
 	}
 	ino.decodeBody(typ, body)
 	ino.tail = c.position()
+	ino.extended = typ != ino.Type
 	if typ == squash.TypeLSymlink {
 		err = ino.readSymlinkXattr(c)
 	}
@@ -144,7 +147,7 @@ func (i *Inode) decodeBody(t squash.InodeType, b []byte) {
 		i.start, i.Nlink, i.Size, i.offset, i.Parent = uint64(u32(0)), u32(4), uint64(u16(8)), u16(10), u32(12)
 	case squash.TypeLDir:
 		i.Nlink, i.Size, i.start, i.Parent = u32(0), uint64(u32(4)), uint64(u32(8)), u32(12)
-		i.offset, i.xattr = u16(18), u32(20) // u16(16) counts the directory index
+		i.indexes, i.offset, i.xattr = u16(16), u16(18), u32(20)
 	case squash.TypeFile:
 		i.start, i.fragment, i.offset, i.Size, i.Nlink = uint64(u32(0)), u32(4), u32(8), uint64(u32(12)), 1
 	case squash.TypeLFile:
