@@ -29,6 +29,9 @@ func newReplyClass(room int) replyClass {
 // reply returns an empty reply with room for n bytes, maxRead at most, behind
 // its header. It holds at most one large buffer at a time.
 func (w *worker) reply(n int) []byte {
+	if n <= len(w.fixed)-outHeaderSize-scratch {
+		return w.fixed[:outHeaderSize]
+	}
 	if n <= len(w.small)-outHeaderSize {
 		return w.small[:outHeaderSize]
 	}

@@ -20,6 +20,7 @@ type worker struct {
 	small   [outHeaderSize + 512]byte // for replies of known, small length
 	large   *[]byte                   // while a reply needs it, from replyBuffers[class]
 	class   int
+	fixed   []byte // if not nil, room for replies, whose place is not ours to choose
 }
 
 func newWorker(f *FS, s session, p *pusher, fd int) *worker {
