@@ -26,25 +26,39 @@ func newReplyClass(room int) replyClass {
 	}}}
 }
 
+// largeBuffer is one that was taken from a pool, or none.
+type largeBuffer struct {
+	class int
+	bytes *[]byte
+}
+
+// takeLarge returns a buffer with room for n bytes, maxRead at most, behind a
+// header.
+func takeLarge(n int) largeBuffer {
+	class := 0
+	for n > replyBuffers[class].room {
+		class++
+	}
+	return largeBuffer{class, replyBuffers[class].pool.Get().(*[]byte)}
+}
+
+func (b *largeBuffer) free() {
+	if b.bytes != nil {
+		replyBuffers[b.class].pool.Put(b.bytes)
+		b.bytes = nil
+	}
+}
+
 // reply returns an empty reply with room for n bytes, maxRead at most, behind
 // its header. It holds at most one large buffer at a time.
 func (w *worker) reply(n int) []byte {
+	if n <= len(w.fixed)-outHeaderSize-scratch {
+		return w.fixed[:outHeaderSize]
+	}
 	if n <= len(w.small)-outHeaderSize {
 		return w.small[:outHeaderSize]
 	}
-	w.freeLarge()
-	for i := range replyBuffers {
-		if n <= replyBuffers[i].room {
-			w.class, w.large = i, replyBuffers[i].pool.Get().(*[]byte)
-			break
-		}
-	}
-	return (*w.large)[:outHeaderSize]
-}
-
-func (w *worker) freeLarge() {
-	if w.large != nil {
-		replyBuffers[w.class].pool.Put(w.large)
-		w.large = nil
-	}
+	w.large.free()
+	w.large = takeLarge(n)
+	return (*w.large.bytes)[:outHeaderSize]
 }

@@ -28,6 +28,7 @@
 //	tree     the synthetic nodes, computed once by New
 //	protocol the messages of the kernel, their parsing and encoding
 //	worker   takes requests from the device and answers them, one by one
+//	ring     the same through io_uring, where the kernel has that
 //	pusher   gives the kernel pages that it has not asked for
 //	Mount    for those who have no namespace of their own
 //
@@ -47,6 +48,28 @@
 // kernel allows that. What a message says is checked before it is used;
 // whatever it is, the answer is one well-formed reply, or none where FUSE wants
 // none.
+//
+// # Rings
+//
+// Where the kernel offers FUSE over io_uring (Linux 6.14, when its parameter
+// fuse.enable_uring is on), requests come through rings instead: replies are
+// worked out in memory that the kernel shares, and one system call hands in a
+// reply and brings the next request. The kernel has a queue for each CPU that
+// the machine could have, and a request waits in that of the asker's CPU; so
+// each CPU that we may use has two threads, large machines share 32, and the
+// last thread serves the queues of all other CPUs. What is worked out there is
+// what workers work out. One worker stays with the device, for FORGET,
+// INTERRUPT and NOTIFY_STORE, which do not go through rings.
+//
+// From the answer to INIT on, the kernel keeps all requests waiting until it
+// has accepted the rings or refused one. So it is only promised after rings
+// were made, and after a command that has no effect came as far as the device.
+// Anything in the way, such as a sysctl, a seccomp filter, a security module or
+// a limit of memory, means no rings; and if the kernel refuses one in spite of
+// that, the other workers are started.
+//
+// Ring threads do not push: handing in a reply is asking for the next request,
+// which might be for the very pages that are pushed. They leave that to others.
 //
 // # Few messages
 //

@@ -30,7 +30,7 @@ type Options struct {
 	HideTrusted bool
 	// Threads is how many requests are worked on at once. More help when the
 	// image lies on slow storage; 0 means one for each CPU that this
-	// process may use, two at least.
+	// process may use, two at least. Rings have threads of their own.
 	Threads int
 	// OnError, if not nil, is told of every request that failed because the
 	// image is corrupt or cannot be read. It is called concurrently.

@@ -3,6 +3,7 @@ package fusefs
 import (
 	"errors"
 	"fmt"
+	"os"
 
 	"golang.org/x/sys/unix"
 )
@@ -28,6 +29,8 @@ const (
 	flagCacheSymlinks     = 1 << 23
 	flagNoOpendir         = 1 << 24 // ENOSYS to OPENDIR means: do not ask again
 	flagExplicitInvalData = 1 << 25 // pages go only when we say so
+	flagInitExt           = 1 << 30 // flags2 is set
+	flag2OverIOURing      = 1 << 9  // of flags2: requests may come through rings
 	wantedFlags           = flagAsyncRead | flagDoReaddirplus | flagNoOpen | flagParallelDirops |
 		flagMaxPages | flagCacheSymlinks | flagNoOpendir | flagExplicitInvalData
 )
@@ -48,10 +51,12 @@ const (
 // session is what was agreed on.
 type session struct {
 	noOpen, noOpendir bool
+	rings             *ringPool // requests come through them, if not nil
 }
 
-// negotiate answers FUSE_INIT.
-func negotiate(fd int) (session, error) {
+// negotiate answers FUSE_INIT. Where the kernel offers rings, open is asked for
+// them, and may return nil.
+func negotiate(fd int, open func() *ringPool) (session, error) {
 	buf := make([]byte, requestSize)
 	for {
 		n, err := readDevice(fd, buf)
@@ -67,7 +72,7 @@ func negotiate(fd int) (session, error) {
 		reply := make([]byte, outHeaderSize, outHeaderSize+64)
 		switch {
 		case major > protocolMajor: // it will ask again in our version
-			reply = appendInitOut(reply, 0, 0)
+			reply = appendInitOut(reply, 0, 0, nil)
 			if err := send(fd, finish(reply, req.unique, 0)); err != nil {
 				return session{}, fmt.Errorf("answering FUSE_INIT: %w", err)
 			}
@@ -77,16 +82,33 @@ func negotiate(fd int) (session, error) {
 			return session{}, fmt.Errorf("%w: version %d.%d", ErrProtocol, major, minor)
 		}
 		flags := offered & wantedFlags
-		reply = appendInitOut(reply, readahead, flags)
+		agreed := session{noOpen: flags&flagNoOpen != 0, noOpendir: flags&flagNoOpendir != 0}
+		if offersRings(offered, req.body) {
+			agreed.rings = open()
+		}
+		reply = appendInitOut(reply, readahead, flags, agreed.rings)
 		if err := send(fd, finish(reply, req.unique, 0)); err != nil {
+			if agreed.rings != nil {
+				agreed.rings.close()
+			}
 			return session{}, fmt.Errorf("answering FUSE_INIT: %w", err)
 		}
-		return session{noOpen: flags&flagNoOpen != 0, noOpendir: flags&flagNoOpendir != 0}, nil
+		return agreed, nil
 	}
 }
 
+// offersRings reads flags2 of struct fuse_init_in, if it is there.
+func offersRings(offered uint32, body []byte) bool {
+	return offered&flagInitExt != 0 && offered&flagMaxPages != 0 && len(body) >= 20 &&
+		native.Uint32(body[16:])&flag2OverIOURing != 0
+}
+
 // appendInitOut appends struct fuse_init_out, 64 bytes.
-func appendInitOut(out []byte, readahead, flags uint32) []byte {
+func appendInitOut(out []byte, readahead, flags uint32, rings *ringPool) []byte {
+	maxPages, flags2 := maxRead/pageSize, uint32(0)
+	if rings != nil {
+		maxPages, flags, flags2 = payloadSize/os.Getpagesize(), flags|flagInitExt, flag2OverIOURing
+	}
 	out = native.AppendUint32(out, protocolMajor)
 	out = native.AppendUint32(out, protocolMinor)
 	out = native.AppendUint32(out, readahead)
@@ -95,6 +117,8 @@ func appendInitOut(out []byte, readahead, flags uint32) []byte {
 	out = native.AppendUint16(out, congestion)
 	out = native.AppendUint32(out, maxWrite)
 	out = native.AppendUint32(out, 1) // time_gran, nanoseconds
-	out = native.AppendUint16(out, maxRead/pageSize)
-	return append(out, make([]byte, 64-30)...)
+	out = native.AppendUint16(out, uint16(maxPages))
+	out = native.AppendUint16(out, 0) // map_alignment
+	out = native.AppendUint32(out, flags2)
+	return append(out, make([]byte, 64-36)...)
 }

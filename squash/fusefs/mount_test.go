@@ -33,7 +33,7 @@ func mount(t *testing.T, f *FS, observe func(opcode), extra uintptr) string {
 	if err := unix.Mount("jrun", dir, "fuse", unix.MS_NOSUID|unix.MS_NODEV|extra, options); err != nil {
 		t.Fatal(err)
 	}
-	server, err := serve(fd, f, observe)
+	server, err := serveThrough(fd, f, observe, ringsOfTest(t))
 	if err != nil {
 		_ = unix.Unmount(dir, unix.MNT_DETACH)
 		t.Fatal(err)

@@ -18,40 +18,21 @@ import (
 // of a READ that was not answered yet. Hence some workers never push at any
 // time: they answer it.
 type pusher struct {
+	fs      *FS
 	fd      int
 	limit   int32        // workers that may push at once
 	pushing atomic.Int32 // workers that do
 	walks   walks
 }
 
-// ahead pushes the files that a program which has just read a file from its
-// beginning will want next.
-func (p *pusher) ahead(w *worker, node NodeID) {
-	if p.limit == 0 || node&syntheticBit != 0 {
-		return
-	}
-	ino, err := w.fs.inode(node)
-	if err != nil || !p.walks.pushable(&ino) {
-		return
-	}
-	walk := p.walks.saw(&ino)
-	if walk == nil {
-		return
-	}
-	defer p.pushing.Add(-1)
-	if p.pushing.Add(1) > p.limit {
-		p.walks.pause(walk)
-		return
-	}
-	p.walks.push(walk, func(ino *reader.Inode) bool {
-		content := w.reply(int(ino.Size))[outHeaderSize:][:ino.Size]
-		if _, err := w.fs.r.ReadAt(ino, content, 0); err != nil {
-			return false // whoever asks for it will be told
-		}
-		return p.store(w.fs.nodeOf(ino.Ref), 0, content) == nil
-	})
-	w.freeLarge()
+func newPusher(f *FS, fd, limit int) *pusher {
+	return &pusher{fs: f, fd: fd, limit: int32(limit), walks: walks{r: f.r}}
 }
+
+// may reports whether one more worker may push now, which must end with done.
+func (p *pusher) may() bool { return p.pushing.Add(1) <= p.limit }
+
+func (p *pusher) done() { p.pushing.Add(-1) }
 
 // smallRead is the longest READ, in bytes, that is taken for one of many in
 // random order. Sequential reads ask for more from the second one on, and will
@@ -60,18 +41,51 @@ const smallRead = 16 << 10
 
 // push works after the reply was sent. It may drop blocks, but always releases
 // them.
-func (p *pusher) push(r *reader.Reader, node NodeID, fresh *reader.Fresh, asked uint32) {
-	worth := asked <= smallRead && p.limit > 0
+func (p *pusher) push(node NodeID, fresh *reader.Fresh, asked uint32) {
 	for _, b := range fresh.Blocks {
-		if worth && p.pushing.Add(1) <= p.limit {
-			_ = p.store(node, b.Offset, b.Data)
+		if asked <= smallRead {
+			if p.may() {
+				_ = p.store(node, b.Offset, b.Data)
+			}
+			p.done()
 		}
-		if worth {
-			p.pushing.Add(-1)
-		}
-		r.Release(b)
+		p.fs.r.Release(b)
 	}
 	fresh.Blocks = fresh.Blocks[:0]
+}
+
+// wanted returns the walk that a READ was part of, if the next files of it are
+// to be pushed now; the caller must then call ahead.
+func (p *pusher) wanted(node NodeID, in readIn) *walk {
+	if in.offset > 0 || p.limit == 0 || node&syntheticBit != 0 {
+		return nil
+	}
+	ino, err := p.fs.inode(node)
+	if err != nil || !p.walks.pushable(&ino) {
+		return nil
+	}
+	return p.walks.saw(&ino)
+}
+
+// ahead pushes the next files of a walk, unless it is nil.
+func (p *pusher) ahead(w *walk) {
+	if w == nil {
+		return
+	}
+	defer p.done()
+	if !p.may() {
+		p.walks.pause(w)
+		return
+	}
+	p.walks.push(w, func(ino *reader.Inode) bool {
+		buffer := takeLarge(int(ino.Size))
+		defer buffer.free()
+		content := (*buffer.bytes)[:ino.Size]
+		if _, err := p.fs.r.ReadAt(ino, content, 0); err != nil {
+			return false // whoever asks for it will be told
+		}
+		return p.store(p.fs.nodeOf(ino.Ref), 0, content) == nil
+	})
 }
 
 // store sends FUSE_NOTIFY_STORE. It is an offer: the kernel may have forgotten

@@ -37,6 +37,9 @@ func errnoOf(t *testing.T, reply []byte) unix.Errno {
 	return unix.Errno(-int32(native.Uint32(reply[4:])))
 }
 
+// newTestWorker returns a worker without a device, which pushes nothing.
+func newTestWorker(f *FS, s session) *worker { return newWorker(f, s, newPusher(f, -1, 0), -1) }
+
 func TestReplies(t *testing.T) {
 	f := newFS(t, "zstd", Options{})
 	hello := mustWalk(t, f, "etc/hello").Node
@@ -79,7 +82,7 @@ func TestReplies(t *testing.T) {
 		"a request of next year": {ask(4000, RootID, nil), unix.ENOSYS, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorker(f, session{noOpen: true, noOpendir: true}, new(pusher), -1)
+			w := newTestWorker(f, session{noOpen: true, noOpendir: true})
 			defer w.done(tt.message)
 			reply := w.respond(tt.message)
 			if errno := errnoOf(t, reply); errno != tt.errno || len(reply) != outHeaderSize+tt.length {
@@ -94,7 +97,7 @@ func TestReplies(t *testing.T) {
 
 // TestOpenWhereItIsNeeded is about kernels that do not know ENOSYS to OPENDIR.
 func TestOpenWhereItIsNeeded(t *testing.T) {
-	w := newWorker(newFS(t, "zstd", Options{}), session{noOpen: true}, new(pusher), -1)
+	w := newTestWorker(newFS(t, "zstd", Options{}), session{noOpen: true})
 	reply := w.respond(ask(opOpendir, RootID, openIn(unix.O_RDONLY)))
 	if errno := errnoOf(t, reply); errno != 0 || len(reply) != outHeaderSize+16 {
 		t.Errorf("opendir: %v, %d bytes", errno, len(reply))
@@ -102,7 +105,7 @@ func TestOpenWhereItIsNeeded(t *testing.T) {
 }
 
 func TestNoReply(t *testing.T) {
-	w := newWorker(newFS(t, "zstd", Options{}), session{}, new(pusher), -1)
+	w := newTestWorker(newFS(t, "zstd", Options{}), session{})
 	unnamed := ask(opLookup, RootID, []byte("etc\x00"))
 	native.PutUint64(unnamed[8:], 0)
 	for name, message := range map[string][]byte{
@@ -124,7 +127,7 @@ func TestNoAllocations(t *testing.T) {
 	f := newFS(t, "zstd", Options{Synthetic: []Synthetic{{Path: "etc/ours", Kind: File, Content: []byte("x")}}})
 	etc, hello := mustWalk(t, f, "etc").Node, mustWalk(t, f, "etc/hello").Node
 	whole := mustWalk(t, f, "one-block")
-	w := newWorker(f, session{}, new(pusher), -1)
+	w := newTestWorker(f, session{})
 	for name, message := range map[string][]byte{
 		"lookup":                ask(opLookup, etc, []byte("hello\x00")),
 		"lookup of nothing":     ask(opLookup, etc, []byte("none\x00")),
@@ -158,7 +161,7 @@ func FuzzMessages(f *testing.F) {
 	f.Add(ask(opGetxattr, RootID, append(make([]byte, 8), "user.comment\x00"...)))
 	silent := []opcode{opForget, opBatchForget, opNotifyReply}
 	f.Fuzz(func(t *testing.T, message []byte) {
-		w := newWorker(image, session{noOpen: true}, new(pusher), -1)
+		w := newTestWorker(image, session{noOpen: true})
 		defer w.done(message)
 		before := bytes.Clone(message)
 		reply := w.respond(message)

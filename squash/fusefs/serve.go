@@ -23,21 +23,26 @@ func Serve(fd int, f *FS) (*Server, error) { return serve(fd, f, nil) }
 
 // serve calls observe, if not nil, for every request, concurrently.
 func serve(fd int, f *FS, observe func(opcode)) (*Server, error) {
+	return serveThrough(fd, f, observe, openRings)
+}
+
+// serveThrough takes requests through the rings that open makes, if any.
+func serveThrough(fd int, f *FS, observe func(opcode), open func(*FS, int) *ringPool) (*Server, error) {
 	unix.CloseOnExec(fd)
 	// With O_NONBLOCK a worker would spin.
 	if err := unix.SetNonblock(fd, false); err != nil {
 		unix.Close(fd)
 		return nil, fmt.Errorf("talking to the kernel through FUSE: %w", err)
 	}
-	agreed, err := negotiate(fd)
+	agreed, err := negotiate(fd, func() *ringPool { return open(f, fd) })
 	if err != nil {
 		unix.Close(fd)
 		return nil, fmt.Errorf("talking to the kernel through FUSE: %w", err)
 	}
 	s := &Server{closed: make(chan struct{})}
 	workers := threads(f.opts.Threads)
-	pusher := &pusher{fd: fd, limit: int32(workers / 2), walks: walks{r: f.r}}
-	for i := range workers {
+	pusher := newPusher(f, fd, workers/2)
+	start := func(i int) {
 		own := fd
 		if i > 0 {
 			// Not allowed, or not known to this kernel: then they share.
@@ -53,6 +58,19 @@ func serve(fd int, f *FS, observe func(opcode)) (*Server, error) {
 				unix.Close(own)
 			}
 		}()
+	}
+	start(0)
+	rest := func() {
+		for i := 1; i < workers; i++ {
+			start(i)
+		}
+	}
+	if agreed.rings != nil {
+		// One worker is enough for what never comes through rings: FORGET and
+		// INTERRUPT.
+		s.startRings(agreed, fd, f, observe, sync.OnceFunc(rest))
+	} else {
+		rest()
 	}
 	go func() {
 		s.running.Wait()

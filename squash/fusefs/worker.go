@@ -19,8 +19,8 @@ type worker struct {
 	fresh   reader.Fresh // of the READ that is being answered
 	request []byte
 	small   [outHeaderSize + 512]byte // for replies of known, small length
-	large   *[]byte                   // while a reply needs it, from replyBuffers[class]
-	class   int
+	large   largeBuffer               // while a reply needs it
+	fixed   []byte                    // if not nil, room for replies, whose place is not ours to choose
 }
 
 func newWorker(f *FS, s session, p *pusher, fd int) *worker {
@@ -57,15 +57,11 @@ func (w *worker) run(observe func(opcode)) error {
 
 // done ends the use of what respond used.
 func (w *worker) done(message []byte) {
-	w.freeLarge()
-	req, ok := parseRequest(message)
-	if !ok || req.opcode != opRead {
-		return
-	}
-	in, _ := parseReadIn(req.body)
-	w.pusher.push(w.fs.r, req.node, &w.fresh, in.size)
-	if in.offset == 0 {
-		w.pusher.ahead(w, req.node)
+	w.large.free()
+	if req, ok := parseRequest(message); ok && req.opcode == opRead {
+		in, _ := parseReadIn(req.body)
+		w.pusher.push(req.node, &w.fresh, in.size)
+		w.pusher.ahead(w.pusher.wanted(req.node, in))
 	}
 }
 
