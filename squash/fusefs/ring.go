@@ -188,9 +188,10 @@ func assembleRequest(buf, header, payload []byte) ([]byte, bool) {
 	if inHeader > ringOpInSize {
 		return nil, false
 	}
-	message := append(buf[:0], header[:inHeaderSize]...)
-	message = append(message, header[ringOpIn:ringOpIn+inHeader]...)
-	return append(message, payload[:inPayload]...), true
+	n := copy(buf, header[:inHeaderSize])
+	n += copy(buf[n:], header[ringOpIn:ringOpIn+inHeader])
+	n += copy(buf[n:], payload[:inPayload])
+	return buf[:n], true
 }
 
 // putReply puts a reply, which usually is in the entry's buffer already, where

@@ -35,10 +35,15 @@ func layoutRings(queues int, usable func(cpu int) bool) [][]int {
 	if len(used)*perQueue > maxRingThreads {
 		perQueue = 1
 	}
-	threads := make([][]int, min(len(used)*perQueue, maxRingThreads))
+	var threads [][]int
 	for i := range len(used) * perQueue {
-		t := i % len(threads)
-		threads[t] = append(threads[t], used[i%len(used)])
+		q := used[i%len(used)]
+		if i < maxRingThreads {
+			threads = append(threads, []int{q})
+		} else {
+			t := i % maxRingThreads
+			threads[t] = append(threads[t], q)
+		}
 	}
 	if len(unused) > 0 {
 		threads = append(threads, unused)
