@@ -41,6 +41,7 @@ func serveThrough(fd int, f *FS, observe func(opcode), open func(*FS, int) *ring
 	}
 	s := &Server{closed: make(chan struct{})}
 	workers := threads(f.opts.Threads)
+	leaveProcessor(workers)
 	pusher := newPusher(f, fd, workers/2)
 	start := func(i int) {
 		own := fd
@@ -80,6 +81,17 @@ func serveThrough(fd int, f *FS, observe func(opcode), open func(*FS, int) *ring
 	return s, nil
 }
 
+// leaveProcessor makes sure that not all of Go's processors are held by workers
+// that wait for the kernel: the one left runs what a reader starts beside them.
+func leaveProcessor(workers int) {
+	if runtime.GOMAXPROCS(0) <= workers {
+		runtime.GOMAXPROCS(workers + 1)
+	}
+}
+
+// cpus is how many CPUs this process may use, also by its cgroup.
+var cpus = runtime.GOMAXPROCS(0)
+
 // threads follows the CPUs that this process may use. More would hurt: the
 // kernel wakes the worker that has waited longest, whose caches are coldest
 // (twice as many took 1.2 times as long for a sequential read). Two at least,
@@ -88,7 +100,7 @@ func threads(wanted int) int {
 	if wanted > 0 {
 		return wanted
 	}
-	return min(max(runtime.GOMAXPROCS(0), 2), 32)
+	return min(max(cpus, 2), 32)
 }
 
 // Wait returns when the file system is unmounted everywhere.

@@ -101,6 +101,13 @@ func (c *blockCache) peek(key blockKey) *block {
 	return b
 }
 
+// has reports whether a block is there or being loaded.
+func (c *blockCache) has(key blockKey) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.blocks[key] != nil
+}
+
 // release ends the use of a block.
 func (c *blockCache) release(b *block) {
 	c.mu.Lock()

@@ -54,35 +54,46 @@ func (r *Reader) fullBlocks(ino *Inode) uint64 {
 
 // readRange fills p, which ends at or before the end of the file.
 func (r *Reader) readRange(ino *Inode, p []byte, off uint64, fresh *Fresh) (int, error) {
+	inBlocks := r.fullBlocks(ino) * uint64(r.sb.BlockSize) // where the tail begins, if it is in a fragment
+	done := 0
+	if len(p) > 0 && off < inBlocks {
+		n, err := r.readBlocks(ino, p[:min(uint64(len(p)), inBlocks-off)], off, fresh)
+		if err != nil {
+			return n, err
+		}
+		done = n
+	}
+	if done == len(p) {
+		return done, nil
+	}
+	if err := r.readFragment(ino, p[done:], int(off+uint64(done)-inBlocks), int(ino.Size-inBlocks)); err != nil {
+		return done, err
+	}
+	return len(p), nil
+}
+
+// readInOrder fills p, which is not empty, from data blocks one after another.
+// It returns how many bytes at the front of p are good.
+func (r *Reader) readInOrder(ino *Inode, p []byte, off uint64, fresh *Fresh) (int, error) {
 	blockSize := uint64(r.sb.BlockSize)
 	blocks := r.fullBlocks(ino)
-	var list blockList
-	listed := false
+	list, err := r.blockList(ino, off/blockSize)
+	if err != nil {
+		return 0, err
+	}
 	done := 0
 	for done < len(p) {
 		index := off / blockSize
-		within := int(off % blockSize)
-		length := int(min(blockSize, ino.Size-index*blockSize)) // bytes in this block once decompressed
-		part := p[done:min(len(p), done+length-within)]
-		var err error
-		if index >= blocks {
-			err = r.readFragment(ino, part, within, length)
-		} else {
-			if !listed {
-				if list, err = r.blockList(ino, index); err != nil {
-					return done, err
-				}
-				listed = true
-			}
-			at := blockPart{within: within, length: length, offset: index * blockSize}
-			if at.start, at.word, err = list.next(); err == nil {
-				if r.ahead != nil && blocks > sequentialBlocks {
-					r.ahead.saw(ino.Ref, index, blocks, at.start, uint64(at.word.Size()), r.inodeTable.start)
-				}
-				err = r.readBlock(at, part, fresh)
-			}
+		at := blockPart{within: int(off % blockSize), offset: index * blockSize}
+		at.length = int(min(blockSize, ino.Size-at.offset))
+		part := p[done:min(len(p), done+at.length-at.within)]
+		if at.start, at.word, err = list.next(); err != nil {
+			return done, err
 		}
-		if err != nil {
+		if r.ahead != nil && blocks > sequentialBlocks {
+			r.ahead.saw(ino.Ref, index, blocks, at.start, uint64(at.word.Size()), r.inodeTable.start)
+		}
+		if err := r.readBlock(at, part, fresh); err != nil {
 			return done, err
 		}
 		done += len(part)

@@ -41,6 +41,10 @@
 // whole blocks (the kernel's page cache) will not ask again. A block stored
 // uncompressed is read straight from the file.
 //
+// A read of several blocks is shared among goroutines, one for each CPU at most:
+// the kernel's read-ahead and mapped files ask for parts of two blocks, and a
+// program that waits for them leaves the other CPUs idle.
+//
 // A file that is read from front to back is read ahead: the storage is told, in
 // growing windows, which bytes will be wanted ([Options].ReadAhead).
 //

@@ -54,7 +54,8 @@ type Reader struct {
 	dirs    *dirCache
 	indexes *indexCache
 	ahead   *readAhead // nil without Options.ReadAhead
-	scratch sync.Pool  // *[]byte for compressed blocks, blockSize long
+	helpers helpers
+	scratch sync.Pool // *[]byte for compressed blocks, blockSize long
 }
 
 // span is a region of the file that holds metadata blocks: absolute byte
@@ -77,6 +78,7 @@ func Open(src io.ReaderAt, size int64, opts Options) (*Reader, error) {
 	r.blocks = newBlockCache(orDefault(opts.BlockCache, DefaultBlockCache), blockSize)
 	r.dirs = newDirCache(orDefault(opts.DirCache, DefaultDirCache))
 	r.indexes = newIndexCache()
+	r.helpers = newHelpers()
 	if f, ok := src.(*os.File); ok && opts.ReadAhead == nil {
 		opts.ReadAhead = Advise(f)
 	}
