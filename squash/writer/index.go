@@ -62,6 +62,17 @@ type section struct {
 	SHA256 string `json:"sha256"`
 }
 
+// sectionContent is a section as it stands in the file.
+type sectionContent struct {
+	bytes []byte
+	sum   string // of the bytes, as in the head
+}
+
+func newSectionContent(b []byte) sectionContent {
+	sum := sha256.Sum256(b)
+	return sectionContent{b, hex.EncodeToString(sum[:])}
+}
+
 // OpenIndex reads the head of an index of size bytes. Errors wrap ErrIndex or
 // are src's.
 func OpenIndex(src io.ReaderAt, size int64) (*Index, error) {
@@ -153,15 +164,16 @@ func nameBySums(sums []Sum) string {
 }
 
 // read returns a section's content and verifies it.
-func (x *Index) read(s section) ([]byte, error) {
+func (x *Index) read(s section) (sectionContent, error) {
 	b := make([]byte, s.Size)
 	if _, err := x.sections.ReadAt(b, s.Offset); err != nil {
-		return nil, indexError("reading a section", err)
+		return sectionContent{}, indexError("reading a section", err)
 	}
-	if sum := sha256.Sum256(b); hex.EncodeToString(sum[:]) != s.SHA256 {
-		return nil, indexError("a section has another sum", nil)
+	content := newSectionContent(b)
+	if content.sum != s.SHA256 {
+		return sectionContent{}, indexError("a section has another sum", nil)
 	}
-	return b, nil
+	return content, nil
 }
 
 // writeIndex writes the index of the file that p made.
@@ -173,10 +185,9 @@ func writeIndex(w io.Writer, p *pipeline, sums []Sum) error {
 	head := indexHead{Settings: set, File: nameBySums(sums)}
 	var sections [][]byte
 	var at int64
-	add := func(b []byte) section {
-		sum := sha256.Sum256(b)
-		s := section{Offset: at, Size: int64(len(b)), SHA256: hex.EncodeToString(sum[:])}
-		sections = append(sections, b)
+	add := func(c sectionContent) section {
+		s := section{Offset: at, Size: int64(len(c.bytes)), SHA256: c.sum}
+		sections = append(sections, c.bytes)
 		at += s.Size
 		return s
 	}
@@ -184,7 +195,7 @@ func writeIndex(w io.Writer, p *pipeline, sums []Sum) error {
 	for i, l := range p.recorder.layers {
 		head.Layers = append(head.Layers, indexLayer{
 			ID: p.opts.LayerIDs[i], Region: p.out.regions[i], DeadBytes: dead[i].bytes, SkippedXattrs: l.skippedXattrs,
-			Entries: add(l.entries), Blocks: add(l.blocks), Dead: add(dead[i].encode()),
+			Entries: add(l.entries), Blocks: add(l.blocks), Dead: add(newSectionContent(dead[i].encode())),
 		})
 	}
 	encoded, err := json.Marshal(head)

@@ -164,7 +164,7 @@ func build(ctx context.Context, out *output, layers []Layer, opts Options) (Resu
 	if err := checkPresent(pipe); err != nil {
 		return Result{}, err
 	}
-	dead := deadExtents(pipe)
+	dead, fresh := deadExtents(pipe)
 	deadBytes, err := out.punch(dead)
 	if err != nil {
 		return Result{}, err
@@ -173,7 +173,9 @@ func build(ctx context.Context, out *output, layers []Layer, opts Options) (Resu
 	if err != nil {
 		return Result{}, err
 	}
-	fileSums, err := out.sums.finish(out.dst, dead)
+	// What was punched out of a file that was re-used is zeros here, too: its sums
+	// hold.
+	fileSums, err := out.sums.finish(out.dst, fresh)
 	if err != nil {
 		return Result{}, err
 	}
