@@ -122,7 +122,8 @@ func TestExportKeepsTheOldOne(t *testing.T) {
 }
 
 // TestHalfAnExportIsTold: a machine that stopped between the two renames leaves
-// the metadata of the new file with the old one, whichever is larger.
+// the metadata of the new file with the old one, whichever is larger; and a file may
+// become longer.
 func TestHalfAnExportIsTold(t *testing.T) {
 	dir := t.TempDir()
 	one, two := targetOf(filepath.Join(dir, "one.sqfs")), targetOf(filepath.Join(dir, "two.sqfs"))
@@ -139,7 +140,14 @@ func TestHalfAnExportIsTold(t *testing.T) {
 	if err := errors.Join(os.Rename(one.meta, swap), os.Rename(two.meta, one.meta), os.Rename(swap, two.meta)); err != nil {
 		t.Fatal(err)
 	}
-	for _, target := range []exportTarget{one, two} {
+	longer := targetOf(filepath.Join(dir, "longer.sqfs"))
+	if _, err := client.Export(t.Context(), st, small, longer.image, conversion, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(longer.image, 2*writer.SumChunk); err != nil {
+		t.Fatal(err)
+	}
+	for _, target := range []exportTarget{one, two, longer} {
 		ref, err := ParseReference(target.image)
 		if err != nil {
 			t.Fatal(err)
