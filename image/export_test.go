@@ -171,9 +171,9 @@ func TestExportSparesWhatIsNotItsOwn(t *testing.T) {
 		unix.Mkfifo(filepath.Join(dir, "pipe.sqfs"), 0o644)); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"results.sqfs", "dir.sqfs", "pipe.sqfs"} {
+	for _, name := range []string{"/results.sqfs", "/dir.sqfs", "/pipe.sqfs", "/missing/"} {
 		var f *fault.Error
-		if _, err := client.Export(t.Context(), st, ref, filepath.Join(dir, name), conversion, true, nil); !errors.As(err, &f) {
+		if _, err := client.Export(t.Context(), st, ref, dir+name, conversion, true, nil); !errors.As(err, &f) {
 			t.Errorf("%s: %v, want a fault", name, err)
 		}
 	}

@@ -27,6 +27,9 @@ func targetOf(dst string) exportTarget {
 // is to be replaced, and a FILE.json that is not about an image.
 func (t exportTarget) check(replace bool) error {
 	const next = "choose another name"
+	if t.image == "" || strings.HasSuffix(t.image, "/") {
+		return fault.Newf(errors.New("it is no name of a file"), "name a file: "+filepath.Join(t.image, "image"+squashfsSuffix), "cannot write %q", t.image)
+	}
 	info, err := os.Lstat(t.image)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -43,10 +46,10 @@ func (t exportTarget) check(replace bool) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err == nil {
-		_, err = store.ParseMeta(b)
-	}
 	if err != nil {
+		return exportFault(t.meta, &writeError{err})
+	}
+	if _, err := store.ParseMeta(b); err != nil {
 		return fault.Newf(err, "move it away, or choose another name for the image",
 			"cannot write %s, which is there and was not made by jrun convert", t.meta)
 	}

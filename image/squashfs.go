@@ -79,6 +79,9 @@ func readSidecar(path string) (store.Meta, error) {
 		if err != nil {
 			return store.Meta{}, fmt.Errorf("reading %s: %w", sidecar, err)
 		}
+		if !store.IsMeta(b) {
+			continue
+		}
 		return store.ParseMeta(b)
 	}
 	return store.Meta{Version: store.MetaVersion}, nil

@@ -163,6 +163,27 @@ func nameBySums(sums []Sum) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
+// Check reads the whole index and compares it with its sums, and with those of the
+// file that it is about. Errors wrap ErrIndex or are those of its source.
+func (x *Index) Check(fileSums []Sum) error {
+	if x.head.File != nameBySums(fileSums) {
+		return indexError("it is about another file", nil)
+	}
+	var end int64
+	for _, l := range x.head.Layers {
+		for _, s := range []section{l.Entries, l.Blocks, l.Dead} {
+			if _, err := x.read(s); err != nil {
+				return err
+			}
+			end = max(end, s.Offset+s.Size)
+		}
+	}
+	if end != x.sections.Size() {
+		return indexError("it is longer than it was written", nil)
+	}
+	return nil
+}
+
 // read returns a section's content and verifies it.
 func (x *Index) read(s section) (sectionContent, error) {
 	b := make([]byte, s.Size)

@@ -50,7 +50,8 @@ type Options struct {
 	Uncompressed bool
 
 	// Jobs is the number of compressing goroutines; it does not change the
-	// result. 0 means GOMAXPROCS.
+	// result. 0 means GOMAXPROCS. There are fewer where they would need more than
+	// about 100 MiB.
 	Jobs int
 
 	// SparseLimit is how many bytes all sparse files of the image together may
@@ -115,6 +116,7 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Jobs <= 0 {
 		o.Jobs = runtime.GOMAXPROCS(0)
 	}
+	o.Jobs = min(o.Jobs, affordableJobs(o))
 	if o.SparseLimit == 0 {
 		o.SparseLimit = 2 << 40
 	}
