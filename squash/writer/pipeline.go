@@ -138,6 +138,7 @@ func (p *pipeline) finish() {
 	p.running.Wait()
 	p.duplicates += p.packer.duplicates
 	p.duplicateBytes += p.packer.duplicateBytes
+	p.packer.byContent, p.byContent = nil, nil // their memory is for the tables
 }
 
 // acquire returns an empty block, waiting while too many are in flight.
