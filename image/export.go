@@ -2,19 +2,17 @@ package image
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
+	"syscall"
 	"time"
 
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/store"
 	"github.com/jrun-hpc/jrun/squash/writer"
-	"golang.org/x/sys/unix"
 )
 
 // Export converts the image that ref stands for into the squashfs file dst,
@@ -25,8 +23,8 @@ import (
 func (c *Client) Export(ctx context.Context, st *store.Store, ref Reference, dst string, opts writer.Options, replace bool, progress Progress) (store.Object, error) {
 	report := newReporter(progress)
 	report.phase(Resolving)
-	if _, err := os.Lstat(dst); err == nil && !replace {
-		return store.Object{}, fault.Newf(fs.ErrExist, "choose another name, or replace it with --force", "cannot write %s", dst)
+	if err := targetOf(dst).check(replace); err != nil {
+		return store.Object{}, err
 	}
 	ref, err := c.qualify(ref)
 	if err != nil {
@@ -72,82 +70,71 @@ func (c *Client) exportFrom(ctx context.Context, src *source, dst string, opts w
 	}
 	file, err := createUnnamed(filepath.Dir(dst))
 	if err != nil {
-		return store.Object{}, exportFault(dst, err)
+		return store.Object{}, exportFault(dst, &writeError{err})
 	}
 	defer func() {
 		_ = file.Close() // an error of it was seen before the file got its name
 		_ = os.Remove(file.Name())
 	}()
 
-	result, err := streamLayers(ctx, file, src, p, opts, report)
+	result, err := streamLayers(ctx, exportFile{file}, src, p, opts, report)
 	if err != nil {
 		return store.Object{}, exportFault(dst, err)
 	}
 	report.publishing(result)
 	meta := c.meta(src, p, opts, result)
 	meta.Version, meta.Digest, meta.Created, meta.SizeBytes = store.MetaVersion, p.digest, time.Now().UTC(), result.Size
-	if err := publishExport(file, dst, meta); err != nil {
-		return store.Object{}, exportFault(dst, err)
+	if err := targetOf(dst).publish(file, meta); err != nil {
+		return store.Object{}, exportFault(dst, &writeError{err})
 	}
 	return store.Object{Digest: p.digest, Path: dst, Meta: meta}, nil
 }
 
-// publishExport makes the file durable and gives it its name, its metadata first.
-func publishExport(file *os.File, dst string, meta store.Meta) error {
-	text, err := json.MarshalIndent(meta, "", "  ")
-	if err != nil {
-		return fmt.Errorf("encoding metadata: %w", err)
-	}
-	sidecar := strings.TrimSuffix(dst, squashfsSuffix) + ".json"
-	if err := os.WriteFile(sidecar, append(text, '\n'), 0o644); err != nil {
+// exportFile marks the errors of the file that is written, to tell them from
+// those of what is read.
+type exportFile struct{ *os.File }
+
+func (f exportFile) WriteAt(b []byte, at int64) (int, error) {
+	n, err := f.File.WriteAt(b, at)
+	return n, writing(err)
+}
+
+func (f exportFile) ReadAt(b []byte, at int64) (int, error) {
+	n, err := f.File.ReadAt(b, at)
+	return n, writing(err)
+}
+
+func (f exportFile) Truncate(size int64) error { return writing(f.File.Truncate(size)) }
+
+// writeError is a failure to write an export.
+type writeError struct{ cause error }
+
+func (e *writeError) Error() string { return e.cause.Error() }
+func (e *writeError) Unwrap() error { return e.cause }
+
+func writing(err error) error {
+	if err == nil || errors.Is(err, io.EOF) {
 		return err
 	}
-	err = errors.Join(file.Chmod(0o644), file.Sync())
-	if err == nil {
-		err = rename(file, dst)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(sidecar))
-	}
-	return nil
-}
-
-// unnamed is the name of files that have none yet.
-const unnamed = ".jrun-convert-unnamed"
-
-// createUnnamed makes a file that is gone when this process ends, where the
-// file system can; elsewhere (NFS) it has a name that begins with a dot.
-func createUnnamed(dir string) (*os.File, error) {
-	fd, err := unix.Open(dir, unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
-	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EISDIR) {
-		return os.CreateTemp(dir, ".jrun-convert-*")
-	}
-	if err != nil {
-		return nil, &fs.PathError{Op: "creating a file in", Path: dir, Err: err}
-	}
-	return os.NewFile(uintptr(fd), filepath.Join(dir, unnamed)), nil
-}
-
-// rename gives the file its name, in place of one that has it.
-func rename(file *os.File, dst string) error {
-	from := file.Name()
-	if filepath.Base(from) == unnamed {
-		from = fmt.Sprintf("%s.%d.tmp", dst, os.Getpid())
-		if err := unix.Linkat(unix.AT_FDCWD, fmt.Sprintf("/proc/self/fd/%d", file.Fd()), unix.AT_FDCWD, from, unix.AT_SYMLINK_FOLLOW); err != nil {
-			return &os.LinkError{Op: "naming", Old: from, New: dst, Err: err}
-		}
-	}
-	if err := os.Rename(from, dst); err != nil {
-		return errors.Join(err, os.Remove(from))
-	}
-	return nil
+	return &writeError{err}
 }
 
 // exportFault explains failures to write dst, and passes others on.
 func exportFault(dst string, err error) error {
-	var path *fs.PathError
-	if errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) && errors.As(err, &path) && path.Op != "read" {
-		return fault.Newf(err, "choose a directory that exists and that you can write to", "cannot write %s", dst)
+	var ours *writeError
+	if !errors.As(err, &ours) {
+		return err
 	}
-	return err
+	var next string
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EFBIG):
+		next = "make room there (df -h " + filepath.Dir(dst) + "; quota -s; ulimit -f), or choose a directory on another disk"
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EROFS):
+		next = "choose a directory that exists and that you can write to"
+	case errors.Is(err, syscall.ENAMETOOLONG):
+		next = "choose a shorter name"
+	default:
+		next = "choose a directory on another disk, and tell the administrator of this one"
+	}
+	return fault.Newf(ours.cause, next, "cannot write %s", dst)
 }

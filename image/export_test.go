@@ -10,9 +10,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/image/store"
 	"github.com/jrun-hpc/jrun/squash"
 	"github.com/jrun-hpc/jrun/squash/writer"
 	"github.com/opencontainers/go-digest"
+	"golang.org/x/sys/unix"
 )
 
 func TestExport(t *testing.T) {
@@ -83,6 +85,120 @@ func TestExportLeavesNothing(t *testing.T) {
 	_, err = NewClient(Options{}).Export(t.Context(), openStore(t), ref, filepath.Join(dir, "missing", "x.sqfs"), conversion, false, nil)
 	if !errors.As(err, &f) || !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a missing directory gave %v", err)
+	}
+}
+
+// TestExportKeepsTheOldOne: when the new file cannot get its name, the old one and
+// what is known of it stay.
+func TestExportKeepsTheOldOne(t *testing.T) {
+	for _, old := range []string{"", "the old metadata"} {
+		dir := t.TempDir()
+		target := targetOf(filepath.Join(dir, "x.sqfs"))
+		if err := os.MkdirAll(filepath.Join(target.image, "in the way"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		want := []string{"x.sqfs"}
+		if old != "" {
+			want = []string{"x.json", "x.sqfs"}
+			if err := os.WriteFile(target.meta, []byte(old), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		file, err := createUnnamed(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := target.publish(file, store.Meta{}); err == nil {
+			t.Error("a file took the place of a directory")
+		}
+		_ = file.Close()
+		if b, _ := os.ReadFile(target.meta); string(b) != old {
+			t.Errorf("the metadata is now %q, want %q", b, old)
+		}
+		if names := list(t, dir); !cmp.Equal(names, want) {
+			t.Errorf("the directory holds %v, want %v", names, want)
+		}
+	}
+}
+
+// TestHalfAnExportIsTold: a machine that stopped between the two renames leaves
+// the metadata of the new file with the old one, whichever is larger; and a file may
+// become longer.
+func TestHalfAnExportIsTold(t *testing.T) {
+	dir := t.TempDir()
+	one, two := targetOf(filepath.Join(dir, "one.sqfs")), targetOf(filepath.Join(dir, "two.sqfs"))
+	server, client, st := newRegistry(t), NewClient(Options{}), openStore(t)
+	small := server.push(t, "demo/half", "small", twoLayers("gzip"))
+	if _, err := client.Export(t.Context(), st, small, one.image, conversion, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	other := writer.Options{Uncompressed: true, BlockSize: squash.MinBlockSize}
+	if _, err := client.Export(t.Context(), st, small, two.image, other, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	swap := filepath.Join(dir, "swap")
+	if err := errors.Join(os.Rename(one.meta, swap), os.Rename(two.meta, one.meta), os.Rename(swap, two.meta)); err != nil {
+		t.Fatal(err)
+	}
+	longer := targetOf(filepath.Join(dir, "longer.sqfs"))
+	if _, err := client.Export(t.Context(), st, small, longer.image, conversion, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(longer.image, 2*writer.SumChunk); err != nil {
+		t.Fatal(err)
+	}
+	for _, target := range []exportTarget{one, two, longer} {
+		ref, err := ParseReference(target.image)
+		if err != nil {
+			t.Fatal(err)
+		}
+		object, _, err := client.Ensure(t.Context(), nil, ref, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var damage *store.DamageError
+		if err := store.Verify(t.Context(), object, nil); !errors.As(err, &damage) {
+			t.Errorf("%s: verifying gave %v, want a DamageError", target.image, err)
+		}
+	}
+}
+
+func TestExportSparesWhatIsNotItsOwn(t *testing.T) {
+	ref := newRegistry(t).push(t, "demo/spare", "1", twoLayers("gzip"))
+	client, st, dir := NewClient(Options{}), openStore(t), t.TempDir()
+	mine := filepath.Join(dir, "results.json")
+	if err := errors.Join(os.WriteFile(mine, []byte(`{"energy": -3}`), 0o644), os.Mkdir(filepath.Join(dir, "dir.sqfs"), 0o755),
+		unix.Mkfifo(filepath.Join(dir, "pipe.sqfs"), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"/results.sqfs", "/dir.sqfs", "/pipe.sqfs", "/missing/"} {
+		var f *fault.Error
+		if _, err := client.Export(t.Context(), st, ref, dir+name, conversion, true, nil); !errors.As(err, &f) {
+			t.Errorf("%s: %v, want a fault", name, err)
+		}
+	}
+	if names := list(t, dir); !cmp.Equal(names, []string{"dir.sqfs", "pipe.sqfs", "results.json"}) {
+		t.Errorf("the directory holds %v", names)
+	}
+	if b, err := os.ReadFile(mine); string(b) != `{"energy": -3}` {
+		t.Errorf("the user's file is %q, %v", b, err)
+	}
+}
+
+// TestExportTakesTheUmask: what others may read of an export is for the user to say.
+func TestExportTakesTheUmask(t *testing.T) {
+	ref := newRegistry(t).push(t, "demo/umask", "1", twoLayers("gzip"))
+	dir := t.TempDir()
+	before := unix.Umask(0o027)
+	_, err := NewClient(Options{}).Export(t.Context(), openStore(t), ref, filepath.Join(dir, "x.sqfs"), conversion, false, nil)
+	unix.Umask(before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"x.sqfs", "x.json"} {
+		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Mode().Perm() != 0o640 {
+			t.Errorf("%s: %v, %v, want mode 0640", name, info.Mode(), err)
+		}
 	}
 }
 

@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/squash/writer"
+	imgspec "github.com/opencontainers/image-spec/specs-go/v1"
 	ociarchive "go.podman.io/image/v5/oci/archive"
 	"go.podman.io/image/v5/oci/layout"
 )
@@ -105,9 +108,11 @@ func localFault(ctx context.Context, ref Reference, err error) error {
 	var noArchive ociarchive.ArchiveFileNotFoundError
 	switch {
 	case errors.As(err, &noTag), errors.As(err, &noArchiveTag):
-		return fault.Newf(err, "see which tags there are: skopeo list-tags "+ref.kindPrefix()+ref.path, "there is no image %q in %s", ref.tag, ref.path)
+		return fault.Newf(err, "see which tags there are: "+listTags(ref), "there is no image %q in %s", ref.tag, ref.path)
 	case errors.Is(err, layout.ErrMoreThanOneImage):
 		return fault.Newf(err, "name one of them: "+ref.kindPrefix()+ref.path+":TAG", "%s holds several images", ref.path)
+	case errors.Is(err, fs.ErrNotExist) && isThere(ref.path):
+		return fault.Newf(err, "check that it is what the name says ("+ref.kindPrefix()+"), or copy or make it again", "a part of %s is missing", ref.path)
 	case errors.As(err, &noArchive), errors.Is(err, fs.ErrNotExist):
 		return fault.Newf(err, "check the path: ls -l "+ref.path, "%s is not there, or a part of it is missing", ref.path)
 	case errors.Is(err, fs.ErrPermission):
@@ -115,7 +120,28 @@ func localFault(ctx context.Context, ref Reference, err error) error {
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return fault.Newf(err, "copy or make it again", "%s was cut short", ref.path)
 	}
-	return fault.Newf(err, "check that it is what the name says: "+ref.kindPrefix(), "%s cannot be read", ref.path)
+	next := "check that it is what the name says: " + ref.kindPrefix()
+	if ref.kind == DockerArchive && ref.tag != "" { // image/v5 has no error of its own for a missing tag
+		next += "\nand that it has such a tag: " + listTags(ref)
+	}
+	return fault.Newf(err, next, "%s cannot be read", ref.path)
+}
+
+// listTags is a command that shows what is in a layout or an archive.
+func listTags(ref Reference) string {
+	switch ref.kind {
+	case OCI:
+		return "cat " + filepath.Join(ref.path, imgspec.ImageIndexFile)
+	case OCIArchive:
+		return "tar -xO --wildcards -f " + ref.path + " '*" + imgspec.ImageIndexFile + "'"
+	default:
+		return "tar -xO -f " + ref.path + " manifest.json"
+	}
+}
+
+func isThere(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 func (r Reference) kindPrefix() string {

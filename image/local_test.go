@@ -194,9 +194,17 @@ func TestEnsureTakesASquashfsFileAsItIs(t *testing.T) {
 		t.Errorf("a file with its sidecar became %+v", known)
 	}
 
-	writeFile(t, dir+"/my.json", []byte("{}"))
-	_, _, err = client.Ensure(t.Context(), nil, mustParse(t, file), nil)
-	wantFault(t, err)
+	for _, damaged := range []string{"", "{", `{"version": 0}`, `{"digest": "sha256:1"}`, string(sidecar[:100])} {
+		writeFile(t, dir+"/my.json", []byte(damaged))
+		_, _, err = client.Ensure(t.Context(), nil, mustParse(t, file), nil)
+		wantFault(t, err)
+	}
+	for _, foreign := range []string{"{}", "[1, 2]", `{"energy": -3}`, "7"} {
+		writeFile(t, dir+"/my.json", []byte(foreign))
+		if bare, _, err = client.Ensure(t.Context(), nil, mustParse(t, file), nil); err != nil || bare.Digest != "" {
+			t.Errorf("beside %s: %+v, %v", foreign, bare.Digest, err)
+		}
+	}
 	writeFile(t, dir+"/short.sqfs", b[:len(b)-5000])
 	_, _, err = client.Ensure(t.Context(), nil, mustParse(t, dir+"/short.sqfs"), nil)
 	if wantFault(t, err); !errors.Is(err, squash.ErrCorrupt) {

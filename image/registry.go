@@ -76,6 +76,10 @@ func absolute(ref Reference) (Reference, error) {
 }
 
 func unqualifiedFault(ref Reference, found []string) error {
+	if name, ok := strings.CutSuffix(ref.text, squashfsSuffix+":latest"); ok {
+		name += squashfsSuffix
+		return fault.Newf(ErrNoRegistry, "if it is a file, check the path: ls -l "+name+"\nif it is not, write the registry too", "there is no file %s, and no registry in that name", name)
+	}
 	why := ErrNoRegistry
 	example := "harbor.example.ac.jp"
 	if len(found) > 1 {

@@ -1,6 +1,9 @@
 package image
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 
 	"github.com/jrun-hpc/jrun/image/store"
@@ -103,4 +106,33 @@ func layerIDs(layers []store.Layer) []string {
 		ids[i] = l.DiffID.String()
 	}
 	return ids
+}
+
+// CheckIndex reads the block index of an object in the store and compares it with
+// its sums. Objects without one, of older versions or outside the store, are as
+// they should be. Errors wrap writer.ErrIndex where it is damaged.
+func CheckIndex(st *store.Store, o store.Object) error {
+	if !st.Holds(o) {
+		return nil
+	}
+	f, err := st.OpenIndex(o)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }() // only read from
+	info, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("checking the block index: %w", err)
+	}
+	x, err := writer.OpenIndex(f, info.Size())
+	if err != nil {
+		return fmt.Errorf("%s: %w", f.Name(), err)
+	}
+	if err := x.Check(unpackSums(o.Meta.Sums)); err != nil {
+		return fmt.Errorf("%s: %w", f.Name(), err)
+	}
+	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jrun-hpc/jrun/image/store"
+	"github.com/jrun-hpc/jrun/squash/writer"
 	"github.com/opencontainers/go-digest"
 )
 
@@ -203,5 +204,45 @@ func rewrite(t *testing.T, path string, change func([]byte) []byte) {
 	}
 	if err := os.Rename(other, path); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestCheckIndex: any flipped bit of an index is found, and so is another's index.
+func TestCheckIndex(t *testing.T) {
+	reg, st := newRegistry(t), openStore(t)
+	object, _ := ensureStats(t, st, reg.push(t, "demo/image", "1", manyLayers("a", "b")))
+	other, _ := ensureStats(t, st, reg.push(t, "demo/image", "2", manyLayers("c")))
+	check := func() error { return CheckIndex(st, object) }
+	if err := check(); err != nil {
+		t.Fatal(err)
+	}
+	path := strings.TrimSuffix(object.Path, ".sqfs") + ".index"
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign, err := os.ReadFile(strings.TrimSuffix(other.Path, ".sqfs") + ".index")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := map[string][]byte{"empty": {}, "half": good[:len(good)/2], "cut": good[:len(good)-1], "longer": append(bytes.Clone(good), 0), "another's": foreign}
+	for at := 0; at < len(good); at += 11 {
+		flipped := bytes.Clone(good)
+		flipped[at] ^= 8
+		bad[fmt.Sprint("flipped at ", at)] = flipped
+	}
+	for name, content := range bad {
+		if err := errors.Join(os.Remove(path), os.WriteFile(path, content, 0o444)); err != nil {
+			t.Fatal(err)
+		}
+		if err := check(); !errors.Is(err, writer.ErrIndex) {
+			t.Errorf("%s: %v, want ErrIndex", name, err)
+		}
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := check(); err != nil {
+		t.Errorf("without an index: %v", err)
 	}
 }

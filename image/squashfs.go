@@ -34,7 +34,9 @@ func openSquashfs(ref Reference) (store.Object, error) {
 		return store.Object{}, fault.Newf(err, "mend or remove the .json file beside it",
 			"what is written beside %s cannot be read", ref.path)
 	}
-	meta.SizeBytes = size
+	if meta.SizeBytes == 0 { // nothing was written of it; else it is for Verify to compare
+		meta.SizeBytes = size
+	}
 	return store.Object{Digest: meta.Digest, Path: path, Meta: meta}, nil
 }
 
@@ -70,21 +72,29 @@ func checkSquashfs(path string) (int64, error) {
 
 func readSidecar(path string) (store.Meta, error) {
 	for _, sidecar := range []string{strings.TrimSuffix(path, squashfsSuffix) + ".json", path + ".json"} {
-		f, err := os.Open(sidecar)
+		b, err := readLimited(sidecar, sidecarLimit)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return store.Meta{}, err
-		}
-		b, err := io.ReadAll(io.LimitReader(f, sidecarLimit))
-		_ = f.Close() // only read from
-		if err != nil {
 			return store.Meta{}, fmt.Errorf("reading %s: %w", sidecar, err)
+		}
+		if !store.IsMeta(b) {
+			continue
 		}
 		return store.ParseMeta(b)
 	}
 	return store.Meta{Version: store.MetaVersion}, nil
+}
+
+// readLimited reads a file, but not more of it than limit bytes.
+func readLimited(path string, limit int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // only read from
+	return io.ReadAll(io.LimitReader(f, limit))
 }
 
 func squashfsFault(ref Reference, err error) error {

@@ -73,6 +73,9 @@ func TestMount(t *testing.T) {
 		t.Errorf("reading in the mount: %v: %s", err, out)
 	}
 	s.run("mount", "image.sqfs", filepath.Join(s.dir, "missing")).wantFault(125, "mkdir")
+	s.run("mount", "image.sqfs", dir).wantFault(125, "not empty", "fusermount3 -u")
+	s.run("mount", "image.sqfs", filepath.Join(s.dir, "image.sqfs")).wantFault(125, "mkdir NEW")
+	s.run("mount", "image.sqfs", "").wantFault(125, "empty directory")
 	if out, err := asUser("fusermount3", "-u", dir); err != nil {
 		t.Fatalf("unmounting: %v: %s", err, out)
 	}

@@ -15,21 +15,24 @@ import (
 func parseCompression(text string, opts *writer.Options) error {
 	const next = "write zstd:3, gzip:6, lz4 or none"
 	name, level, hasLevel := strings.Cut(text, ":")
-	known := map[string]squash.Compression{"zstd": squash.Zstd, "gzip": squash.Gzip, "lz4": squash.Lz4, "none": squash.Zstd}
-	compression, ok := known[name]
+	known := map[string]struct {
+		method squash.Compression
+		levels int // from 1
+	}{"zstd": {squash.Zstd, 22}, "gzip": {squash.Gzip, 9}, "lz4": {squash.Lz4, 0}, "none": {squash.Zstd, 0}}
+	wanted, ok := known[name]
 	if !ok {
 		return fault.Newf(errors.New("it is none of zstd, gzip, lz4 and none"), next, "cannot understand the compression %q", text)
 	}
-	opts.Compression, opts.Uncompressed = compression, name == "none"
+	opts.Compression, opts.Uncompressed = wanted.method, name == "none"
 	if !hasLevel {
 		return nil
 	}
-	if name == "lz4" || name == "none" {
+	if wanted.levels == 0 {
 		return fault.Newf(fmt.Errorf("%s has no levels", name), next, "cannot understand the compression %q", text)
 	}
 	var err error
-	if opts.Level, err = strconv.Atoi(level); err != nil || opts.Level < 1 {
-		return fault.Newf(fmt.Errorf("%q is no level", level), next, "cannot understand the compression %q", text)
+	if opts.Level, err = strconv.Atoi(level); err != nil || opts.Level < 1 || opts.Level > wanted.levels {
+		return fault.Newf(fmt.Errorf("%q is no level of %s: they are 1 to %d", level, name, wanted.levels), next, "cannot understand the compression %q", text)
 	}
 	return nil
 }

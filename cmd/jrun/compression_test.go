@@ -24,7 +24,7 @@ func TestParseCompression(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", text, diff)
 		}
 	}
-	for _, text := range []string{"", "xz", "zstd:", "zstd:x", "zstd:0", "lz4:1", "none:1", "zstd:3:4"} {
+	for _, text := range []string{"", "xz", "zstd:", "zstd:x", "zstd:0", "zstd:23", "gzip:10", "lz4:1", "none:1", "zstd:3:4"} {
 		requireFault(t, text, parseCompression(text, &writer.Options{}))
 	}
 }

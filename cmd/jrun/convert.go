@@ -44,6 +44,7 @@ used. The same image and the same settings give the same bytes on every machine.
 				return err
 			}
 			s.report.begin(ref.Familiar())
+			boundMemory()
 			object, err := s.client.Export(cmd.Context(), s.store, ref, args[1], opts, force, s.report.event)
 			s.report.end(object, err == nil, err)
 			if err != nil {

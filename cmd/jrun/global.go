@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"math"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image"
@@ -70,6 +72,18 @@ func (g *globalOptions) open() (*session, error) {
 	return &session{config: c, store: st, client: client, report: newProgress(os.Stderr, g.quiet, g.verbose)}, nil
 }
 
+// memoryLimit is from where on the garbage collector works harder, bytes: only
+// images of several hundred thousand files get there, and these would otherwise
+// take twice the memory that they need.
+const memoryLimit = 200 << 20
+
+// boundMemory keeps a conversion small, unless GOMEMLIMIT says otherwise.
+func boundMemory() {
+	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
+		debug.SetMemoryLimit(memoryLimit)
+	}
+}
+
 // ensure returns the image that name stands for now, fetching and converting
 // it if the store lacks it.
 func (s *session) ensure(ctx context.Context, name string) (store.Object, error) {
@@ -78,6 +92,7 @@ func (s *session) ensure(ctx context.Context, name string) (store.Object, error)
 		return store.Object{}, err
 	}
 	s.report.begin(ref.Familiar())
+	boundMemory()
 	object, fetched, err := s.client.Ensure(ctx, s.store, ref, s.report.event)
 	s.report.end(object, fetched, err)
 	return object, err

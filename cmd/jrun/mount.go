@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/runtime/hostmount"
 	"github.com/spf13/cobra"
 )
@@ -25,6 +26,9 @@ you alone. IMAGE is a .sqfs file or any other name of an image. Unmount with
 			s, err := g.open()
 			if err != nil {
 				return err
+			}
+			if args[1] == "" { // which would be the current directory
+				return fault.New("cannot mount on a directory without a name", errors.New("DIR is an empty word"), "name an empty directory: jrun mount IMAGE DIR")
 			}
 			object, err := s.ensure(cmd.Context(), args[0])
 			if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/jrun-hpc/jrun/image/store"
 	"github.com/jrun-hpc/jrun/squash"
 	"github.com/jrun-hpc/jrun/squash/reader"
+	"github.com/jrun-hpc/jrun/squash/writer"
 	"github.com/spf13/cobra"
 )
 
@@ -19,8 +20,9 @@ func newVerifyCommand(g *globalOptions) *cobra.Command {
 		Use:   "verify IMAGE",
 		Short: "Check that an image's file is undamaged",
 		Long: `Check every byte of an image in the store, or of a .sqfs file, against the sums
-that were taken when it was written, and then read everything in it. Files that
-other programs made have no sums; for those only what cannot be read is found.`,
+that were taken when it was written, and then read everything in it. Of an image
+in the store its block index is checked, too. Files that other programs made have
+no sums; for those only what cannot be read is found.`,
 		Example:           "  jrun verify harbor.example.ac.jp/lab/python:3\n  jrun verify ./sim-2.sqfs",
 		Args:              wantArgs(cobra.ExactArgs(1)),
 		ValidArgsFunction: g.completeImages,
@@ -34,6 +36,9 @@ other programs made have no sums; for those only what cannot be read is found.`,
 				return err
 			}
 			summed, err := verify(cmd.Context(), object)
+			if err == nil {
+				err = image.CheckIndex(s.store, object)
+			}
 			if err != nil {
 				return verifyFault(args[0], object, err)
 			}
@@ -72,7 +77,11 @@ func verify(ctx context.Context, object store.Object) (summed bool, err error) {
 
 func verifyFault(name string, object store.Object, err error) error {
 	var damage *store.DamageError
-	if !errors.As(err, &damage) && !errors.Is(err, squash.ErrCorrupt) {
+	switch {
+	case errors.As(err, &damage), errors.Is(err, squash.ErrCorrupt), errors.Is(err, writer.ErrIndex):
+	case errors.Is(err, squash.ErrUnsupported):
+		return fault.Newf(err, "make it again with mksquashfs -comp zstd, or with jrun convert", "%s cannot be read by jrun", name)
+	default:
 		return fault.Newf(err, "try again; if it fails again, show this to the administrator", "cannot verify %s", name)
 	}
 	next := fmt.Sprintf("fetch it again: jrun rm %s; jrun pull IMAGE", object.Digest)

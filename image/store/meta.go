@@ -66,6 +66,19 @@ type Converter struct {
 	BlockSize   int    `json:"blockSize"` // bytes
 }
 
+// IsMeta reports whether b may be meant as metadata. JSON that names neither a
+// version nor a digest is somebody's own; what is no JSON may be damaged metadata.
+func IsMeta(b []byte) bool {
+	if !json.Valid(b) {
+		return true
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(b, &fields); err != nil {
+		return false // a list, a number
+	}
+	return fields["version"] != nil || fields["digest"] != nil
+}
+
 // ParseMeta reads the bytes of a .json file.
 func ParseMeta(b []byte) (Meta, error) {
 	var m Meta

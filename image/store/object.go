@@ -79,13 +79,16 @@ func (s *Store) Get(d digest.Digest) (Object, error) {
 	}
 	meta, err := s.readMeta(stem)
 	if err != nil {
-		return Object{}, err
+		return Object{}, damaged(d, err)
 	}
 	if meta.SizeBytes != info.Size() {
-		return Object{}, fault.Newf(fmt.Errorf("%s has %d bytes, %d were written", path, info.Size(), meta.SizeBytes),
-			"remove it and fetch it again: jrun rm "+d.String(), "the stored image %s is damaged", d)
+		return Object{}, damaged(d, fmt.Errorf("%s has %d bytes, %d were written", path, info.Size(), meta.SizeBytes))
 	}
 	return Object{Digest: d, Path: path, Meta: meta}, nil
+}
+
+func damaged(d digest.Digest, why error) error {
+	return fault.Newf(why, "remove it and fetch it again: jrun rm "+d.String(), "the stored image %s is damaged", d)
 }
 
 func (s *Store) readMeta(stem string) (Meta, error) {

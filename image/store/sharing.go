@@ -38,6 +38,9 @@ func (s *Store) Sharing(layers []Layer) []Sharing {
 	return found
 }
 
+// Holds reports whether an object is one of this store, and not a file elsewhere.
+func (s *Store) Holds(o Object) bool { return filepath.Dir(o.Path) == s.objectsDir() }
+
 // OpenIndex opens the block index of an object. Objects of older versions have
 // none: the error then wraps fs.ErrNotExist.
 func (s *Store) OpenIndex(o Object) (*os.File, error) {

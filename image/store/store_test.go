@@ -195,6 +195,8 @@ func TestDamagedObjects(t *testing.T) {
 			damage(t, o)
 			if got, err := s.Get(d); err == nil || errors.Is(err, ErrNotFound) {
 				t.Errorf("Get: %v, %v", got, err)
+			} else if f := new(fault.Error); !errors.As(err, &f) && name != "a symbolic link" {
+				t.Errorf("Get: %v, which tells nobody what to do", err)
 			}
 			if objects, err := s.List(); err == nil || len(objects) != 1 || objects[0].Digest != good.Digest {
 				t.Errorf("List: %v, %v; want the good one and an error", objects, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"time"
@@ -16,7 +17,7 @@ import (
 
 // Serve mounts the squashfs file image on dir and serves it. It calls ready
 // when the files are there, and returns when dir has been unmounted. When ctx
-// ends, it unmounts dir itself, and waits while it is in use.
+// ends, it unmounts dir itself; while that is in use it waits, but not for ever.
 func Serve(ctx context.Context, image, dir string, ready func()) error {
 	file, err := os.Open(image)
 	if err != nil {
@@ -34,6 +35,9 @@ func Serve(ctx context.Context, image, dir string, ready func()) error {
 	fsys, err := fusefs.New(r, fusefs.Options{UID: uint32(os.Getuid()), GID: uint32(os.Getgid())})
 	if err != nil {
 		return fault.Newf(err, "jrun verify "+image+" says more", "%s cannot be read as squashfs", image)
+	}
+	if err := checkDir(dir); err != nil {
+		return mountFault(dir, err)
 	}
 	fd, unmount, err := fusefs.Mount(dir, fusefs.MountOptions{Source: image})
 	if err != nil {
@@ -57,13 +61,17 @@ func Serve(ctx context.Context, image, dir string, ready func()) error {
 	return unmountWhenFree(dir, unmount, ended)
 }
 
-// unmountWhenFree tries again while somebody uses the files.
+// unmountWhenFree tries again while somebody uses the files. In the end it takes
+// the mount away from under them, since a mount without a server only gives errors.
 func unmountWhenFree(dir string, unmount func() error, ended <-chan struct{}) error {
 	const patience = 10 * time.Second
 	deadline := time.Now().Add(patience)
 	for {
 		err := unmount()
 		if err != nil && time.Now().After(deadline) {
+			if fusefs.Detach(dir) == nil {
+				return nil
+			}
 			return fault.Newf(err, "find who uses it: fuser -vm "+dir+"\nthen: fusermount3 -u "+dir, "cannot unmount %s", dir)
 		}
 		select {
@@ -74,12 +82,37 @@ func unmountWhenFree(dir string, unmount func() error, ended <-chan struct{}) er
 	}
 }
 
+var errNotEmpty = errors.New("it is not empty")
+
+// checkDir refuses what could be mounted on and should not be: a file, and a
+// directory whose files, or whose other mount, would be hidden.
+func checkDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	switch _, err := d.Readdirnames(1); {
+	case errors.Is(err, io.EOF):
+		return nil
+	case err != nil:
+		return err
+	}
+	return errNotEmpty
+}
+
 func mountFault(dir string, err error) error {
 	var next string
 	switch {
+	case errors.Is(err, errNotEmpty):
+		next = "choose an empty directory: mkdir NEW, then mount on that\nor, if an image is mounted there: fusermount3 -u " + dir
+	case errors.Is(err, unix.ENOTCONN):
+		next = "take away what is left of another mount: fusermount3 -u " + dir
 	case errors.Is(err, fusefs.ErrNoFusermount):
 		next = "ask the administrator for the package fuse3, or look inside with: jrun shell FILE.sqfs"
-	case errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ENOENT):
+	case errors.Is(err, unix.ENOTDIR):
+		next = "name a directory that is empty: mkdir NEW, then mount on that"
+	case errors.Is(err, unix.ENOENT):
 		next = "make the directory first: mkdir " + dir
 	case errors.Is(err, fs.ErrPermission):
 		next = "choose a directory of your own that is empty; 'jrun doctor' tells about /dev/fuse"

@@ -79,6 +79,20 @@ func mountDirectly(dir string, opts MountOptions) (int, error) {
 	return fd, nil
 }
 
+// Detach takes a mount away from the directory tree while its files are in use:
+// who uses them keeps what is open, until the server ends. dir is as for Mount.
+func Detach(dir string) error {
+	err := unix.Unmount(dir, unix.UMOUNT_NOFOLLOW|unix.MNT_DETACH)
+	if !errors.Is(err, unix.EPERM) {
+		return err
+	}
+	program, err := findFusermount()
+	if err != nil {
+		return err
+	}
+	return run(exec.CommandContext(context.Background(), program, "-u", "-z", "--", dir))
+}
+
 func unmountDirectly(dir string) error {
 	if err := unix.Unmount(dir, unix.UMOUNT_NOFOLLOW); err != nil {
 		return fmt.Errorf("unmounting %q: %w", dir, err)

@@ -8,14 +8,13 @@ import (
 )
 
 // deadExtents lists what no file of the merged image uses, in file order, with
-// neighbours joined. Call it when the tables have marked what lives.
-func deadExtents(p *pipeline) []Region {
-	var dead []Region
-	add := func(start, length int64) {
-		if n := len(dead); n > 0 && dead[n-1].End == start {
-			dead[n-1].End += length
-		} else if length > 0 {
-			dead = append(dead, Region{Start: start, End: start + length})
+// neighbours joined, and which of it has not been zeros all along, in the file
+// that it was taken from. Call it when the tables have marked what lives.
+func deadExtents(p *pipeline) (dead, fresh []Region) {
+	add := func(start, length int64, absent bool) {
+		dead = appendExtent(dead, start, length)
+		if !absent {
+			fresh = appendExtent(fresh, start, length)
 		}
 	}
 	// Both lists are in file order: merge them.
@@ -23,17 +22,27 @@ func deadExtents(p *pipeline) []Region {
 	for len(blobs) > 0 || len(fragments) > 0 {
 		if len(fragments) == 0 || len(blobs) > 0 && blobs[0].extent.start < fragments[0].start {
 			if !blobs[0].live {
-				add(blobs[0].extent.start, blobs[0].extent.stored)
+				add(blobs[0].extent.start, blobs[0].extent.stored, blobs[0].absent)
 			}
 			blobs = blobs[1:]
 			continue
 		}
 		if !fragments[0].live {
-			add(fragments[0].start, int64(fragments[0].word.Size()))
+			add(fragments[0].start, int64(fragments[0].word.Size()), fragments[0].absent)
 		}
 		fragments = fragments[1:]
 	}
-	return dead
+	return dead, fresh
+}
+
+// appendExtent adds a range that does not begin before those that are there.
+func appendExtent(to []Region, start, length int64) []Region {
+	if n := len(to); n > 0 && to[n-1].End == start {
+		to[n-1].End += length
+	} else if length > 0 {
+		to = append(to, Region{Start: start, End: start + length})
+	}
+	return to
 }
 
 // punch turns ranges of the file into zeros, as holes where the file can have

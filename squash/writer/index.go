@@ -62,6 +62,17 @@ type section struct {
 	SHA256 string `json:"sha256"`
 }
 
+// sectionContent is a section as it stands in the file.
+type sectionContent struct {
+	bytes []byte
+	sum   string // of the bytes, as in the head
+}
+
+func newSectionContent(b []byte) sectionContent {
+	sum := sha256.Sum256(b)
+	return sectionContent{b, hex.EncodeToString(sum[:])}
+}
+
 // OpenIndex reads the head of an index of size bytes. Errors wrap ErrIndex or
 // are src's.
 func OpenIndex(src io.ReaderAt, size int64) (*Index, error) {
@@ -152,16 +163,38 @@ func nameBySums(sums []Sum) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
+// Check reads the whole index and compares it with its sums, and with those of the
+// file that it is about. Errors wrap ErrIndex or are those of its source.
+func (x *Index) Check(fileSums []Sum) error {
+	if x.head.File != nameBySums(fileSums) {
+		return indexError("it is about another file", nil)
+	}
+	var end int64
+	for _, l := range x.head.Layers {
+		for _, s := range []section{l.Entries, l.Blocks, l.Dead} {
+			if _, err := x.read(s); err != nil {
+				return err
+			}
+			end = max(end, s.Offset+s.Size)
+		}
+	}
+	if end != x.sections.Size() {
+		return indexError("it is longer than it was written", nil)
+	}
+	return nil
+}
+
 // read returns a section's content and verifies it.
-func (x *Index) read(s section) ([]byte, error) {
+func (x *Index) read(s section) (sectionContent, error) {
 	b := make([]byte, s.Size)
 	if _, err := x.sections.ReadAt(b, s.Offset); err != nil {
-		return nil, indexError("reading a section", err)
+		return sectionContent{}, indexError("reading a section", err)
 	}
-	if sum := sha256.Sum256(b); hex.EncodeToString(sum[:]) != s.SHA256 {
-		return nil, indexError("a section has another sum", nil)
+	content := newSectionContent(b)
+	if content.sum != s.SHA256 {
+		return sectionContent{}, indexError("a section has another sum", nil)
 	}
-	return b, nil
+	return content, nil
 }
 
 // writeIndex writes the index of the file that p made.
@@ -173,10 +206,9 @@ func writeIndex(w io.Writer, p *pipeline, sums []Sum) error {
 	head := indexHead{Settings: set, File: nameBySums(sums)}
 	var sections [][]byte
 	var at int64
-	add := func(b []byte) section {
-		sum := sha256.Sum256(b)
-		s := section{Offset: at, Size: int64(len(b)), SHA256: hex.EncodeToString(sum[:])}
-		sections = append(sections, b)
+	add := func(c sectionContent) section {
+		s := section{Offset: at, Size: int64(len(c.bytes)), SHA256: c.sum}
+		sections = append(sections, c.bytes)
 		at += s.Size
 		return s
 	}
@@ -184,7 +216,7 @@ func writeIndex(w io.Writer, p *pipeline, sums []Sum) error {
 	for i, l := range p.recorder.layers {
 		head.Layers = append(head.Layers, indexLayer{
 			ID: p.opts.LayerIDs[i], Region: p.out.regions[i], DeadBytes: dead[i].bytes, SkippedXattrs: l.skippedXattrs,
-			Entries: add(l.entries), Blocks: add(l.blocks), Dead: add(dead[i].encode()),
+			Entries: add(l.entries), Blocks: add(l.blocks), Dead: add(newSectionContent(dead[i].encode())),
 		})
 	}
 	encoded, err := json.Marshal(head)

@@ -187,3 +187,20 @@ func TestFileOf5GiBThatIsNotSparse(t *testing.T) {
 	}
 	t.Logf("peak memory of the test process: %d MiB", usage.Maxrss>>10)
 }
+
+// TestJobsAreBounded: memory stays within limits on any number of CPUs.
+func TestJobsAreBounded(t *testing.T) {
+	for _, opts := range []Options{
+		{}, {BlockSize: squash.MaxBlockSize}, {BlockSize: squash.MinBlockSize}, {Level: 19}, {Level: 22, BlockSize: squash.MaxBlockSize},
+	} {
+		opts.Jobs = 1 << 20
+		got, err := opts.withDefaults()
+		if err != nil {
+			t.Fatal(err)
+		}
+		blocks := blocksInFlight(got) * 2 * got.BlockSize
+		if got.Jobs < 4 || got.Jobs > 256 || blocks > 64<<20 || blocksInFlight(got) < got.Jobs+spareBlocks {
+			t.Errorf("level %d, blocks of %d: %d jobs and %d MiB of blocks", got.Level, got.BlockSize, got.Jobs, blocks>>20)
+		}
+	}
+}

@@ -100,13 +100,34 @@ func startPipeline(ctx context.Context, cancel context.CancelCauseFunc, out *out
 	return p
 }
 
-// blocksInFlight keeps every compressor and the ordered writer busy while a slow
-// block holds up the order, and the memory below about 100 MiB where large
-// blocks meet many CPUs.
-func blocksInFlight(opts Options) int {
+// affordableJobs is how many compressors there may be: on nodes of many CPUs their
+// memory would be most of what a conversion takes, and one layer cannot be inflated
+// fast enough for more.
+func affordableJobs(opts Options) int {
 	const memory = 96 << 20 // bytes
-	wanted, affordable := 3*opts.Jobs+4, memory/(2*opts.BlockSize)
-	return max(min(wanted, affordable), opts.Jobs+4)
+	// What libzstd takes at blocks of this size, measured: 0.8 MiB at level 3 and
+	// 128 KiB, 3.5 MiB at level 19, 16 MiB at level 19 and 1 MiB.
+	each := 512<<10 + 2*opts.BlockSize
+	if opts.Compression == squash.Zstd && opts.Level > 9 {
+		each = 1536<<10 + 16*opts.BlockSize
+	}
+	return min(memory/each, affordableBlocks(opts)-spareBlocks)
+}
+
+// spareBlocks are there besides one for each compressor: what is being filled,
+// written, or waits for either.
+const spareBlocks = 4
+
+func affordableBlocks(opts Options) int {
+	const memory = 64 << 20 // bytes
+	return memory / (2 * opts.BlockSize)
+}
+
+// blocksInFlight keeps every compressor and the ordered writer busy while a slow
+// block holds up the order, and the memory below 64 MiB where large blocks meet
+// many CPUs.
+func blocksInFlight(opts Options) int {
+	return min(3*opts.Jobs+spareBlocks, affordableBlocks(opts))
 }
 
 // finish ends the pipeline, after success and failure alike, and waits until
@@ -117,6 +138,7 @@ func (p *pipeline) finish() {
 	p.running.Wait()
 	p.duplicates += p.packer.duplicates
 	p.duplicateBytes += p.packer.duplicateBytes
+	p.packer.byContent, p.byContent = nil, nil // their memory is for the tables
 }
 
 // acquire returns an empty block, waiting while too many are in flight.

@@ -27,10 +27,10 @@ type recorder struct {
 // recordedLayer is complete when both goroutines have ended it; each writes its
 // own fields.
 type recordedLayer struct {
-	entries       []byte
+	entries       sectionContent
 	skippedXattrs int
 
-	blocks []byte
+	blocks sectionContent
 	end    layerCounts
 }
 
@@ -232,12 +232,12 @@ func (w *sectionWriter) flush() error {
 }
 
 // finish returns the section and begins a new one.
-func (w *sectionWriter) finish() ([]byte, error) {
+func (w *sectionWriter) finish() (sectionContent, error) {
 	if err := w.z.Close(); err != nil {
-		return nil, err
+		return sectionContent{}, err
 	}
-	b := bytes.Clone(w.out.Bytes())
+	content := newSectionContent(bytes.Clone(w.out.Bytes()))
 	w.out = bytes.Buffer{}
 	w.z.Reset(&w.out)
-	return b, nil
+	return content, nil
 }

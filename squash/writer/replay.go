@@ -3,8 +3,6 @@ package writer
 import (
 	"bufio"
 	"bytes"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"io"
 	"math"
@@ -27,19 +25,18 @@ type replay struct {
 	large []*blob
 }
 
-// blocks replays where a layer's data stands.
-func (r *replay) blocks(layer int) error {
-	l := &r.index.head.Layers[layer]
-	return r.section(l.Blocks, func(in *sectionReader) error {
+// blocks replays where the data of a layer with this region stands.
+func (r *replay) blocks(s sectionContent, region Region) error {
+	return s.decode(func(in *sectionReader) error {
 		switch in.byte() {
 		case blocksFragment:
-			f := fragment{start: in.position(l.Region), word: squash.SizeWord(in.uint(math.MaxUint32))}
-			if in.err == nil && f.start+int64(f.word.Size()) > l.Region.End {
+			f := fragment{start: in.position(region), word: squash.SizeWord(in.uint(math.MaxUint32))}
+			if in.err == nil && f.start+int64(f.word.Size()) > region.End {
 				return errRecord
 			}
 			r.pipe.fragments = append(r.pipe.fragments, f)
 		case blocksNew:
-			return r.file(in, l.Region)
+			return r.file(in, region)
 		case blocksDuplicate:
 			n := in.uint(math.MaxUint32)
 			if n >= uint64(len(r.large)) {
@@ -61,8 +58,7 @@ func (r *replay) file(in *sectionReader, region Region) error {
 		}
 		e.words = append(e.words, squash.SizeWord(in.uint(math.MaxUint32)))
 	}
-	var sum [sha256.Size]byte
-	in.full(sum[:])
+	sum := in.sum()
 	if in.err != nil {
 		return in.err
 	}
@@ -79,11 +75,11 @@ func (r *replay) file(in *sectionReader, region Region) error {
 // dead replays what was punched out of a layer's data, which from is the
 // beginning of.
 func (r *replay) dead(layer int, from layerCounts) error {
-	b, err := r.index.read(r.index.head.Layers[layer].Dead)
+	s, err := r.index.read(r.index.head.Layers[layer].Dead)
 	if err != nil {
 		return err
 	}
-	in := &sectionReader{r: bufio.NewReader(bytes.NewReader(b))}
+	in := &sectionReader{r: bufio.NewReader(bytes.NewReader(s.bytes))}
 	blobs, fragments := r.pipe.blobs[from.blobs:], r.pipe.fragments[from.fragments:]
 	for range in.uint(uint64(len(blobs))) {
 		if n := in.uint(uint64(len(blobs)) - 1); in.err == nil {
@@ -99,20 +95,21 @@ func (r *replay) dead(layer int, from layerCounts) error {
 }
 
 // entries replays a layer's tar.
-func (r *replay) entries(layer int) ([]entry, error) {
+func (r *replay) entries(s sectionContent, layer int) ([]entry, error) {
 	var entries []entry
 	var lastPath string
+	var path []byte
 	var sets []uint32
 	nextLarge := r.pipe.largeBlobs
-	err := r.section(r.index.head.Layers[layer].Entries, func(in *sectionReader) error {
+	err := s.decode(func(in *sectionReader) error {
 		first := in.byte()
 		e := entry{kind: nameKind(first & entryKindMask)}
 		shared := in.uint(uint64(len(lastPath)))
-		rest := in.string(maxPath)
+		path = append(append(path[:0], lastPath[:shared]...), in.next(in.uint(maxPath))...)
 		if in.err != nil {
 			return in.err
 		}
-		e.path = lastPath[:shared] + rest
+		e.path = string(path)
 		lastPath = e.path
 		switch {
 		case e.kind >= ignoredName:
@@ -209,8 +206,7 @@ func (r *replay) data(in *sectionReader, size int64, nextLarge *uint32) (*blob, 
 		return r.small[n], nil
 	case dataNewSmall:
 		b := &blob{fragment: uint32(in.uint(math.MaxUint32)), offset: uint32(in.uint(uint64(p.blockSize))), number: uint32(len(r.small))}
-		var sum [sha256.Size]byte
-		in.full(sum[:])
+		sum := in.sum()
 		if in.err != nil || int(b.fragment) >= len(p.fragments) {
 			return nil, errRecord
 		}
@@ -223,19 +219,14 @@ func (r *replay) data(in *sectionReader, size int64, nextLarge *uint32) (*blob, 
 
 var errRecord = errors.New("a record makes no sense")
 
-// section decompresses a section and calls record until it has ended, then
-// compares the section's sum.
-func (r *replay) section(s section, record func(*sectionReader) error) error {
-	b, err := r.index.read(s)
-	if err != nil {
-		return err
-	}
-	z, err := zstd.NewReader(bytes.NewReader(b), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(smallWindow))
+// decode decompresses a section and calls record until it has ended.
+func (s sectionContent) decode(record func(*sectionReader) error) error {
+	z, err := zstd.NewReader(bytes.NewReader(s.bytes), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(smallWindow))
 	if err != nil {
 		return indexError("decompressing a section", err)
 	}
 	defer z.Close()
-	in := &sectionReader{r: bufio.NewReaderSize(z, 64<<10)}
+	in := &sectionReader{r: bufio.NewReaderSize(z, sectionBuffer)}
 	for {
 		if _, err := in.r.Peek(1); errors.Is(err, io.EOF) {
 			return nil
@@ -244,61 +235,4 @@ func (r *replay) section(s section, record func(*sectionReader) error) error {
 			return indexError("decoding a section", err)
 		}
 	}
-}
-
-// smallWindow is more than a section was compressed with, bytes.
-const smallWindow = 8 << 20
-
-// sectionReader decodes what sectionWriter encoded. Its error is sticky.
-type sectionReader struct {
-	r   *bufio.Reader
-	err error
-}
-
-func (s *sectionReader) fail(err error) {
-	if s.err == nil && err != nil {
-		s.err = err
-	}
-}
-
-func (s *sectionReader) byte() byte {
-	b, err := s.r.ReadByte()
-	s.fail(err)
-	return b
-}
-
-// uint fails for numbers above limit, and then returns 0.
-func (s *sectionReader) uint(limit uint64) uint64 {
-	if s.err != nil {
-		return 0
-	}
-	v, err := binary.ReadUvarint(s.r)
-	if err == nil && v > limit {
-		err = errRecord
-	}
-	if err != nil {
-		s.fail(err)
-		return 0
-	}
-	return v
-}
-
-// position is a file offset within a region.
-func (s *sectionReader) position(in Region) int64 {
-	at := int64(s.uint(math.MaxInt64))
-	if s.err == nil && (at < in.Start || at > in.End) {
-		s.fail(errRecord)
-	}
-	return at
-}
-
-func (s *sectionReader) full(b []byte) {
-	_, err := io.ReadFull(s.r, b)
-	s.fail(err)
-}
-
-func (s *sectionReader) string(limit int) string {
-	b := make([]byte, s.uint(uint64(limit)))
-	s.full(b)
-	return string(b)
 }

@@ -55,7 +55,8 @@ func (m *layerMerge) makeMissing(dir *inode, name string) (*inode, error) {
 // image's: symbolic links are followed, also in the last place, and nothing
 // leads above the root.
 func (t *tree) resolve(path string, look lookup) (*inode, error) {
-	trail := []*inode{t.root} // from the root to where we are
+	var room [16]*inode               // as deep as most paths are: this is done for every entry
+	trail := append(room[:0], t.root) // from the root to where we are
 	todo := path
 	links := 0
 	for todo != "" {

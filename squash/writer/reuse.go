@@ -85,14 +85,22 @@ func (p *pipeline) reuse(ctx context.Context, fs *tree, src *Reuse) error {
 
 func (r *replay) layer(ctx context.Context, i int) error {
 	p, l := r.pipe, &r.index.head.Layers[i]
+	kept := recordedLayer{skippedXattrs: l.SkippedXattrs}
+	var err error
+	if kept.blocks, err = r.index.read(l.Blocks); err != nil {
+		return err
+	}
+	if kept.entries, err = r.index.read(l.Entries); err != nil {
+		return err
+	}
 	from := layerCounts{blobs: len(p.blobs), fragments: len(p.fragments)}
-	if err := r.blocks(i); err != nil {
+	if err := r.blocks(kept.blocks, l.Region); err != nil {
 		return err
 	}
 	if err := r.dead(i, from); err != nil {
 		return err
 	}
-	entries, err := r.entries(i)
+	entries, err := r.entries(kept.entries, i)
 	if err != nil {
 		return err
 	}
@@ -105,20 +113,19 @@ func (r *replay) layer(ctx context.Context, i int) error {
 	if p.recorder == nil {
 		return nil
 	}
-	return p.recorder.repeat(r.index, i, layerCounts{blobs: len(p.blobs), fragments: len(p.fragments)}, uint32(len(r.small)))
+	kept.end = layerCounts{blobs: len(p.blobs), fragments: len(p.fragments)}
+	p.recorder.repeat(i, kept, uint32(len(r.small)))
+	return nil
 }
 
 // repeat records a layer as it stands in another index.
-func (r *recorder) repeat(x *Index, layer int, end layerCounts, smallBlobs uint32) (err error) {
-	l, to := &x.head.Layers[layer], &r.layers[layer]
-	r.smallBlobs = smallBlobs
-	to.end, to.skippedXattrs = end, l.SkippedXattrs
-	if to.entries, err = x.read(l.Entries); err != nil {
-		return err
-	}
-	to.blocks, err = x.read(l.Blocks)
-	return err
+func (r *recorder) repeat(layer int, as recordedLayer, smallBlobs uint32) {
+	r.layers[layer], r.smallBlobs = as, smallBlobs
 }
+
+// copyPiece is how much is copied at a time, bytes: little enough to stay in a
+// CPU's own cache between reading, summing and writing.
+const copyPiece = 256 << 10
 
 // take makes the file's bytes up to end those of src: shared where the file
 // system can, which is not verified, or else read, verified and written.
@@ -126,58 +133,71 @@ func (o *output) take(ctx context.Context, src *Reuse, end int64) (shared int64,
 	if end > src.Size || int64(len(src.Sums)) != (src.Size+SumChunk-1)/SumChunk {
 		return 0, &ReuseError{0, fmt.Errorf("%w: its size is another", ErrSum)}
 	}
-	cloned := cloneRange(o.dst, src.File, Region{squash.PadSize, end})
-	buf := make([]byte, min(SumChunk, src.Size))
+	c := chunkCopy{from: src, to: o, end: end, buf: make([]byte, copyPiece)}
+	c.cloned = cloneRange(o.dst, src.File, Region{squash.PadSize, end})
 	for start := int64(0); start < end; start += SumChunk {
 		if ctx.Err() != nil {
 			return 0, context.Cause(ctx)
 		}
-		sum := src.Sums[start/SumChunk]
-		whole := start > 0 && start+SumChunk <= end
-		if whole && cloned {
-			o.adopt(sum)
-			continue
+		whole := start+SumChunk <= end
+		if !whole || !c.cloned || start == 0 {
+			if err := c.chunk(start, whole); err != nil {
+				return 0, err
+			}
 		}
-		b := buf[:min(SumChunk, src.Size-start)]
-		if _, err := src.File.ReadAt(b, start); err != nil {
-			return 0, &ReuseError{0, fmt.Errorf("reading the file to re-use: %w", err)}
+		if whole { // the sum of the first chunk, as of any that changes, is taken at the end
+			o.sums.adopt(src.Sums[start/SumChunk])
 		}
-		if crc32.Checksum(b, castagnoli) != sum.CRC32C {
-			return 0, &ReuseError{0, fmt.Errorf("%w: from byte %d", ErrSum, start)}
-		}
-		if err := o.takeChunk(b, Region{start, min(start+int64(len(b)), end)}, whole, cloned, sum); err != nil {
-			return 0, err
-		}
+		o.position = min(start+SumChunk, end)
 	}
-	if cloned {
+	if c.cloned {
 		shared = end - squash.PadSize
 	}
 	return shared, nil
 }
 
-// adopt makes a whole chunk, which stands in the file already, part of it.
-func (o *output) adopt(sum Sum) {
-	o.sums.adopt(sum)
-	o.position += SumChunk
+// chunkCopy copies what stands before end from one file to the other, at the
+// same offsets.
+type chunkCopy struct {
+	from   *Reuse
+	to     *output
+	end    int64
+	cloned bool // it stands there already
+	buf    []byte
 }
 
-// takeChunk makes the verified bytes b of the range r part of the file. A whole
-// chunk need not be hashed twice, what was cloned not be written.
-func (o *output) takeChunk(b []byte, r Region, whole, cloned bool, sum Sum) error {
-	rest := b[o.position-r.Start : r.End-r.Start]
-	switch {
-	case cloned: // and not whole: at the beginning and the end
-		o.sums.write(rest)
-		o.position = r.End
-		return nil
-	case whole:
-		if _, err := o.dst.WriteAt(b, r.Start); err != nil {
+// chunk copies one chunk and verifies it, also what is behind end. That it is
+// another than it should be shows when most of it has been written: the file is
+// then of no use, as after any error. Only a chunk that is not taken whole has to
+// be summed anew.
+func (c *chunkCopy) chunk(start int64, whole bool) error {
+	var crc uint32
+	chunkEnd := min(start+SumChunk, c.from.Size)
+	for at := start; at < chunkEnd; at += int64(len(c.buf)) {
+		b := c.buf[:min(int64(len(c.buf)), chunkEnd-at)]
+		if _, err := c.from.File.ReadAt(b, at); err != nil {
+			return &ReuseError{0, fmt.Errorf("reading the file to re-use: %w", err)}
+		}
+		crc = crc32.Update(crc, castagnoli, b)
+		// What stands before the first layer was written at the beginning.
+		first := max(at, squash.PadSize)
+		if b = b[first-at : max(first, min(at+int64(len(b)), c.end))-at]; len(b) == 0 {
+			continue
+		}
+		if !whole {
+			c.to.sums.write(b)
+		}
+		if c.cloned {
+			continue
+		}
+		if _, err := c.to.dst.WriteAt(b, first); err != nil {
 			return fmt.Errorf("writing squashfs: %w", err)
 		}
-		o.adopt(sum)
-		return nil
 	}
-	return o.write(rest)
+	if crc != c.from.Sums[start/SumChunk].CRC32C {
+		return &ReuseError{0, fmt.Errorf("%w: from byte %d", ErrSum, start)}
+	}
+	return nil
 }
 
 // cloneRange lets two files share a range, which has to be aligned to the file

@@ -51,11 +51,13 @@ func (s *sums) write(p []byte) {
 
 func (s *sums) current() Sum { return Sum{SHA256: [sha256.Size]byte(s.now.Sum(nil)), CRC32C: s.crc} }
 
-// adopt takes the sum of a whole chunk that is known already. The current chunk
-// has to be empty.
+// adopt takes the sum of the current chunk, which is known already, whatever was
+// written of it so far.
 func (s *sums) adopt(sum Sum) {
 	s.full = append(s.full, sum)
-	s.at += SumChunk
+	s.now.Reset()
+	s.crc = 0
+	s.at += SumChunk - s.at%SumChunk
 }
 
 // sumMark is a state to come back to.

@@ -72,6 +72,7 @@ func (t *tree) apply(ctx context.Context, layer int, entries []entry) error {
 		if err != nil {
 			return &TarError{Layer: layer, Entry: e.path, Reason: err.Error()}
 		}
+		*e = entry{} // the tree has a name of its own: paths are much of the memory
 	}
 	return nil
 }

@@ -50,7 +50,8 @@ type Options struct {
 	Uncompressed bool
 
 	// Jobs is the number of compressing goroutines; it does not change the
-	// result. 0 means GOMAXPROCS.
+	// result. 0 means GOMAXPROCS. There are fewer where they would need more than
+	// about 100 MiB.
 	Jobs int
 
 	// SparseLimit is how many bytes all sparse files of the image together may
@@ -115,6 +116,7 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Jobs <= 0 {
 		o.Jobs = runtime.GOMAXPROCS(0)
 	}
+	o.Jobs = min(o.Jobs, affordableJobs(o))
 	if o.SparseLimit == 0 {
 		o.SparseLimit = 2 << 40
 	}
@@ -164,7 +166,7 @@ func build(ctx context.Context, out *output, layers []Layer, opts Options) (Resu
 	if err := checkPresent(pipe); err != nil {
 		return Result{}, err
 	}
-	dead := deadExtents(pipe)
+	dead, fresh := deadExtents(pipe)
 	deadBytes, err := out.punch(dead)
 	if err != nil {
 		return Result{}, err
@@ -173,7 +175,9 @@ func build(ctx context.Context, out *output, layers []Layer, opts Options) (Resu
 	if err != nil {
 		return Result{}, err
 	}
-	fileSums, err := out.sums.finish(out.dst, dead)
+	// What was punched out of a file that was re-used is zeros here, too: its sums
+	// hold.
+	fileSums, err := out.sums.finish(out.dst, fresh)
 	if err != nil {
 		return Result{}, err
 	}
