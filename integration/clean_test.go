@@ -102,6 +102,29 @@ func mountsIn(pid, text string) []string {
 	return found
 }
 
+// stuck lists killed processes that have no arguments any more but threads that
+// cannot end.
+func stuck(user *ordinary.Account) []string {
+	leaders, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		panic(err)
+	}
+	var found []string
+	for _, leader := range leaders {
+		dir := filepath.Dir(leader)
+		info, err := os.Stat(dir)
+		if err != nil || int(info.Sys().(*syscall.Stat_t).Uid) != user.UID {
+			continue
+		}
+		line, err := os.ReadFile(leader)
+		threads, threadsErr := os.ReadDir(filepath.Join(dir, "task"))
+		if err == nil && threadsErr == nil && len(line) == 0 && len(threads) > 1 {
+			found = append(found, dir+" has ended, but not all of its threads")
+		}
+	}
+	return found
+}
+
 // leftovers lists the user's files where programs put temporary ones.
 func leftovers(user *ordinary.Account) []string {
 	var found []string
@@ -150,6 +173,7 @@ func requireNothingLeft(t *testing.T, user *ordinary.Account, store string, befo
 		for _, p := range processes(user) {
 			left = append(left, fmt.Sprintf("process %d %q", p.pid, p.args))
 		}
+		left = append(left, stuck(user)...)
 		for _, m := range mounts(user) {
 			left = append(left, "mount "+m)
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/opencontainers/runc/libcontainer"
 	_ "github.com/opencontainers/runc/libcontainer/nsenter" // libcontainer's own C stage
+	"golang.org/x/sys/unix"
 )
 
 // Names by which the program calls itself; stage.c knows the first three.
@@ -21,9 +22,15 @@ const (
 // hasStages says whether this program can become a holder or a rank.
 const hasStages = true
 
-// libcontainer's init stage must run before anything else of Go does.
+// libcontainer's init stage must run before anything else of Go does. It waits
+// in the new namespace until its builder has taken it and ends it. It must end
+// with a builder that was killed, too; the death signal that libcontainer gives
+// to its first process does not reach this one, which is a fork of a fork.
+// libcontainer sets it again after changes of credentials, which clear it, and
+// notices when the builder ended before this.
 func init() {
 	if len(os.Args) > 1 && os.Args[1] == "init" && os.Getenv("_LIBCONTAINER_INITPIPE") != "" {
+		_ = unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0) // cannot fail with a signal that exists
 		libcontainer.Init()
 	}
 }

@@ -67,6 +67,9 @@ type FS struct {
 	opts Options
 	sb   squash.Superblock
 	tree *tree
+	// pushForAll is for tests, which want to see what happens when the kernel
+	// asks for what is being pushed.
+	pushForAll bool
 }
 
 // New prepares to serve an image. It fails when a synthetic node has no place:

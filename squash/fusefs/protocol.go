@@ -60,6 +60,7 @@ type request struct {
 	opcode opcode
 	unique uint64 // names the request in its reply
 	node   NodeID
+	thread uint32 // of the asker, as the mounter's pid namespace numbers it
 	body   []byte // behind the header
 }
 
@@ -72,6 +73,7 @@ func parseRequest(message []byte) (request, bool) {
 		opcode: opcode(native.Uint32(message[4:])),
 		unique: native.Uint64(message[8:]),
 		node:   NodeID(native.Uint64(message[16:])),
+		thread: native.Uint32(message[32:]),
 		body:   message[inHeaderSize:],
 	}, true
 }

@@ -1,7 +1,7 @@
 package fusefs
 
 import (
-	"sync/atomic"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -14,70 +14,75 @@ import (
 // Without the first, random reads of 4 KiB in a file larger than the block cache
 // would decompress 128 KiB each.
 //
-// The kernel keeps the one who pushes waiting while pages of the block are part
-// of a READ that was not answered yet. Hence some workers never push at any
-// time: they answer it.
+// The kernel keeps the one who pushes a page waiting while the page is part of a
+// READ that is not answered, and SIGKILL does not end that wait. If it came in
+// such a moment, nobody would be left to answer, the process could not end, and
+// so the kernel would not know that nobody serves any more: for ever. Therefore
+// no page is pushed that might be asked for at the same time: a thread pushes
+// before it answers a READ, and only for a program that reads alone, and which
+// therefore waits for that answer.
 type pusher struct {
 	fs      *FS
 	fd      int
-	limit   int32        // workers that may push at once
-	pushing atomic.Int32 // workers that do
+	pushing sync.Mutex // held by who pushes
+	asker   asker
 	walks   walks
 }
 
-func newPusher(f *FS, fd, limit int) *pusher {
-	return &pusher{fs: f, fd: fd, limit: int32(limit), walks: walks{r: f.r}}
-}
-
-// may reports whether one more worker may push now, which must end with done.
-func (p *pusher) may() bool { return p.pushing.Add(1) <= p.limit }
-
-func (p *pusher) done() { p.pushing.Add(-1) }
+func newPusher(f *FS, fd int) *pusher { return &pusher{fs: f, fd: fd, walks: walks{r: f.r}} }
 
 // smallRead is the longest READ, in bytes, that is taken for one of many in
 // random order. Sequential reads ask for more from the second one on, and will
 // ask for the rest of the block themselves.
 const smallRead = 16 << 10
 
-// push works after the reply was sent. It may drop blocks, but always releases
-// them.
-func (p *pusher) push(node NodeID, fresh *reader.Fresh, asked uint32) {
-	for _, b := range fresh.Blocks {
-		if asked <= smallRead {
-			if p.may() {
-				_ = p.store(node, b.Offset, b.Data)
+// push is told of every READ before it is answered, and of the blocks that it
+// brought into the cache, which it releases. It may push only if all other READs
+// can be answered meanwhile.
+func (p *pusher) push(req *request, fresh *reader.Fresh, may bool) {
+	in, ok := parseReadIn(req.body)
+	if alone := p.asker.alone(req.thread); (alone || p.fs.pushForAll) && ok && may && p.pushing.TryLock() {
+		if in.size <= smallRead {
+			for _, b := range fresh.Blocks {
+				p.around(req.node, b, in)
 			}
-			p.done()
 		}
+		if in.offset == 0 {
+			p.ahead(req.node)
+		}
+		p.pushing.Unlock()
+	}
+	for _, b := range fresh.Blocks {
 		p.fs.r.Release(b)
 	}
 	fresh.Blocks = fresh.Blocks[:0]
 }
 
-// wanted returns the walk that a READ was part of, if the next files of it are
-// to be pushed now; the caller must then call ahead.
-func (p *pusher) wanted(node NodeID, in readIn) *walk {
-	if in.offset > 0 || p.limit == 0 || node&syntheticBit != 0 {
-		return nil
+// around pushes a block but for the pages that the READ is about, which wait
+// for its answer.
+func (p *pusher) around(node NodeID, b reader.FreshBlock, in readIn) {
+	from := (in.offset &^ (pageSize - 1))
+	to := (in.offset + uint64(in.size) + pageSize - 1) &^ (pageSize - 1)
+	end := b.Offset + uint64(len(b.Data))
+	if from > b.Offset {
+		_ = p.store(node, b.Offset, b.Data[:min(from, end)-b.Offset])
+	}
+	if to < end {
+		_ = p.store(node, max(to, b.Offset), b.Data[max(to, b.Offset)-b.Offset:])
+	}
+}
+
+// ahead pushes the files behind one that is read from its beginning, if it is
+// part of a walk.
+func (p *pusher) ahead(node NodeID) {
+	if node&syntheticBit != 0 {
+		return
 	}
 	ino, err := p.fs.inode(node)
 	if err != nil || !p.walks.pushable(&ino) {
-		return nil
-	}
-	return p.walks.saw(&ino)
-}
-
-// ahead pushes the next files of a walk, unless it is nil.
-func (p *pusher) ahead(w *walk) {
-	if w == nil {
 		return
 	}
-	defer p.done()
-	if !p.may() {
-		p.walks.pause(w)
-		return
-	}
-	p.walks.push(w, func(ino *reader.Inode) bool {
+	p.walks.saw(&ino, func(ino *reader.Inode) bool {
 		buffer := takeLarge(int(ino.Size))
 		defer buffer.free()
 		content := (*buffer.bytes)[:ino.Size]
@@ -103,4 +108,26 @@ func (p *pusher) store(node NodeID, offset uint64, data []byte) error {
 	native.PutUint32(head[32:], uint32(len(data)))
 	_, err := unix.Writev(p.fd, [][]byte{head[:], data})
 	return err
+}
+
+// asker remembers which thread asked for the last READs.
+type asker struct {
+	mu     sync.Mutex
+	thread uint32
+	run    int // READs in a row by it
+}
+
+// lonelyReads is how many READs by one thread make it one that reads alone.
+const lonelyReads = 16
+
+// alone reports whether the thread of a READ is the only one that reads lately.
+// The kernel gives the number 0 to those that it cannot name.
+func (a *asker) alone(thread uint32) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if thread != a.thread || thread == 0 {
+		a.thread, a.run = thread, 0
+	}
+	a.run++
+	return a.run > lonelyReads
 }

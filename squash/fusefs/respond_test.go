@@ -38,7 +38,13 @@ func errnoOf(t *testing.T, reply []byte) unix.Errno {
 }
 
 // newTestWorker returns a worker without a device, which pushes nothing.
-func newTestWorker(f *FS, s session) *worker { return newWorker(f, s, newPusher(f, -1, 0), -1) }
+func newTestWorker(f *FS, s session) *worker { return newWorker(f, s, newPusher(f, -1), -1) }
+
+// endOf ends the use of what respond used.
+func endOf(w *worker, message []byte) {
+	w.push(message)
+	w.large.free()
+}
 
 func TestReplies(t *testing.T) {
 	f := newFS(t, "zstd", Options{})
@@ -83,7 +89,7 @@ func TestReplies(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newTestWorker(f, session{noOpen: true, noOpendir: true})
-			defer w.done(tt.message)
+			defer endOf(w, tt.message)
 			reply := w.respond(tt.message)
 			if errno := errnoOf(t, reply); errno != tt.errno || len(reply) != outHeaderSize+tt.length {
 				t.Errorf("%v and %d bytes, want %v and %d", errno, len(reply)-outHeaderSize, tt.errno, tt.length)
@@ -142,7 +148,7 @@ func TestNoAllocations(t *testing.T) {
 	} {
 		allocs := testing.AllocsPerRun(200, func() {
 			w.respond(message)
-			w.done(message)
+			endOf(w, message)
 		})
 		if allocs >= 1 { // less is a pool that was emptied
 			t.Errorf("%s: %v allocations", name, allocs)
@@ -162,7 +168,7 @@ func FuzzMessages(f *testing.F) {
 	silent := []opcode{opForget, opBatchForget, opNotifyReply}
 	f.Fuzz(func(t *testing.T, message []byte) {
 		w := newTestWorker(image, session{noOpen: true})
-		defer w.done(message)
+		defer endOf(w, message)
 		before := bytes.Clone(message)
 		reply := w.respond(message)
 		if !bytes.Equal(before, message) {

@@ -48,7 +48,6 @@ type entry struct {
 // ringThread serves entries of one or more queues.
 type ringThread struct {
 	worker  *worker
-	push    *laterPusher
 	io      *ioURing
 	memory  []byte // mapped, for all entries
 	entries []entry
@@ -166,13 +165,10 @@ func (t *ringThread) serve(i int, observe func(opcode)) {
 	var reply []byte
 	if ok {
 		reply = w.respond(message)
+		w.push(message)
 	}
 	putReply(e, reply, commitID)
 	w.large.free()
-	if req, ok := parseRequest(message); ok && req.opcode == opRead {
-		in, _ := parseReadIn(req.body)
-		t.push.offer(req.node, &w.fresh, in)
-	}
 	putCommand(t.io.command(w.fd, cmdCommitAndFetch, uint64(i))[sqeCmd:], commitID, e.queue)
 }
 

@@ -79,11 +79,11 @@ func TestRingReplies(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newTestWorker(f, session{})
 			want := bytes.Clone(w.respond(message))
-			w.done(message)
+			endOf(w, message)
 			e := ringEntryOf()
 			w.fixed = e.buffer
 			putReply(e, w.respond(message), 77)
-			w.done(message)
+			endOf(w, message)
 			n := native.Uint32(e.header[ringPayload:])
 			got := append(bytes.Clone(e.header[:outHeaderSize]), e.buffer[outHeaderSize:outHeaderSize+n]...)
 			if !bytes.Equal(got, want) {
@@ -186,7 +186,7 @@ func FuzzRingRequest(f *testing.F) {
 		var reply []byte
 		if ok {
 			reply = w.respond(message)
-			defer w.done(message)
+			defer endOf(w, message)
 		}
 		putReply(e, reply, 77)
 		n := native.Uint32(e.header[ringPayload:])

@@ -13,6 +13,7 @@ import (
 type ringPool struct {
 	start   chan func(*ringThread) // what each thread does when the protocol is agreed on
 	threads int
+	served  map[int]int // by how many threads each queue is
 	ended   sync.WaitGroup
 }
 
@@ -30,9 +31,12 @@ func openRings(f *FS, fd int) *ringPool {
 
 // makeRings makes a thread for each list of queues.
 func makeRings(f *FS, fd int, layout [][]int) *ringPool {
-	p := &ringPool{start: make(chan func(*ringThread)), threads: len(layout)}
+	p := &ringPool{start: make(chan func(*ringThread)), threads: len(layout), served: make(map[int]int)}
 	made := make(chan error, len(layout))
 	for _, queues := range layout {
+		for _, q := range queues {
+			p.served[q]++
+		}
 		p.ended.Add(1)
 		go func() {
 			defer p.ended.Done()
@@ -73,21 +77,26 @@ func (p *ringPool) close() {
 // startRings lets the rings take requests. When the kernel refuses one, it
 // sends all requests to the device, unless every queue has another; fallBack
 // must then start what serves them there.
-func (s *Server) startRings(agreed session, fd int, f *FS, observe func(opcode), fallBack func()) {
+func (s *Server) startRings(agreed session, pusher *pusher, observe func(opcode), fallBack func()) {
 	p := agreed.rings
-	push := newLaterPusher(f, fd, max(1, min(p.threads/4, 8)))
 	s.running.Add(1)
 	for range p.threads {
 		p.start <- func(t *ringThread) {
-			t.worker.session, t.push = agreed, push
+			t.worker.session, t.worker.pusher = agreed, pusher
+			t.worker.pushes = p.mayPush(t)
 			t.run(observe, fallBack)
 		}
 	}
 	go func() {
 		defer s.running.Done()
 		p.ended.Wait()
-		push.close()
 	}()
+}
+
+// mayPush reports whether whatever else is asked for is answered by other
+// threads, also what comes through the same queue.
+func (p *ringPool) mayPush(t *ringThread) bool {
+	return len(t.entries) == 1 && p.served[t.entries[0].queue] > 1
 }
 
 // errNotOffered means that commands do not reach the device.

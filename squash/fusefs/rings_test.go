@@ -191,7 +191,14 @@ func uncached(path string, size int, off int64) ([]byte, error) {
 // TestPushWhileReading has pages of one file pushed and asked for at once. Where
 // a thread waits for itself, it never ends.
 func TestPushWhileReading(t *testing.T) {
-	enableRings(t)
+	t.Run("device", pushWhileReading)
+	t.Run("rings", func(t *testing.T) {
+		enableRings(t)
+		pushWhileReading(t)
+	})
+}
+
+func pushWhileReading(t *testing.T) {
 	tree := t.TempDir()
 	var content []byte
 	for i := 0; len(content) < 4<<20; i++ {
@@ -218,6 +225,7 @@ func TestPushWhileReading(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	f.pushForAll = true
 	path = filepath.Join(mount(t, f, nil, unix.MS_RDONLY), "etc/hello")
 	var readers sync.WaitGroup
 	for i := range 8 {

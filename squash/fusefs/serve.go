@@ -42,7 +42,7 @@ func serveThrough(fd int, f *FS, observe func(opcode), open func(*FS, int) *ring
 	s := &Server{closed: make(chan struct{})}
 	workers := threads(f.opts.Threads)
 	leaveProcessor(workers)
-	pusher := newPusher(f, fd, workers/2)
+	pusher := newPusher(f, fd)
 	start := func(i int) {
 		own := fd
 		if i > 0 {
@@ -54,7 +54,9 @@ func serveThrough(fd int, f *FS, observe func(opcode), open func(*FS, int) *ring
 		s.running.Add(1)
 		go func() {
 			defer s.running.Done()
-			_ = newWorker(f, agreed, pusher, own).run(observe) // ends with the mount
+			w := newWorker(f, agreed, pusher, own)
+			w.pushes = workers > 1 && agreed.rings == nil
+			_ = w.run(observe) // ends with the mount
 			if own != fd {
 				unix.Close(own)
 			}
@@ -69,7 +71,7 @@ func serveThrough(fd int, f *FS, observe func(opcode), open func(*FS, int) *ring
 	if agreed.rings != nil {
 		// One worker is enough for what never comes through rings: FORGET and
 		// INTERRUPT.
-		s.startRings(agreed, fd, f, observe, sync.OnceFunc(rest))
+		s.startRings(agreed, pusher, observe, sync.OnceFunc(rest))
 	} else {
 		rest()
 	}

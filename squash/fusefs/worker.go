@@ -16,6 +16,7 @@ type worker struct {
 	session session
 	fd      int
 	pusher  *pusher
+	pushes  bool         // while it does, others can answer
 	fresh   reader.Fresh // of the READ that is being answered
 	request []byte
 	small   [outHeaderSize + 512]byte // for replies of known, small length
@@ -48,20 +49,18 @@ func (w *worker) run(observe func(opcode)) error {
 			}
 		}
 		reply := w.respond(w.request[:n])
+		w.push(w.request[:n])
 		if reply != nil {
 			w.deliver(reply)
 		}
-		w.done(w.request[:n])
+		w.large.free()
 	}
 }
 
-// done ends the use of what respond used.
-func (w *worker) done(message []byte) {
-	w.large.free()
+// push follows respond.
+func (w *worker) push(message []byte) {
 	if req, ok := parseRequest(message); ok && req.opcode == opRead {
-		in, _ := parseReadIn(req.body)
-		w.pusher.push(req.node, &w.fresh, in.size)
-		w.pusher.ahead(w.pusher.wanted(req.node, in))
+		w.pusher.push(&req, &w.fresh, w.pushes)
 	}
 }
 

@@ -31,7 +31,12 @@ func (r *Reader) readBlocks(ino *Inode, p []byte, off uint64, fresh *Fresh) (int
 	if first == last || last == first+1 && r.cached(ino, first) || !r.helpers.take() {
 		return r.readInOrder(ino, p, off, fresh)
 	}
-	middle := (first + (last-first+1)/2) * blockSize
+	return r.readHalves(*ino, p, off, (first+(last-first+1)/2)*blockSize)
+}
+
+// readHalves reads what is behind middle beside what is before. The inode is a
+// copy, so that the caller's need not be on the heap.
+func (r *Reader) readHalves(ino Inode, p []byte, off, middle uint64) (int, error) {
 	type result struct {
 		n   int
 		err error
@@ -40,10 +45,10 @@ func (r *Reader) readBlocks(ino *Inode, p []byte, off uint64, fresh *Fresh) (int
 	go func() {
 		defer r.helpers.giveBack()
 		// What is fresh of several blocks is of no use to anybody.
-		n, err := r.readBlocks(ino, p[middle-off:], middle, nil)
+		n, err := r.readBlocks(&ino, p[middle-off:], middle, nil)
 		back <- result{n, err}
 	}()
-	n, err := r.readBlocks(ino, p[:middle-off], off, nil)
+	n, err := r.readBlocks(&ino, p[:middle-off], off, nil)
 	b := <-back
 	if err != nil {
 		return n, err
@@ -59,4 +64,25 @@ func (r *Reader) cached(ino *Inode, index uint64) bool {
 	}
 	start, word, err := list.next()
 	return err == nil && r.blocks.has(blockKey{start, uint32(word)})
+}
+
+// Beside runs f in a goroutine of its own if a CPU may be free for it, and
+// reports whether it does.
+func (r *Reader) Beside(f func()) bool {
+	if !r.helpers.take() {
+		return false
+	}
+	go func() {
+		defer r.helpers.giveBack()
+		f()
+	}()
+	return true
+}
+
+// Preload decompresses the block or fragment in which a file begins into the
+// cache, for a ReadAt soon.
+func (r *Reader) Preload(ino *Inode) error {
+	var first [1]byte
+	_, err := r.ReadAt(ino, first[:], 0)
+	return err
 }
