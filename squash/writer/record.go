@@ -59,9 +59,9 @@ const (
 	dataLarge           // blocks of its own: the next record of that kind
 )
 
-// entry records one entry of the layer being scanned; sum is of its content, when
+// entry records one entry of the layer being scanned, for a clean path; sum is of its content, when
 // that went into a fragment block.
-func (r *recorder) entry(fs *tree, e *entry, sum [sha256.Size]byte) error {
+func (r *recorder) entry(fs *tree, path string, e *entry, sum [sha256.Size]byte) error {
 	w := r.entries
 	first := byte(e.kind)
 	if e.inode != nil {
@@ -69,12 +69,12 @@ func (r *recorder) entry(fs *tree, e *entry, sum [sha256.Size]byte) error {
 	}
 	w.byte(first)
 	shared := 0
-	for shared < min(len(r.lastPath), len(e.path)) && r.lastPath[shared] == e.path[shared] {
+	for shared < min(len(r.lastPath), len(path)) && r.lastPath[shared] == path[shared] {
 		shared++
 	}
 	w.uint(uint64(shared))
-	w.string(e.path[shared:])
-	r.lastPath = e.path
+	w.string(path[shared:])
+	r.lastPath = path
 	switch {
 	case e.inode != nil:
 		r.inode(fs, e.inode, sum)

@@ -95,22 +95,19 @@ func (r *replay) dead(layer int, from layerCounts) error {
 }
 
 // entries replays a layer's tar.
-func (r *replay) entries(s sectionContent, layer int) ([]entry, error) {
-	var entries []entry
-	var lastPath string
+func (r *replay) entries(s sectionContent, layer int) (*entries, error) {
+	list := &entries{}
 	var path []byte
 	var sets []uint32
 	nextLarge := r.pipe.largeBlobs
 	err := s.decode(func(in *sectionReader) error {
 		first := in.byte()
 		e := entry{kind: nameKind(first & entryKindMask)}
-		shared := in.uint(uint64(len(lastPath)))
-		path = append(append(path[:0], lastPath[:shared]...), in.next(in.uint(maxPath))...)
+		shared := in.uint(uint64(len(path))) // with the one before
+		path = append(path[:shared], in.next(in.uint(maxPath))...)
 		if in.err != nil {
 			return in.err
 		}
-		e.path = string(path)
-		lastPath = e.path
 		switch {
 		case e.kind >= ignoredName:
 			return errRecord
@@ -122,14 +119,14 @@ func (r *replay) entries(s sectionContent, layer int) ([]entry, error) {
 		case e.kind == plainName, e.kind == aufsLinkName:
 			e.link = in.string(maxPath)
 		}
-		entries = append(entries, e)
+		list.add(string(path), e)
 		return in.err
 	})
 	r.pipe.largeBlobs = nextLarge
 	if err == nil && int(nextLarge) != len(r.large) {
 		err = errRecord
 	}
-	return entries, err
+	return list, err
 }
 
 func (r *replay) inode(in *sectionReader, layer int, sets *[]uint32, nextLarge *uint32) (*inode, error) {

@@ -12,15 +12,6 @@ import (
 	"github.com/jrun-hpc/jrun/squash"
 )
 
-// entry is one entry of a layer as the merge needs it, its data already on its
-// way. A layer may have very many.
-type entry struct {
-	path  string // clean
-	link  string // clean path of a hard link's target
-	inode *inode // of what it makes; nil for a hard link or a whiteout
-	kind  nameKind
-}
-
 // scanner reads the tar of one layer.
 type scanner struct {
 	layer   int
@@ -28,12 +19,12 @@ type scanner struct {
 	tar     *tar.Reader
 	pipe    *pipeline
 	fs      *tree // only for its table of xattrs
-	entries []entry
+	entries entries
 }
 
 // scanLayer reads a layer to the end of its stream: data goes into the
 // pipeline, everything else is returned.
-func scanLayer(ctx context.Context, layer int, open Layer, fs *tree, pipe *pipeline, opts Options) ([]entry, error) {
+func scanLayer(ctx context.Context, layer int, open Layer, fs *tree, pipe *pipeline, opts Options) (*entries, error) {
 	rc, err := open(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("opening layer %d: %w", layer, err)
@@ -63,7 +54,7 @@ func scanLayer(ctx context.Context, layer int, open Layer, fs *tree, pipe *pipel
 		err = pipe.recorder.endEntries(layer, fs.skippedXattrs-skippedBefore)
 	}
 	opts.Progress(pipe.tarBytes)
-	return s.entries, err
+	return &s.entries, err
 }
 
 func (s *scanner) readEntries() error {
@@ -90,7 +81,7 @@ func (s *scanner) readEntry(hdr *tar.Header) error {
 		return s.invalid(hdr.Name, err.Error(), nil)
 	}
 	var e entry
-	if e.kind, e.path, err = classify(path); err != nil {
+	if e.kind, path, err = classify(path); err != nil {
 		return s.invalid(hdr.Name, err.Error(), nil)
 	}
 	switch e.kind {
@@ -106,11 +97,11 @@ func (s *scanner) readEntry(hdr *tar.Header) error {
 			return err
 		}
 	}
-	s.entries = append(s.entries, e)
+	s.entries.add(path, e)
 	if s.pipe.recorder == nil {
 		return nil
 	}
-	return s.pipe.recorder.entry(s.fs, &e, s.pipe.packer.sum)
+	return s.pipe.recorder.entry(s.fs, path, &e, s.pipe.packer.sum)
 }
 
 // newInode makes the inode of an entry and sends its data on the way.

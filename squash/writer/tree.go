@@ -47,50 +47,47 @@ func (m *layerMerge) set(dir *inode, name string, child *inode) {
 		delete(dir.children.byName, name)
 		return
 	}
-	// The clone frees the rest of the path that the name was cut from.
-	dir.children.add(strings.Clone(name), child)
+	dir.children.add(name, child)
 }
 
 // apply merges a layer: what its whiteouts hide goes first, wherever they stood
 // in the tar, then its entries in their order. Errors are *TarError or ctx's.
-func (t *tree) apply(ctx context.Context, layer int, entries []entry) error {
+func (t *tree) apply(ctx context.Context, layer int, list *entries) error {
 	m := &layerMerge{tree: t, layer: layer, before: make(map[dirName]*inode), aufsLinks: make(map[string]*inode)}
-	m.hide(entries)
-	for i := range entries {
+	m.hide(list)
+	for e := range list.drain() {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		e, err := &entries[i], error(nil)
+		var err error
 		switch e.kind {
 		case plainName:
 			err = m.place(e)
 		case aufsLinkName:
 			if e.inode != nil {
-				m.aufsLinks[e.path] = e.inode
+				m.aufsLinks[e.path()] = e.inode
 			}
 		}
 		if err != nil {
-			return &TarError{Layer: layer, Entry: e.path, Reason: err.Error()}
+			return &TarError{Layer: layer, Entry: e.path(), Reason: err.Error()}
 		}
-		*e = entry{} // the tree has a name of its own: paths are much of the memory
 	}
 	return nil
 }
 
 // hide takes away what the layer's whiteouts name. All of them are resolved
 // before the first is carried out, so that their order does not matter.
-func (m *layerMerge) hide(entries []entry) {
-	replaced := replacedDirs(entries)
+func (m *layerMerge) hide(list *entries) {
+	replaced := replacedDirs(list)
 	var gone []dirName
-	for _, e := range entries {
+	for e := range list.all() {
 		switch e.kind {
 		case whiteoutName:
-			parent, name := splitPath(e.path)
-			if dir := m.findLower(parent, replaced); dir != nil && dir.child(name) != nil {
-				gone = append(gone, dirName{dir, name})
+			if dir := m.findLower(e.dir, replaced); dir != nil && dir.child(e.name) != nil {
+				gone = append(gone, dirName{dir, e.name})
 			}
 		case opaqueName:
-			if dir := m.findLower(e.path, replaced); dir != nil {
+			if dir := m.findLower(e.path(), replaced); dir != nil {
 				for name := range dir.children.byName {
 					gone = append(gone, dirName{dir, name})
 				}
@@ -103,11 +100,11 @@ func (m *layerMerge) hide(entries []entry) {
 }
 
 // replacedDirs lists the paths that the layer itself makes directories.
-func replacedDirs(entries []entry) map[string]bool {
+func replacedDirs(list *entries) map[string]bool {
 	dirs := make(map[string]bool)
-	for _, e := range entries {
+	for e := range list.all() {
 		if e.kind == plainName && e.inode != nil && e.inode.isDir() {
-			dirs[e.path] = true
+			dirs[e.path()] = true
 		}
 	}
 	return dirs
@@ -144,15 +141,14 @@ func (m *layerMerge) findLower(path string, replaced map[string]bool) *inode {
 
 // place puts one entry into the tree.
 func (m *layerMerge) place(e *entry) error {
-	if e.path == rootPath {
+	if e.path() == rootPath {
 		if e.inode == nil || !e.inode.isDir() {
 			return errors.New("the root is not a directory")
 		}
 		m.root.takeMetadata(e.inode)
 		return nil
 	}
-	parentPath, name := splitPath(e.path)
-	parent, err := m.resolve(parentPath, m.makeMissing)
+	parent, err := m.resolve(e.dir, m.makeMissing)
 	if err != nil {
 		return err
 	}
@@ -162,11 +158,11 @@ func (m *layerMerge) place(e *entry) error {
 			return err
 		}
 	}
-	if old := parent.child(name); old != nil && old.isDir() && made.isDir() {
+	if old := parent.child(e.name); old != nil && old.isDir() && made.isDir() {
 		old.takeMetadata(made)
 		return nil
 	}
-	m.set(parent, name, made)
+	m.set(parent, e.name, made)
 	return nil
 }
 
