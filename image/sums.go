@@ -1,7 +1,6 @@
 package image
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 	"hash/crc32"
 
@@ -13,7 +12,7 @@ import (
 func packSums(sums []writer.Sum) *store.Sums {
 	packed := &store.Sums{ChunkBytes: writer.SumChunk}
 	for _, s := range sums {
-		packed.SHA256 = append(packed.SHA256, s.SHA256[:]...)
+		packed.BLAKE3 = append(packed.BLAKE3, s.BLAKE3[:]...)
 		packed.CRC32C = binary.LittleEndian.AppendUint32(packed.CRC32C, s.CRC32C)
 	}
 	return packed
@@ -24,14 +23,14 @@ func unpackSums(packed *store.Sums) []writer.Sum {
 	if packed == nil || packed.ChunkBytes != writer.SumChunk {
 		return nil
 	}
-	n := len(packed.SHA256) / sha256.Size
-	if len(packed.SHA256) != n*sha256.Size || len(packed.CRC32C) != n*crc32.Size {
+	n := len(packed.BLAKE3) / writer.SumSize
+	if len(packed.BLAKE3) != n*writer.SumSize || len(packed.CRC32C) != n*crc32.Size {
 		return nil
 	}
 	sums := make([]writer.Sum, n)
 	for i := range sums {
 		sums[i] = writer.Sum{
-			SHA256: [sha256.Size]byte(packed.SHA256[i*sha256.Size:]),
+			BLAKE3: [writer.SumSize]byte(packed.BLAKE3[i*writer.SumSize:]),
 			CRC32C: binary.LittleEndian.Uint32(packed.CRC32C[i*crc32.Size:]),
 		}
 	}

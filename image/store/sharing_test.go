@@ -1,7 +1,6 @@
 package store
 
 import (
-	"crypto/sha256"
 	"errors"
 	"io"
 	"io/fs"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/opencontainers/go-digest"
+	"github.com/zeebo/blake3"
 )
 
 // putIndexed makes an object with layers, sums and an index.
@@ -28,8 +28,8 @@ func putIndexed(t testing.TB, s *Store, content string, diffIDs ...string) Objec
 			t.Fatal(err)
 		}
 	}
-	sum := sha256.Sum256([]byte(content))
-	o, err := p.Commit(Meta{Layers: layersNamed(diffIDs...), Sums: &Sums{ChunkBytes: 4096, SHA256: sum[:]}})
+	sum := blake3.Sum256([]byte(content))
+	o, err := p.Commit(Meta{Layers: layersNamed(diffIDs...), Sums: &Sums{ChunkBytes: 4096, BLAKE3: sum[:]}})
 	if err != nil {
 		t.Fatal(err)
 	}

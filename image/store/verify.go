@@ -2,18 +2,22 @@ package store
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/zeebo/blake3"
 )
+
+// sumSize is the length of a BLAKE3 sum in bytes.
+const sumSize = 32
 
 // Sums are sums of an object's squashfs file, taken while it was written, one of
 // each kind for every chunk.
 type Sums struct {
 	ChunkBytes int64  `json:"chunkBytes"` // the last chunk may have fewer
-	SHA256     []byte `json:"sha256"`     // one after the other, 32 bytes each
+	BLAKE3     []byte `json:"blake3"`     // one after the other, 32 bytes each
 	CRC32C     []byte `json:"crc32c"`     // Castagnoli, little-endian, 4 bytes each
 }
 
@@ -21,7 +25,7 @@ type Sums struct {
 func (s *Sums) complete(sizeBytes int64) bool {
 	const most = 64 << 20 // bytes held at a time by Verify
 	return s != nil && s.ChunkBytes > 0 && s.ChunkBytes <= most &&
-		int64(len(s.SHA256)) == (sizeBytes+s.ChunkBytes-1)/s.ChunkBytes*sha256.Size
+		int64(len(s.BLAKE3)) == (sizeBytes+s.ChunkBytes-1)/s.ChunkBytes*sumSize
 }
 
 // ErrNoSums says that nothing was recorded that an object could be compared with.
@@ -54,7 +58,7 @@ func Verify(ctx context.Context, o Object, progress func(doneBytes, allBytes int
 	defer func() { _ = f.Close() }() // only read from
 	buf := make([]byte, min(o.Meta.Sums.ChunkBytes, size))
 	at := int64(0)
-	for sums := o.Meta.Sums.SHA256; len(sums) > 0; sums = sums[sha256.Size:] {
+	for sums := o.Meta.Sums.BLAKE3; len(sums) > 0; sums = sums[sumSize:] {
 		if ctx.Err() != nil {
 			return fmt.Errorf("verifying %s: %w", o.Path, context.Cause(ctx))
 		}
@@ -64,7 +68,7 @@ func Verify(ctx context.Context, o Object, progress func(doneBytes, allBytes int
 		if err != nil && !short {
 			return fmt.Errorf("verifying: %w", err)
 		}
-		if short || sha256.Sum256(b) != [sha256.Size]byte(sums) {
+		if short || blake3.Sum256(b) != [sumSize]byte(sums) {
 			return &DamageError{Path: o.Path, Start: at, End: at + int64(len(b))}
 		}
 		if at += int64(len(b)); progress != nil {

@@ -68,7 +68,7 @@
 //
 // # Sums
 //
-// Result.Sums has a sha256 and a CRC-32C of each 4 MiB of the finished file. They
+// Result.Sums has a BLAKE3 sum and a CRC-32C of each 4 MiB of the finished file. They
 // are taken as the bytes are written; chunks with punched data, and the first one
 // for its superblock, are read back and summed again. That costs about 3 % of a
 // conversion. Sums of re-used chunks are taken over; what was punched out of them

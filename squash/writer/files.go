@@ -1,7 +1,6 @@
 package writer
 
 import (
-	"crypto/sha256"
 	"errors"
 	"io"
 
@@ -45,20 +44,20 @@ func (p *pipeline) storeBlocks(r io.Reader, size int64) (*blob, error) {
 }
 
 // packer collects small files in fragment blocks. Duplicates are recognised
-// before they take room, by their sha256.
+// before they take room, by their sums.
 type packer struct {
 	pipe *pipeline
 	next *block // being filled; nil between two blocks
 	id   uint32 // of next in the fragment table
 
-	byContent      map[[sha256.Size]byte]*blob
-	sum            [sha256.Size]byte // of the last file
+	byContent      map[[SumSize]byte]*blob
+	sum            [SumSize]byte // of the last file
 	duplicates     int
 	duplicateBytes int64
 }
 
 func (k *packer) init(p *pipeline) {
-	k.pipe, k.byContent = p, make(map[[sha256.Size]byte]*blob)
+	k.pipe, k.byContent = p, make(map[[SumSize]byte]*blob)
 }
 
 // add reads a file of size bytes, fewer than a block, into the fragment block
@@ -81,7 +80,7 @@ func (k *packer) add(r io.Reader, size int) (*blob, error) {
 	if err := readFull(r, content); err != nil {
 		return nil, err
 	}
-	k.sum = sha256.Sum256(content)
+	k.sum = contentSum(content)
 	if earlier, ok := k.byContent[k.sum]; ok {
 		k.duplicates++
 		k.duplicateBytes += int64(size)

@@ -24,7 +24,7 @@ import (
 // Every section has its sum in the head, so that a few lower layers can be read
 // without the rest.
 const (
-	indexMagic   = "jrunidx\x01"
+	indexMagic   = "jrunidx\x02"
 	maxIndexHead = 64 << 20 // bytes
 )
 
@@ -158,7 +158,7 @@ func (x *Index) Bytes(layers int) (all, dead int64) {
 func nameBySums(sums []Sum) string {
 	h := sha256.New()
 	for _, s := range sums {
-		_, _ = h.Write(s.SHA256[:]) // a hash never fails
+		_, _ = h.Write(s.BLAKE3[:]) // a hash never fails
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

@@ -1,17 +1,17 @@
 package writer
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"hash"
+
+	"github.com/zeebo/blake3"
 )
 
 // writeInOrder is the body of the ordered writer: it takes blocks in the order
 // in which they were sent, each when its compressor is done. After a failure it
 // only empties the queue, so that nobody waits for it.
 func (p *pipeline) writeInOrder() {
-	file := fileInProgress{hash: sha256.New()}
+	file := fileInProgress{hash: blake3.New()}
 	for b := range p.order {
 		<-b.done
 		if p.ctx.Err() == nil {
@@ -31,9 +31,7 @@ func (p *pipeline) place(b *block, file *fileInProgress) error {
 	switch b.kind {
 	case dataBlock:
 		if file.blob != b.blob {
-			if err := file.begin(b.blob, p.out); err != nil {
-				return err
-			}
+			file.begin(b.blob, p.out)
 		}
 		if err := p.out.write(b.out); err != nil {
 			return err
@@ -95,16 +93,15 @@ func (p *pipeline) endFile(file *fileInProgress) error {
 type fileInProgress struct {
 	blob   *blob
 	size   int64 // bytes so far, before compression
-	hash   hash.Hash
+	hash   *blake3.Hasher
 	before sumMark // of the output
 }
 
-func (f *fileInProgress) begin(b *blob, out *output) (err error) {
+func (f *fileInProgress) begin(b *blob, out *output) {
 	f.blob, f.size = b, 0
 	f.hash.Reset()
 	b.extent = &extent{start: out.position}
-	f.before, err = out.sums.mark()
-	return err
+	f.before = out.sums.mark()
 }
 
 func (f *fileInProgress) add(b *block) {
@@ -116,13 +113,13 @@ func (f *fileInProgress) add(b *block) {
 	}
 	var word [4]byte
 	binary.LittleEndian.PutUint32(word[:], uint32(b.word))
-	f.hash.Write(word[:])
-	f.hash.Write(b.sum[:])
+	_, _ = f.hash.Write(word[:]) // a hash never fails
+	_, _ = f.hash.Write(b.sum[:])
 }
 
 // sum identifies the content: the size and the sums of all blocks.
-func (f *fileInProgress) sum() (sum [sha256.Size]byte) {
-	f.hash.Write(binary.LittleEndian.AppendUint64(nil, uint64(f.size)))
+func (f *fileInProgress) sum() (sum [SumSize]byte) {
+	_, _ = f.hash.Write(binary.LittleEndian.AppendUint64(nil, uint64(f.size)))
 	f.hash.Sum(sum[:0])
 	return sum
 }

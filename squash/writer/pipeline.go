@@ -2,7 +2,6 @@ package writer
 
 import (
 	"context"
-	"crypto/sha256"
 	"sync"
 
 	"github.com/jrun-hpc/jrun/squash"
@@ -30,7 +29,7 @@ type block struct {
 	// Set by the compressor.
 	out  []byte          // what to write: raw, part of buf, or nothing for zeros
 	word squash.SizeWord // of out
-	sum  [sha256.Size]byte
+	sum  [SumSize]byte
 	err  error
 	done chan struct{} // one token when the block is compressed
 }
@@ -66,7 +65,7 @@ type pipeline struct {
 	// duplicates, which finish adds.
 	fragments      []fragment
 	blobs          []*blob // of files with blocks, in file order
-	byContent      map[[sha256.Size]byte]*blob
+	byContent      map[[SumSize]byte]*blob
 	duplicates     int
 	duplicateBytes int64
 }
@@ -87,7 +86,7 @@ func startPipeline(ctx context.Context, cancel context.CancelCauseFunc, out *out
 		free: make(chan *block, limit), limit: limit,
 		work: make(chan *block, limit), order: make(chan *block, limit),
 		sparseLeft: opts.SparseLimit,
-		byContent:  make(map[[sha256.Size]byte]*blob),
+		byContent:  make(map[[SumSize]byte]*blob),
 	}
 	p.packer.init(p)
 	if opts.Index != nil {
@@ -194,7 +193,7 @@ func (p *pipeline) compress() {
 
 func (b *block) compress(c compressor) {
 	if b.kind == dataBlock && allZero(b.raw) {
-		b.out, b.word, b.sum = nil, 0, [sha256.Size]byte{}
+		b.out, b.word, b.sum = nil, 0, [SumSize]byte{}
 		return
 	}
 	out, err := c.compress(b.buf, b.raw)
@@ -210,7 +209,7 @@ func (b *block) compress(c compressor) {
 	if b.kind == dataBlock {
 		// A block decompresses to one content only, so the sum of the smaller,
 		// compressed form tells contents apart just as well.
-		b.sum = sha256.Sum256(out)
+		b.sum = contentSum(out)
 	}
 }
 

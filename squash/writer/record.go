@@ -2,7 +2,6 @@ package writer
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 
@@ -61,7 +60,7 @@ const (
 
 // entry records one entry of the layer being scanned, for a clean path; sum is of its content, when
 // that went into a fragment block.
-func (r *recorder) entry(fs *tree, path string, e *entry, sum [sha256.Size]byte) error {
+func (r *recorder) entry(fs *tree, path string, e *entry, sum [SumSize]byte) error {
 	w := r.entries
 	first := byte(e.kind)
 	if e.inode != nil {
@@ -84,7 +83,7 @@ func (r *recorder) entry(fs *tree, path string, e *entry, sum [sha256.Size]byte)
 	return w.flush()
 }
 
-func (r *recorder) inode(fs *tree, n *inode, sum [sha256.Size]byte) {
+func (r *recorder) inode(fs *tree, n *inode, sum [SumSize]byte) {
 	w := r.entries
 	w.byte(byte(n.kind))
 	for _, v := range []uint32{uint32(n.mode), n.uid, n.gid, n.mtime} {
@@ -127,7 +126,7 @@ func (r *recorder) xattrs(fs *tree, set uint32) {
 	}
 }
 
-func (r *recorder) data(b *blob, sum [sha256.Size]byte) {
+func (r *recorder) data(b *blob, sum [SumSize]byte) {
 	w := r.entries
 	switch {
 	case b == nil:
@@ -172,7 +171,7 @@ func (r *recorder) fragment(f fragment) error {
 
 // file records the blob of a file with blocks when it has been written; sum is
 // what tells its content apart.
-func (r *recorder) file(b *blob, sum [sha256.Size]byte) error {
+func (r *recorder) file(b *blob, sum [SumSize]byte) error {
 	w := r.blocks
 	if b.same != nil {
 		w.byte(blocksDuplicate)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/zstd"
+	"github.com/zeebo/blake3"
 	"pgregory.net/rapid"
 
 	"github.com/jrun-hpc/jrun/squash"
@@ -105,7 +106,7 @@ func sumsOf(content []byte) []Sum {
 	var sums []Sum
 	for len(content) > 0 {
 		n := min(len(content), SumChunk)
-		sums = append(sums, Sum{sha256.Sum256(content[:n]), crc32.Checksum(content[:n], crc32.MakeTable(crc32.Castagnoli))})
+		sums = append(sums, Sum{blake3.Sum256(content[:n]), crc32.Checksum(content[:n], crc32.MakeTable(crc32.Castagnoli))})
 		content = content[n:]
 	}
 	return sums

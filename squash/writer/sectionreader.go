@@ -2,7 +2,6 @@ package writer
 
 import (
 	"bufio"
-	"crypto/sha256"
 	"encoding/binary"
 	"math"
 )
@@ -73,8 +72,8 @@ func (s *sectionReader) next(n uint64) []byte {
 	return b
 }
 
-func (s *sectionReader) sum() (sum [sha256.Size]byte) {
-	copy(sum[:], s.next(sha256.Size))
+func (s *sectionReader) sum() (sum [SumSize]byte) {
+	copy(sum[:], s.next(SumSize))
 	return sum
 }
 
