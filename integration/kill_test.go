@@ -3,7 +3,9 @@
 package integration
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"sync"
@@ -22,6 +24,25 @@ func holders(user *ordinary.Account) []proc {
 		}
 	}
 	return found
+}
+
+// TestServersSlack: Go's monitor thread in the server does not wake all the time,
+// of which the job notices nothing (TestInherited).
+func TestServersSlack(t *testing.T) {
+	s := newSession(t)
+	s.start("run", "-q", ref(minimal), "--", "sh", "-c", "touch ready; exec sleep 60")
+	s.await("ready")
+	found := holders(s.user)
+	if len(found) != 1 {
+		t.Fatalf("%d holders, want 1", len(found))
+	}
+	slack, err := os.ReadFile(fmt.Sprintf("/proc/%d/timerslack_ns", found[0].pid))
+	if errors.Is(err, fs.ErrPermission) {
+		t.Skip("the slack of a process in another user namespace is for root to see")
+	}
+	if err != nil || string(slack) != "1000000\n" {
+		t.Errorf("the server's timer slack is %q, %v; want a millisecond", slack, err)
+	}
 }
 
 // TestKillCommand: what is left after kill -9 is checked by the session.

@@ -32,7 +32,7 @@ echo "group $3 session $4 tty $5 nice ${17}"
 echo "umask $(umask)"
 echo "ids $(id -u) $(id -g)"
 grep -E '^Cpus_allowed_list|^SigIgn|^SigBlk' /proc/$$/status
-cat /proc/self/cgroup
+cat /proc/self/cgroup /proc/self/timerslack_ns
 ulimit -a
 `
 

@@ -73,8 +73,8 @@
 // a limit of memory, means no rings; and if the kernel refuses one in spite of
 // that, the other workers are started.
 //
-// Ring threads do not push: handing in a reply is asking for the next request,
-// which might be for the very pages that are pushed. They leave that to others.
+// A thread that serves several queues, or the only one of a queue, does not push:
+// what is pushed might be asked for in a request that only it can answer.
 //
 // # Few messages
 //
@@ -93,9 +93,17 @@
 //
 // Programs that read one small file after another, such as grep -r, tar and cp,
 // do so in the order in which the image stores the inodes of a directory. From
-// the third file on, the next ones are pushed into the page cache while the
-// program works on what it has: grep finds seven of ten files there, and never
-// waits for their decompression (walks.go).
+// the third file on, the next ones are pushed into the page cache, and those
+// behind them are decompressed while the program works on what it has: grep
+// finds seven of ten files there (walks.go).
+//
+// Pushing has a danger. The kernel makes who pushes a page wait while the page is
+// part of a READ that is not answered, and not even SIGKILL ends that. If a kill
+// came then, the READ would stay unanswered, the thread and with it the process
+// could not end, and as /dev/fuse would stay open, the kernel would never give
+// up the mount. So a page is pushed only when nobody can be asking for it: before
+// the answer to a READ, to a program that reads alone and waits for that answer
+// (push.go).
 //
 // # Owners
 //
