@@ -2,6 +2,7 @@ package fusefs
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -20,11 +21,13 @@ import (
 // so the kernel would not know that nobody serves any more: for ever. Therefore
 // no page is pushed that might be asked for at the same time: a thread pushes
 // before it answers a READ, and only for a program that reads alone, and which
-// therefore waits for that answer.
+// therefore waits for that answer; and no other READ may be on its way, such as
+// one that the kernel sent ahead.
 type pusher struct {
 	fs      *FS
 	fd      int
-	pushing sync.Mutex // held by who pushes
+	reads   atomic.Int32 // READs that are being answered
+	pushing sync.Mutex   // held by who pushes
 	asker   asker
 	walks   walks
 }
@@ -41,7 +44,8 @@ const smallRead = 16 << 10
 // can be answered meanwhile.
 func (p *pusher) push(req *request, fresh *reader.Fresh, may bool) {
 	in, ok := parseReadIn(req.body)
-	if alone := p.asker.alone(req.thread); (alone || p.fs.pushForAll) && ok && may && p.pushing.TryLock() {
+	alone := p.asker.alone(req.thread) && p.reads.Load() == 1
+	if (alone || p.fs.pushForAll) && ok && may && p.pushing.TryLock() {
 		if in.size <= smallRead {
 			for _, b := range fresh.Blocks {
 				p.around(req.node, b, in)

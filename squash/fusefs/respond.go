@@ -48,6 +48,8 @@ func (w *worker) read(req *request) ([]byte, unix.Errno) {
 	if !ok || in.size > maxRead {
 		return w.small[:], unix.EINVAL
 	}
+	w.reading = true
+	w.pusher.reads.Add(1)
 	reply := w.reply(int(in.size))
 	n, errno := w.fs.Read(req.node, reply[outHeaderSize:outHeaderSize+int(in.size)], in.offset, &w.fresh)
 	return reply[:outHeaderSize+n], errno

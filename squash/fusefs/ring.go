@@ -168,7 +168,7 @@ func (t *ringThread) serve(i int, observe func(opcode)) {
 		w.push(message)
 	}
 	putReply(e, reply, commitID)
-	w.large.free()
+	w.finish()
 	putCommand(t.io.command(w.fd, cmdCommitAndFetch, uint64(i))[sqeCmd:], commitID, e.queue)
 }
 

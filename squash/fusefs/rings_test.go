@@ -3,10 +3,8 @@ package fusefs
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"sync"
@@ -14,8 +12,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/jrun-hpc/jrun/squash/reader"
 )
 
 // throughRings makes mount use rings, and fail where it gets none.
@@ -199,34 +195,9 @@ func TestPushWhileReading(t *testing.T) {
 }
 
 func pushWhileReading(t *testing.T) {
-	tree := t.TempDir()
-	var content []byte
-	for i := 0; len(content) < 4<<20; i++ {
-		content = fmt.Appendf(content, "line %d of a file of many blocks\n", i)
-	}
-	err := errors.Join(os.Mkdir(filepath.Join(tree, "etc"), 0o755), os.WriteFile(filepath.Join(tree, "etc/hello"), content, 0o644))
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), "image")
-	if out, err := exec.Command("mksquashfs", tree, path, "-quiet", "-no-progress").CombinedOutput(); err != nil {
-		t.Skipf("no mksquashfs to use: %v %s", err, out)
-	}
-	image, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// A small cache, so that each READ decompresses what is then pushed.
-	r, err := reader.Open(bytes.NewReader(image), int64(len(image)), reader.Options{BlockCache: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, err := New(r, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	f, content := manyBlocks(t)
 	f.pushForAll = true
-	path = filepath.Join(mount(t, f, nil, unix.MS_RDONLY), "etc/hello")
+	path := filepath.Join(mount(t, f, nil, unix.MS_RDONLY), "etc/hello")
 	var readers sync.WaitGroup
 	for i := range 8 {
 		readers.Go(func() {

@@ -21,6 +21,7 @@ type worker struct {
 	request []byte
 	small   [outHeaderSize + 512]byte // for replies of known, small length
 	large   largeBuffer               // while a reply needs it
+	reading bool                      // a READ is being answered
 	fixed   []byte                    // if not nil, room for replies, whose place is not ours to choose
 }
 
@@ -53,7 +54,16 @@ func (w *worker) run(observe func(opcode)) error {
 		if reply != nil {
 			w.deliver(reply)
 		}
-		w.large.free()
+		w.finish()
+	}
+}
+
+// finish ends the use of what respond used, once the reply was sent.
+func (w *worker) finish() {
+	w.large.free()
+	if w.reading {
+		w.reading = false
+		w.pusher.reads.Add(-1)
 	}
 }
 
