@@ -73,8 +73,7 @@ func TestPushedPages(t *testing.T) {
 		t.Helper()
 		message := askBy(thread, node, block*blockSize+page*pageSize)
 		w.respond(message)
-		w.push(message)
-		w.finish()
+		endOf(w, message)
 		buf := make([]byte, 2*blockSize)
 		for {
 			n, err := unix.Read(pair[1], buf)

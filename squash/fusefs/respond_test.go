@@ -43,7 +43,8 @@ func newTestWorker(f *FS, s session) *worker { return newWorker(f, s, newPusher(
 // endOf ends the use of what respond used.
 func endOf(w *worker, message []byte) {
 	w.push(message)
-	w.finish()
+	w.endRead()
+	w.large.free()
 }
 
 func TestReplies(t *testing.T) {

@@ -168,7 +168,8 @@ func (t *ringThread) serve(i int, observe func(opcode)) {
 		w.push(message)
 	}
 	putReply(e, reply, commitID)
-	w.finish()
+	w.endRead()
+	w.large.free()
 	putCommand(t.io.command(w.fd, cmdCommitAndFetch, uint64(i))[sqeCmd:], commitID, e.queue)
 }
 

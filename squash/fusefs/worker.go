@@ -51,16 +51,17 @@ func (w *worker) run(observe func(opcode)) error {
 		}
 		reply := w.respond(w.request[:n])
 		w.push(w.request[:n])
+		w.endRead()
 		if reply != nil {
 			w.deliver(reply)
 		}
-		w.finish()
+		w.large.free()
 	}
 }
 
-// finish ends the use of what respond used, once the reply was sent.
-func (w *worker) finish() {
-	w.large.free()
+// endRead must come before the answer is sent: the next READ may be here before
+// the sending is over.
+func (w *worker) endRead() {
 	if w.reading {
 		w.reading = false
 		w.pusher.reads.Add(-1)
