@@ -79,6 +79,9 @@ func runBuilder() (*os.File, error) {
 }
 
 func builderMain() int {
+	// The death signal of libcontainer's init (stage.go) follows the thread that
+	// started it. libcontainer has goroutines whose threads end; this one's must not.
+	runtime.LockOSThread()
 	logrus.SetLevel(logrus.ErrorLevel) // libcontainer warns of what is meant to be so
 	err := func() error {
 		p, err := readPlan(builderPlanFD)
