@@ -101,7 +101,7 @@
 // part of a READ that is not answered, and not even SIGKILL ends that. If a kill
 // came then, the READ would stay unanswered, the thread and with it the process
 // could not end, and as /dev/fuse would stay open, the kernel would never give
-// up the mount. So a page is pushed only when nobody can be asking for it: before
+// up the mount. So a page is pushed only when nobody should be asking for it: before
 // the answer to a READ, to a program that reads alone and waits for that answer
 // (push.go).
 //

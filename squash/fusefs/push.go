@@ -22,7 +22,8 @@ import (
 // no page is pushed that might be asked for at the same time: a thread pushes
 // before it answers a READ, and only for a program that reads alone, and which
 // therefore waits for that answer; and no other READ may be on its way, such as
-// one that the kernel sent ahead.
+// one that the kernel sent ahead. What is left is another thread that asks for
+// the very page in the microseconds of a push, and a kill in the same.
 type pusher struct {
 	fs      *FS
 	fd      int
@@ -65,7 +66,7 @@ func (p *pusher) push(req *request, fresh *reader.Fresh, may bool) {
 // around pushes a block but for the pages that the READ is about, which wait
 // for its answer.
 func (p *pusher) around(node NodeID, b reader.FreshBlock, in readIn) {
-	from := (in.offset &^ (pageSize - 1))
+	from := in.offset &^ (pageSize - 1)
 	to := (in.offset + uint64(in.size) + pageSize - 1) &^ (pageSize - 1)
 	end := b.Offset + uint64(len(b.Data))
 	if from > b.Offset {

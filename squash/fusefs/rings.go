@@ -79,7 +79,6 @@ func (p *ringPool) close() {
 // must then start what serves them there.
 func (s *Server) startRings(agreed session, pusher *pusher, observe func(opcode), fallBack func()) {
 	p := agreed.rings
-	s.running.Add(1)
 	for range p.threads {
 		p.start <- func(t *ringThread) {
 			t.worker.session, t.worker.pusher = agreed, pusher
@@ -87,10 +86,7 @@ func (s *Server) startRings(agreed session, pusher *pusher, observe func(opcode)
 			t.run(observe, fallBack)
 		}
 	}
-	go func() {
-		defer s.running.Done()
-		p.ended.Wait()
-	}()
+	s.running.Go(p.ended.Wait)
 }
 
 // mayPush reports whether whatever else is asked for is answered by other
