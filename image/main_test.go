@@ -66,7 +66,7 @@ func ensureInChild(name, root string) int {
 	ref, err := ParseReference(name)
 	if err == nil {
 		var st *store.Store
-		if st, err = store.Open(root); err == nil {
+		if st, err = store.Open(root, store.Options{}); err == nil {
 			var converted bool
 			_, converted, err = NewClient(Options{}).Ensure(context.Background(), st, ref, nil)
 			fmt.Println("converted", converted)

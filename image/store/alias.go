@@ -52,7 +52,7 @@ func (s *Store) Alias(index digest.Digest, p Platform) (digest.Digest, error) {
 	if err != nil {
 		return "", err
 	}
-	b, err := os.ReadFile(path)
+	b, err := readSmall(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("looking for the alias of %s: %w", index, ErrNotFound)
 	}

@@ -17,6 +17,7 @@ import (
 type Object struct {
 	Digest digest.Digest // of the manifest; empty for a squashfs file that no store made
 	Path   string        // absolute path of the squashfs file
+	Site   bool          // it is the site's, not this user's own
 	Meta   Meta
 }
 
@@ -55,17 +56,19 @@ func digestOfStem(stem string) (digest.Digest, bool) {
 	return d, ok && d.Validate() == nil
 }
 
-// Get returns the object made from the manifest with digest d. The error wraps
-// ErrNotFound when there is none, and ErrUntrusted when others could have
-// written it.
-func (s *Store) Get(d digest.Digest) (Object, error) {
+// Get returns this user's own object made from the manifest with digest d. The
+// error wraps ErrNotFound when there is none, and ErrUntrusted when others could
+// have written it.
+func (s *Store) Get(d digest.Digest) (Object, error) { return s.own.get(d) }
+
+func (r *realm) get(d digest.Digest) (Object, error) {
 	stem, err := fileStem(d)
 	if err != nil {
 		return Object{}, err
 	}
-	path := filepath.Join(s.objectsDir(), stem+imageSuffix)
+	path := filepath.Join(r.objects(), stem+imageSuffix)
 	info, err := os.Lstat(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || isStale(err) {
 		return Object{}, fmt.Errorf("looking for %s: %w", d, ErrNotFound)
 	}
 	if err != nil {
@@ -74,26 +77,29 @@ func (s *Store) Get(d digest.Digest) (Object, error) {
 	if !info.Mode().IsRegular() {
 		return Object{}, fmt.Errorf("looking for %s: %s is no regular file: %w", d, path, ErrUntrusted)
 	}
-	if err := s.checkTrust(path, info); err != nil {
+	if err := r.checkTrust(path, info); err != nil {
 		return Object{}, err
 	}
-	meta, err := s.readMeta(stem)
-	if err != nil {
-		return Object{}, damaged(d, err)
+	meta, err := r.readMeta(stem)
+	if err == nil && meta.SizeBytes != info.Size() {
+		err = fmt.Errorf("%s has %d bytes, %d were written", path, info.Size(), meta.SizeBytes)
 	}
-	if meta.SizeBytes != info.Size() {
-		return Object{}, damaged(d, fmt.Errorf("%s has %d bytes, %d were written", path, info.Size(), meta.SizeBytes))
+	if err == nil {
+		return Object{Digest: d, Path: path, Meta: meta}, nil
 	}
-	return Object{Digest: d, Path: path, Meta: meta}, nil
+	if _, gone := os.Lstat(path); errors.Is(gone, fs.ErrNotExist) {
+		return Object{}, fmt.Errorf("looking for %s: %w", d, ErrNotFound) // removed since we looked
+	}
+	return Object{}, damaged(d, err)
 }
 
 func damaged(d digest.Digest, why error) error {
 	return fault.Newf(why, "remove it and fetch it again: jrun rm "+d.String(), "the stored image %s is damaged", d)
 }
 
-func (s *Store) readMeta(stem string) (Meta, error) {
-	path := filepath.Join(s.objectsDir(), stem+metaSuffix)
-	b, err := os.ReadFile(path)
+func (r *realm) readMeta(stem string) (Meta, error) {
+	path := filepath.Join(r.objects(), stem+metaSuffix)
+	b, err := readSmall(path)
 	if err != nil {
 		return Meta{}, fmt.Errorf("reading image metadata: %w", err)
 	}
@@ -104,10 +110,12 @@ func (s *Store) readMeta(stem string) (Meta, error) {
 	return meta, nil
 }
 
-// List returns all objects, oldest first. An object that cannot be read is left
-// out and its error joined to the one returned, beside the others.
-func (s *Store) List() ([]Object, error) {
-	entries, err := os.ReadDir(s.objectsDir())
+// List returns this user's own objects, oldest first. An object that cannot be
+// read is left out and its error joined to the one returned, beside the others.
+func (s *Store) List() ([]Object, error) { return s.own.list() }
+
+func (r *realm) list() ([]Object, error) {
+	entries, err := os.ReadDir(r.objects())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -125,7 +133,7 @@ func (s *Store) List() ([]Object, error) {
 		if !ok {
 			continue
 		}
-		o, err := s.Get(d)
+		o, err := r.get(d)
 		switch {
 		case errors.Is(err, ErrNotFound): // removed meanwhile
 		case err != nil:
@@ -136,31 +144,6 @@ func (s *Store) List() ([]Object, error) {
 	}
 	slices.SortStableFunc(objects, func(a, b Object) int { return a.Meta.Created.Compare(b.Meta.Created) })
 	return objects, failed
-}
-
-// Remove deletes the object of d and the names and aliases that lead to it.
-// Processes that have the file open keep reading it. The error wraps
-// ErrNotFound when there is no such object. A damaged object is removed too.
-func (s *Store) Remove(d digest.Digest) error {
-	stem, err := fileStem(d)
-	if err != nil {
-		return err
-	}
-	err = os.Remove(filepath.Join(s.objectsDir(), stem+imageSuffix))
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("removing %s: %w", d, ErrNotFound)
-	}
-	if err != nil {
-		return s.WriteFault(fmt.Errorf("removing %s: %w", d, err))
-	}
-	// The object is invisible now: what follows only tidies up, and a
-	// concurrent pull of the same digest may be ahead of it.
-	err = s.removeBeside(stem)
-	err = errors.Join(err, s.removeRefsTo(d), s.removeAliasesTo(d), syncDir(s.objectsDir()))
-	if err != nil {
-		return fmt.Errorf("removing what names %s: %w", d, err)
-	}
-	return nil
 }
 
 // removeBeside removes what stands beside an object that is not there.

@@ -10,16 +10,15 @@ import (
 	"time"
 
 	"github.com/opencontainers/go-digest"
-	"golang.org/x/sys/unix"
 )
 
 // ErrExists is wrapped by Create's error when the object is already there.
 var ErrExists = errors.New("already in the store")
 
-// lockPoll is how often a waiting process looks whether the other is done.
-// Polling, unlike a blocking flock, can be cancelled and notices an object that
-// another host published without a lock that is visible here.
-const lockPoll = 100 * time.Millisecond
+// ErrLost is wrapped by Commit's error when the temporary files have been swept
+// away by another host, to which this process seemed dead: it was suspended for
+// long. The object can be made again.
+var ErrLost = errors.New("another host has taken this process for dead and removed what it had written")
 
 // Pending is an object being made. Write the squashfs file to File and, if there
 // is one, its block index to Index, then call Commit; call Abort in any case (it
@@ -31,15 +30,17 @@ type Pending struct {
 	store  *Store
 	digest digest.Digest
 	stem   string
-	lock   *os.File // nil where locks do not work
+	claim  *claim
 	done   bool
 }
 
 // Create begins the object of d and sweeps what dead processes left. While
-// another process makes the same object it waits, after calling waiting once
-// (which may be nil), and returns an error that wraps ErrExists when the other
-// has succeeded, or begins itself when the other has failed or died.
-func (s *Store) Create(ctx context.Context, d digest.Digest, waiting func()) (*Pending, error) {
+// another process makes the same object it waits, and returns an error that
+// wraps ErrExists when the other has succeeded, or begins itself when the other
+// has failed or died. Meanwhile waiting (which may be nil) is told about the
+// other, again when its progress changes. An object that was deleted and can
+// still be had back is restored instead of made.
+func (s *Store) Create(ctx context.Context, d digest.Digest, waiting func(Other)) (*Pending, error) {
 	stem, err := fileStem(d)
 	if err != nil {
 		return nil, err
@@ -47,12 +48,23 @@ func (s *Store) Create(ctx context.Context, d digest.Digest, waiting func()) (*P
 	if err := s.makeRealm(); err != nil {
 		return nil, err
 	}
-	lock, err := s.lockDigest(ctx, d, stem, waiting)
+	there := func() bool {
+		_, err := s.Get(d)
+		return err == nil
+	}
+	claim, err := s.claim(ctx, makeClaim+stem, there, waiting)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("making %s: %w", d, err)
+	}
+	if claim != nil && s.Undelete(d) == nil && there() {
+		claim.release()
+		claim = nil
+	}
+	if claim == nil {
+		return nil, fmt.Errorf("making %s: %w", d, ErrExists)
 	}
 	s.sweep() // not before: the one we waited for may have died
-	p := &Pending{store: s, digest: d, stem: stem, lock: lock}
+	p := &Pending{store: s, digest: d, stem: stem, claim: claim}
 	if p.File, err = s.createTemporary(s.objectsDir(), stem); err == nil {
 		p.Index, err = s.createTemporary(s.objectsDir(), stem+indexSuffix)
 	}
@@ -63,74 +75,17 @@ func (s *Store) Create(ctx context.Context, d digest.Digest, waiting func()) (*P
 	return p, nil
 }
 
-// lockDigest returns once this process is the one to make d, or with ErrExists.
-func (s *Store) lockDigest(ctx context.Context, d digest.Digest, stem string, waiting func()) (*os.File, error) {
-	path := filepath.Join(s.objectsDir(), temporaryPrefix+stem+lockSuffix)
-	for {
-		lock, err := tryLock(path)
-		busy := errors.Is(err, unix.EWOULDBLOCK)
-		if err != nil && !busy && !errors.Is(err, errLocksDoNotWork) {
-			return nil, s.WriteFault(err)
-		}
-		if _, err := s.Get(d); err == nil {
-			releaseLock(lock)
-			return nil, fmt.Errorf("making %s: %w", d, ErrExists)
-		}
-		if !busy {
-			return lock, nil
-		}
-		if waiting != nil {
-			waiting()
-			waiting = nil
-		}
-		select {
-		case <-ctx.Done():
-			return nil, fmt.Errorf("waiting for another jrun that makes %s: %w", d, context.Cause(ctx))
-		case <-time.After(lockPoll):
-		}
-	}
-}
+// makeClaim begins the names of claims on making an object.
+const makeClaim = "make-"
 
-var errLocksDoNotWork = errors.New("the file system has no locks")
-
-// tryLock takes the lock file at path. The error is EWOULDBLOCK when another
-// process has it.
-func tryLock(path string) (*os.File, error) {
-	for {
-		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-		if err != nil {
-			return nil, fmt.Errorf("creating a lock file: %w", err)
-		}
-		err = flock(f, unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil && stillNamed(f) {
-			return f, nil
-		}
-		_ = f.Close()
-		switch {
-		case err == nil: // its last owner removed it between our open and lock
-		case errors.Is(err, unix.EWOULDBLOCK):
-			return nil, err
-		default:
-			_ = os.Remove(path)
-			return nil, errLocksDoNotWork
-		}
-	}
-}
-
-// releaseLock removes the lock file while it is still held, so that it never
-// lies about.
-func releaseLock(lock *os.File) {
-	if lock == nil {
-		return
-	}
-	_ = os.Remove(lock.Name())
-	_ = lock.Close()
-}
-
-func (p *Pending) unlock() { releaseLock(p.lock); p.lock = nil }
+// Progress is shown to the processes that wait for this object. Any value that
+// encoding/json can encode in 512 bytes will do.
+func (p *Pending) Progress(v any) { p.claim.progress(v) }
 
 // Commit publishes the object. Version, Digest, Created and SizeBytes of meta
-// are filled in. After an error nothing is published and Abort cleans up.
+// are filled in. When another process, which took this one for dead, has
+// published the same object meanwhile, that one is returned. After an error
+// nothing is published and Abort cleans up.
 func (p *Pending) Commit(meta Meta) (Object, error) {
 	info, err := p.File.Stat()
 	if err != nil {
@@ -143,6 +98,11 @@ func (p *Pending) Commit(meta Meta) (Object, error) {
 		return Object{}, err
 	}
 	s := p.store
+	s.step("commit")
+	if o, err := s.Get(p.digest); err == nil {
+		p.Abort()
+		return o, nil
+	}
 	path := filepath.Join(s.objectsDir(), p.stem+imageSuffix)
 	if err := p.publish(path, encoded); err != nil {
 		if _, statErr := os.Lstat(path); errors.Is(statErr, fs.ErrNotExist) {
@@ -152,7 +112,7 @@ func (p *Pending) Commit(meta Meta) (Object, error) {
 	}
 	p.done = true
 	closeErr := errors.Join(p.File.Close(), p.Index.Close())
-	p.unlock()
+	p.claim.release()
 	if closeErr != nil {
 		return Object{}, s.WriteFault(fmt.Errorf("publishing %s: %w", p.digest, closeErr))
 	}
@@ -177,6 +137,7 @@ func (p *Pending) publish(path string, meta []byte) error {
 	if err := p.store.publishSmall(beside+metaSuffix, meta); err != nil {
 		return err
 	}
+	p.store.step("publish")
 	return publish(p.File, path)
 }
 
@@ -192,7 +153,7 @@ func (p *Pending) Abort() {
 			_ = f.Close()
 		}
 	}
-	p.unlock()
+	p.claim.release()
 }
 
 // Scratch makes an empty directory on the store's file system for things too
@@ -203,12 +164,9 @@ func (s *Store) Scratch() (dir string, remove func(), err error) {
 		return "", nil, err
 	}
 	s.sweep()
-	f, err := s.createTemporaryDir("scratch")
+	dir, err = s.createTemporaryDir("scratch")
 	if err != nil {
 		return "", nil, s.WriteFault(err)
 	}
-	return f.Name(), func() {
-		_ = os.RemoveAll(f.Name())
-		_ = f.Close()
-	}, nil
+	return dir, func() { _ = os.RemoveAll(dir) }, nil
 }

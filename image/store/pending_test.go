@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jrun-hpc/jrun/presence"
 	"github.com/opencontainers/go-digest"
 )
 
@@ -50,16 +51,17 @@ func TestOneMakesTheOthersWait(t *testing.T) {
 	}
 }
 
-// TestWithoutLocks: two that make one digest and cannot see each other's locks
-// both succeed, and the object is whole at every moment.
-func TestWithoutLocks(t *testing.T) {
+// TestTwoThatBothMakeIt: a process that was taken for dead comes back. Both
+// succeed, and the object is whole at every moment.
+func TestTwoThatBothMakeIt(t *testing.T) {
 	s := newStore(t)
 	d := digest.FromString("manifest")
 	var pending []*Pending
 	for range 2 {
 		p, err := s.Create(t.Context(), d, nil)
 		check(t, err)
-		p.unlock() // as if on a host of its own
+		p.claim.release() // as if it had been taken over
+		p.claim = nil
 		if _, err := p.File.WriteString("the same bytes"); err != nil {
 			t.Fatal(err)
 		}
@@ -80,6 +82,21 @@ func TestWithoutLocks(t *testing.T) {
 	}
 }
 
+// TestSweptWhileSuspended: what a process had written is gone when it commits.
+func TestSweptWhileSuspended(t *testing.T) {
+	s := newStore(t)
+	p, err := s.Create(t.Context(), digest.FromString("manifest"), nil)
+	check(t, err)
+	check(t, os.Remove(p.File.Name()))
+	if _, err := p.Commit(Meta{}); !errors.Is(err, ErrLost) {
+		t.Errorf("got %v", err)
+	}
+	p.Abort()
+	if left := files(t, s); len(left) != 0 {
+		t.Errorf("left: %v", left)
+	}
+}
+
 func TestWaitingCanBeCancelled(t *testing.T) {
 	s := newStore(t)
 	d := digest.FromString("manifest")
@@ -87,7 +104,7 @@ func TestWaitingCanBeCancelled(t *testing.T) {
 	check(t, err)
 	defer p.Abort()
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err = s.Create(ctx, d, cancel)
+	_, err = s.Create(ctx, d, func(Other) { cancel() })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
@@ -115,17 +132,19 @@ func TestSweep(t *testing.T) {
 	defer p.Abort()
 	old := time.Now().Add(-2 * foreignGrace)
 	hex := strings.Repeat("1", 64)
+	dead, elsewhere := deadOwner(), presence.Self()
+	elsewhere.Machine = "0123456789ab"
 	tests := []struct {
 		name string
 		old  bool
 		dir  bool
 		want bool // still there
 	}{
-		{temporaryPrefix + "x@" + hostname() + "@dead", false, false, false},
-		{temporaryPrefix + "x@" + hostname() + "@deaddir", false, true, false},
-		{temporaryPrefix + "x" + lockSuffix, false, false, false},
-		{temporaryPrefix + "x@another-host@young", false, false, true},
-		{temporaryPrefix + "x@another-host@old", true, false, false},
+		{temporaryPrefix + "x@" + dead.String() + "@dead", false, false, false},
+		{temporaryPrefix + "x@" + dead.String() + "@deaddir", false, true, false},
+		{temporaryPrefix + "x@" + presence.Self().String() + "@alive", true, false, true},
+		{temporaryPrefix + "x@" + elsewhere.String() + "@young", false, false, true},
+		{temporaryPrefix + "x@" + elsewhere.String() + "@old", true, false, false},
 		{temporaryPrefix + "of-some-later-version", false, false, true},
 		{"sha256-" + hex + metaSuffix, false, false, true},
 		{"sha512-" + hex + hex + metaSuffix, true, false, false},

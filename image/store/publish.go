@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -26,7 +27,80 @@ func (s *Store) publishSmall(path string, b []byte) error {
 	return errors.Join(err, f.Close())
 }
 
-// publish gives the complete temporary file its final name.
+// publishOnce puts b at path unless something is there, and reports whether it
+// did. Of any number of processes on any number of hosts one succeeds: link(2)
+// is decided by the file server.
+func (s *Store) publishOnce(path string, b []byte, keep durability) (won bool, err error) {
+	f, err := s.createTemporary(filepath.Dir(path), "once")
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = os.Remove(f.Name()) }()
+	_, err = f.Write(b)
+	if err == nil && keep == durable {
+		err = f.Sync()
+	}
+	// Closing sends the content to a file server, before the name.
+	if err = errors.Join(err, f.Close()); err != nil {
+		return false, fmt.Errorf("publishing %s: %w", path, err)
+	}
+	err = os.Link(f.Name(), path)
+	switch {
+	case err == nil:
+		return true, nil
+	case errors.Is(err, fs.ErrExist):
+		// Or the answer to our own link was lost, and it was asked for again.
+		return sameFile(f.Name(), path), nil
+	case hasNoLinks(err):
+		return createOnce(path, b)
+	}
+	return false, fmt.Errorf("publishing: %w", err)
+}
+
+// durability says what must survive a power cut.
+type durability int
+
+const (
+	passing durability = iota // of use only while its maker lives
+	durable
+)
+
+func sameFile(a, b string) bool {
+	infoA, errA := os.Lstat(a)
+	infoB, errB := os.Lstat(b)
+	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
+}
+
+// hasNoLinks recognises file systems without hard links.
+func hasNoLinks(err error) bool {
+	for _, no := range []error{unix.EPERM, unix.ENOTSUP, unix.EOPNOTSUPP, unix.ENOSYS, unix.EMLINK} {
+		if errors.Is(err, no) {
+			return true
+		}
+	}
+	return false
+}
+
+// createOnce is for file systems without links. A reader may meet the file while
+// it is empty; what is published so must end in a way that shows it.
+func createOnce(path string, b []byte) (bool, error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("publishing: %w", err)
+	}
+	_, err = f.Write(b)
+	if err = errors.Join(err, f.Close()); err != nil {
+		_ = os.Remove(path)
+		return false, fmt.Errorf("publishing %s: %w", path, err)
+	}
+	return true, nil
+}
+
+// publish gives the complete temporary file its final name. The error wraps
+// ErrLost when the temporary file has been swept away.
 func publish(f *os.File, path string) error {
 	if err := f.Chmod(0o444); err != nil { // write-once; the directory is private
 		return fmt.Errorf("publishing %s: %w", path, err)
@@ -34,10 +108,29 @@ func publish(f *os.File, path string) error {
 	if err := f.Sync(); err != nil {
 		return fmt.Errorf("publishing %s: %w", path, err)
 	}
-	if err := os.Rename(f.Name(), path); err != nil {
+	err := os.Rename(f.Name(), path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if !isAt(f, path) {
+			return fmt.Errorf("publishing %s: %w", path, ErrLost)
+		}
+		err = nil // only the answer was lost
+	}
+	if err != nil {
 		return fmt.Errorf("publishing: %w", err)
 	}
 	return syncDir(filepath.Dir(path))
+}
+
+// readSmall reads a small file, again when it was replaced meanwhile: a network
+// file system then answers ESTALE.
+func readSmall(path string) (b []byte, err error) {
+	for range 4 {
+		b, err = os.ReadFile(path)
+		if !errors.Is(err, unix.ESTALE) {
+			break
+		}
+	}
+	return b, err
 }
 
 // syncDir makes renames in dir survive a power cut, where the file system can.
@@ -52,3 +145,6 @@ func syncDir(dir string) error {
 	}
 	return errors.Join(err, d.Close())
 }
+
+// isStale recognises a file that another host has removed.
+func isStale(err error) bool { return errors.Is(err, unix.ESTALE) }

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 
 // tryReadOnly prints how using the store ends.
 func tryReadOnly(root string) int {
-	s, err := Open(root)
+	s, err := Open(root, Options{})
 	if err == nil {
 		_, err = s.Usable()
 		fmt.Print("USABLE ", fault.Format("jrun", err))

@@ -62,7 +62,7 @@ func (s *Store) Ref(name string) (Ref, error) {
 }
 
 func readRef(path string) (Ref, error) {
-	b, err := os.ReadFile(path)
+	b, err := readSmall(path)
 	if err != nil {
 		return Ref{}, err
 	}

@@ -17,11 +17,12 @@ type Sharing struct {
 }
 
 // Sharing lists the objects that share their lowest layers with an image of
-// these layers: those that share most first, of equals the newest. It reads the
-// metadata of all objects, which is little beside the conversion it may save,
-// and needs nothing on disk that could be wrong.
-func (s *Store) Sharing(layers []Layer) []Sharing {
+// these layers in place: those that share most first, of equals the newest. It
+// reads the metadata of all objects, which is little beside the conversion it may
+// save, and needs nothing on disk that could be wrong.
+func (s *Store) Sharing(place Place, layers []Layer) []Sharing {
 	objects, _ := s.List() // what cannot be read cannot be shared
+	objects = append(s.site.list(place), objects...)
 	var found []Sharing
 	for _, o := range objects {
 		n := 0
@@ -39,7 +40,7 @@ func (s *Store) Sharing(layers []Layer) []Sharing {
 }
 
 // Holds reports whether an object is one of this store, and not a file elsewhere.
-func (s *Store) Holds(o Object) bool { return filepath.Dir(o.Path) == s.objectsDir() }
+func (s *Store) Holds(o Object) bool { return o.Site || filepath.Dir(o.Path) == s.objectsDir() }
 
 // OpenIndex opens the block index of an object. Objects of older versions have
 // none: the error then wraps fs.ErrNotExist.
@@ -48,7 +49,11 @@ func (s *Store) OpenIndex(o Object) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	path := filepath.Join(s.objectsDir(), stem+indexSuffix)
+	path := filepath.Join(filepath.Dir(o.Path), stem+indexSuffix)
+	owner := s.own
+	if o.Site {
+		owner.owner = s.site.owner
+	}
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW, 0)
 	if err != nil {
 		return nil, fmt.Errorf("opening the block index: %w", err)
@@ -58,7 +63,7 @@ func (s *Store) OpenIndex(o Object) (*os.File, error) {
 		err = fmt.Errorf("%s is no regular file: %w", path, ErrUntrusted)
 	}
 	if err == nil {
-		err = s.checkTrust(path, info)
+		err = owner.checkTrust(path, info)
 	}
 	if err != nil {
 		_ = f.Close()

@@ -46,7 +46,7 @@ func layersNamed(diffIDs ...string) []Layer {
 
 func TestSharing(t *testing.T) {
 	s := newStore(t)
-	if got := s.Sharing(layersNamed("a")); got != nil {
+	if got := s.Sharing(Place{}, layersNamed("a")); got != nil {
 		t.Errorf("an empty store shares %v", got)
 	}
 	putIndexed(t, s, "one", "a")
@@ -54,7 +54,7 @@ func TestSharing(t *testing.T) {
 	putIndexed(t, s, "other", "b", "a")
 	putIndexed(t, s, "two", "a", "b")
 	var got []string
-	for _, found := range s.Sharing(layersNamed("a", "b", "x")) {
+	for _, found := range s.Sharing(Place{}, layersNamed("a", "b", "x")) {
 		content, err := os.ReadFile(found.Object.Path)
 		if err != nil {
 			t.Fatal(err)

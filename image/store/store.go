@@ -15,9 +15,25 @@ import (
 // Store is one user's view of a store. Its methods may be called by several
 // goroutines, and by any number of processes on any number of hosts.
 type Store struct {
-	root  string // absolute
-	realm string // root/user/<uid>
-	uid   int
+	root string // absolute
+	own  realm  // what this process writes: root/user/<uid>, or a project of the site's
+	site *site  // nil: there is none, or it is not used
+
+	clock   *clock            // of this process, and who it is; tests have their own
+	step    func(name string) // called between the steps of what must be safe in any order; for tests
+	prepare func() error      // makes the directories of own; nil for a user's
+	dropBox string            // where users of own's objects leave leases; empty: own's
+}
+
+// Options of a Store. The zero value is a store without a site's part.
+type Options struct {
+	// SiteOwner is the account that publishes images for everybody, as a uid;
+	// objects below STORE/site that belong to anybody else are refused. 0, which
+	// no service should be, leaves the site's part unused.
+	SiteOwner int
+
+	// Warn is told, once, why the site's part is not used although it is there.
+	Warn func(error)
 }
 
 // ErrNotFound is wrapped by errors about an object or a name that is not there.
@@ -30,7 +46,7 @@ var ErrUntrusted = errors.New("others could have written it")
 // Open returns the calling user's view of the store under root. Nothing is
 // created until something is stored. A realm that exists and cannot be trusted
 // is refused with an error that wraps ErrUntrusted.
-func Open(root string) (*Store, error) {
+func Open(root string, o Options) (*Store, error) {
 	if root == "" {
 		return nil, fault.New("no directory to keep images in", nil,
 			"name one: jrun --store DIR …, or JRUN_STORE=DIR")
@@ -40,70 +56,50 @@ func Open(root string) (*Store, error) {
 		return nil, fmt.Errorf("finding the store %q: %w", root, err)
 	}
 	uid := os.Getuid()
-	s := &Store{root: abs, uid: uid, realm: filepath.Join(abs, "user", strconv.Itoa(uid))}
+	s := &Store{root: abs, clock: newClock(), step: func(string) {}}
+	s.own = realm{dir: filepath.Join(abs, "user", strconv.Itoa(uid)), owner: uid, mode: 0o700}
+	if o.SiteOwner != 0 {
+		s.site = &site{dir: filepath.Join(abs, "site"), owner: o.SiteOwner, warn: o.Warn}
+	}
 	return s, s.checkRealm()
 }
 
 // Root is the store's absolute path.
 func (s *Store) Root() string { return s.root }
 
-// Realm is the directory that holds this user's part of the store.
-func (s *Store) Realm() string { return s.realm }
+// Realm is the directory that holds the part of the store that this process
+// writes.
+func (s *Store) Realm() string { return s.own.dir }
 
-func (s *Store) objectsDir() string { return filepath.Join(s.realm, "objects") }
-func (s *Store) refsDir() string    { return filepath.Join(s.realm, "refs") }
-func (s *Store) aliasesDir() string { return filepath.Join(s.realm, "aliases") }
+func (s *Store) objectsDir() string { return s.own.objects() }
+func (s *Store) refsDir() string    { return s.own.refs() }
+func (s *Store) aliasesDir() string { return s.own.aliases() }
 
-// checkRealm refuses directories that somebody else could have filled. What
-// does not exist yet is fine.
 func (s *Store) checkRealm() error {
-	for _, dir := range []string{s.realm, s.objectsDir(), s.refsDir(), s.aliasesDir()} {
-		info, err := os.Lstat(dir)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			continue
-		case err != nil:
-			return s.accessFault(dir, err)
-		case !info.IsDir():
-			return fault.Newf(fmt.Errorf("%w: it is no directory", ErrUntrusted),
-				"remove it, or choose another store with --store", "refusing the store %s", dir)
-		}
-		if err := s.checkTrust(dir, info); err != nil {
-			return err
-		}
+	err := s.own.check()
+	var known *fault.Error
+	if err == nil || errors.As(err, &known) {
+		return err
 	}
-	return nil
+	return s.accessFault(s.own.dir, err)
 }
 
-// checkTrust makes sure that only the calling user can have written path.
-func (s *Store) checkTrust(path string, info fs.FileInfo) error {
-	owner := -1
-	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		owner = int(st.Uid)
-	}
-	if owner != s.uid {
-		return fault.Newf(fmt.Errorf("%w: it belongs to uid %d, you are uid %d", ErrUntrusted, owner, s.uid),
-			"remove it or have its owner remove it, or choose another store with --store", "refusing %s", path)
-	}
-	if info.Mode().Perm()&0o022 != 0 {
-		return fault.Newf(fmt.Errorf("%w: its mode is %#o", ErrUntrusted, info.Mode().Perm()),
-			"chmod go-w "+path, "refusing %s", path)
-	}
-	return nil
-}
-
-// makeRealm creates the directories of the user's realm that are missing.
+// makeRealm creates the directories of the realm that are missing.
 func (s *Store) makeRealm() error {
+	if s.prepare != nil {
+		if err := s.prepare(); err != nil {
+			return s.accessFault(s.own.dir, err)
+		}
+		return s.checkRealm()
+	}
 	if err := os.MkdirAll(s.root, 0o755); err != nil {
 		return s.accessFault(s.root, err)
 	}
 	if err := s.makeUserDir(); err != nil {
-		return s.accessFault(filepath.Dir(s.realm), err)
+		return s.accessFault(filepath.Dir(s.own.dir), err)
 	}
-	for _, dir := range []string{s.realm, s.objectsDir(), s.refsDir(), s.aliasesDir()} {
-		if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-			return s.accessFault(dir, err)
-		}
+	if err := s.own.make(); err != nil {
+		return s.accessFault(s.own.dir, err)
 	}
 	return s.checkRealm()
 }
@@ -112,7 +108,7 @@ func (s *Store) makeRealm() error {
 // administrator has opened the root for everybody (mode 1777), the first user
 // must not close it for the others.
 func (s *Store) makeUserDir() error {
-	dir := filepath.Dir(s.realm)
+	dir := filepath.Dir(s.own.dir)
 	root, err := os.Stat(s.root)
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/presence"
 	"github.com/opencontainers/go-digest"
 )
 
@@ -19,7 +20,7 @@ var testPlatform = Platform{OS: "linux", Architecture: "arm64", Variant: "v8"}
 
 func newStore(t testing.TB) *Store {
 	t.Helper()
-	s, err := Open(filepath.Join(t.TempDir(), "store"))
+	s, err := Open(filepath.Join(t.TempDir(), "store"), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,12 +148,19 @@ func TestObjectsComeAndGo(t *testing.T) {
 func TestSetRefSweeps(t *testing.T) {
 	s := newStore(t)
 	check(t, s.makeRealm())
-	dead := filepath.Join(s.refsDir(), temporaryPrefix+"small@"+hostname()+"@dead")
+	dead := filepath.Join(s.refsDir(), temporaryPrefix+"small@"+deadOwner().String()+"@dead")
 	check(t, os.WriteFile(dead, nil, 0o600))
 	check(t, s.SetRef(Ref{Name: "reg.example/app:1", Digest: digest.FromString("manifest")}))
 	if left := files(t, s); len(left) != 1 {
 		t.Errorf("left: %v", left)
 	}
+}
+
+// deadOwner is a process of this machine that has ended.
+func deadOwner() presence.Owner {
+	owner := presence.Self()
+	owner.Start--
+	return owner
 }
 
 func TestNamesThatCannotBeFiles(t *testing.T) {

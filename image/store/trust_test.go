@@ -19,7 +19,7 @@ func TestUntrustedRealm(t *testing.T) {
 			s := newStore(t)
 			put(t, s, digest.FromString("m"), "x")
 			check(t, os.Chmod(filepath.Join(s.Realm(), dir), 0o770))
-			_, err := Open(s.Root())
+			_, err := Open(s.Root(), Options{})
 			wantFault(t, err, ErrUntrusted)
 			if !strings.Contains(err.(*fault.Error).Next, "chmod go-w "+filepath.Join(s.Realm(), dir)) { //nolint:errorlint // just checked
 				t.Errorf("the advice is %q", err.(*fault.Error).Next) //nolint:errorlint // just checked
@@ -30,14 +30,14 @@ func TestUntrustedRealm(t *testing.T) {
 		s := newStore(t)
 		check(t, os.MkdirAll(filepath.Dir(s.Realm()), 0o700))
 		check(t, os.Symlink(t.TempDir(), s.Realm()))
-		_, err := Open(s.Root())
+		_, err := Open(s.Root(), Options{})
 		wantFault(t, err, ErrUntrusted)
 	})
 	t.Run("somebody else's", func(t *testing.T) {
 		s := newStore(t)
 		put(t, s, digest.FromString("m"), "x")
 		stranger := *s
-		stranger.uid++
+		stranger.own.owner++
 		wantFault(t, stranger.checkRealm(), ErrUntrusted)
 		_, err := stranger.Get(digest.FromString("m"))
 		wantFault(t, err, ErrUntrusted)
@@ -48,7 +48,7 @@ func TestRealmIsPrivateAndRootStaysOpen(t *testing.T) {
 	root := filepath.Join(t.TempDir(), "shared")
 	check(t, os.Mkdir(root, 0o700))
 	check(t, os.Chmod(root, 0o777|os.ModeSticky))
-	s, err := Open(root)
+	s, err := Open(root, Options{})
 	check(t, err)
 	put(t, s, digest.FromString("m"), "x")
 	for dir, want := range map[string]fs.FileMode{
@@ -85,7 +85,7 @@ func TestUsable(t *testing.T) {
 	}
 	file := filepath.Join(t.TempDir(), "file")
 	check(t, os.WriteFile(file, nil, 0o600))
-	blocked, err := Open(filepath.Join(file, "store"))
+	blocked, err := Open(filepath.Join(file, "store"), Options{})
 	if err == nil {
 		_, err = blocked.Usable()
 	}

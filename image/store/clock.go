@@ -1,0 +1,64 @@
+package store
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/jrun-hpc/jrun/presence"
+)
+
+// clock is how a Store tells time and who is alive. Hosts are expected to agree
+// on the time within a minute, and nothing shorter than two is decided by
+// comparing times of different machines: shorter waits are measured by this
+// process alone.
+type clock struct {
+	now   func() time.Time
+	sleep func(time.Duration) <-chan time.Time
+	self  presence.Owner
+	gone  func(presence.Owner) bool
+	uid   func() int
+}
+
+func newClock() *clock {
+	return &clock{now: time.Now, sleep: time.After, self: presence.Self(), gone: presence.Owner.Gone, uid: os.Getuid}
+}
+
+// here reports whether o is of this machine, so that gone is the whole truth.
+func (c *clock) here(o presence.Owner) bool { return o.Machine == c.self.Machine && o.Here() }
+
+// storageNow is the time by the clock that stamps files in dir: a file server's
+// may differ from ours. Without an answer it is ours.
+func (s *Store) storageNow(dir string) time.Time {
+	f, err := s.createTemporary(dir, "clock")
+	if err != nil {
+		return s.clock.now()
+	}
+	defer func() {
+		_ = os.Remove(f.Name())
+		_ = f.Close()
+	}()
+	info, err := f.Stat()
+	if err != nil {
+		return s.clock.now()
+	}
+	return info.ModTime()
+}
+
+// touch sets the modification time of path to now by the storage's clock, and
+// makes the file if it is missing.
+func touch(path string, mode os.FileMode) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, mode)
+	if err != nil {
+		return fmt.Errorf("marking %s: %w", path, err)
+	}
+	// A null times argument means now, by the server where there is one.
+	err = setTimesToNow(f)
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return fmt.Errorf("marking %s: %w", path, err)
+	}
+	return nil
+}

@@ -1,0 +1,151 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// JobRef is what a reference stands for in one job, on all its nodes. It
+// never changes.
+type JobRef struct {
+	Ref
+	How  string `json:"how"`            // how it was found out; package image has the words
+	Host string `json:"host,omitempty"` // where
+}
+
+// jobGrace is how long after its last use a job's state is kept.
+const jobGrace = 60 * 24 * time.Hour
+
+// jobDir is the directory of a job. Names are hashed where they could be
+// anything but a name.
+func (s *Store) jobDir(job string) string {
+	safe := strings.Map(func(r rune) rune {
+		if r < 0x80 && (r == '.' || r == '-' || r == '_' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z') {
+			return r
+		}
+		return '_'
+	}, job)
+	if safe != job || len(safe) > 100 || strings.Trim(safe, ".") == "" {
+		sum := sha256.Sum256([]byte(job))
+		safe = strings.Trim(safe[:min(len(safe), 40)], ".") + "-" + hex.EncodeToString(sum[:8])
+	}
+	return filepath.Join(s.own.jobs(), safe)
+}
+
+func (s *Store) jobRefPath(job, name string) string {
+	sum := sha256.Sum256([]byte(name))
+	return filepath.Join(s.jobDir(job), hex.EncodeToString(sum[:])+metaSuffix)
+}
+
+// JobRef returns what name stands for in a job. The error wraps ErrNotFound while
+// that is not settled.
+func (s *Store) JobRef(job, name string) (JobRef, error) {
+	path := s.jobRefPath(job, name)
+	b, err := readSmall(path)
+	var r JobRef
+	if err == nil {
+		err = json.Unmarshal(b, &r)
+	}
+	if err == nil && r.Name != name {
+		err = fmt.Errorf("the file is about %q", r.Name)
+	}
+	if err == nil {
+		err = r.Digest.Validate()
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return JobRef{}, fmt.Errorf("looking for %s of job %s: %w", name, job, ErrNotFound)
+	case err != nil:
+		return JobRef{}, fmt.Errorf("reading %s: %w", path, err)
+	}
+	return r, nil
+}
+
+// SettleJobRef makes r what its name stands for in a job, unless that is settled
+// already, and returns what it is. Processes on any number of nodes get the same
+// answer.
+func (s *Store) SettleJobRef(job string, r JobRef) (JobRef, error) {
+	b, err := json.Marshal(r)
+	if err != nil {
+		return JobRef{}, fmt.Errorf("encoding the reference %s: %w", r.Name, err)
+	}
+	if err := s.makeRealm(); err != nil {
+		return JobRef{}, err
+	}
+	dir := s.jobDir(job)
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return JobRef{}, s.WriteFault(fmt.Errorf("recording the job %s: %w", job, err))
+	}
+	won, err := s.publishOnce(s.jobRefPath(job, r.Name), append(b, '\n'), durable)
+	if err != nil {
+		return JobRef{}, s.WriteFault(err)
+	}
+	if won {
+		return r, nil
+	}
+	// It is there; a host that caches names may see it late.
+	for range 6000 {
+		settled, err := s.JobRef(job, r.Name)
+		if err == nil {
+			return settled, nil
+		}
+		<-s.clock.sleep(claimPollFirst)
+	}
+	return s.JobRef(job, r.Name)
+}
+
+// AskOnce lets one process of a job, on all its nodes, find out what name stands
+// for, by ask, while the others wait for what it settles; if it fails, they ask
+// themselves, one after the other, or at once after its death.
+func (s *Store) AskOnce(ctx context.Context, job, name string, ask func() (JobRef, error)) (JobRef, error) {
+	if r, err := s.JobRef(job, name); err == nil {
+		return r, nil
+	}
+	if err := s.makeRealm(); err != nil {
+		return JobRef{}, err
+	}
+	sum := sha256.Sum256([]byte(job + "\x00" + name))
+	settled := func() bool {
+		_, err := s.JobRef(job, name)
+		return err == nil
+	}
+	c, err := s.claim(ctx, askClaim+hex.EncodeToString(sum[:16]), settled, nil)
+	if err != nil {
+		return JobRef{}, err
+	}
+	if c == nil {
+		return s.JobRef(job, name)
+	}
+	defer c.release()
+	r, err := ask()
+	if err != nil {
+		return JobRef{}, err
+	}
+	return s.SettleJobRef(job, r)
+}
+
+// askClaim begins the names of claims on asking a registry.
+const askClaim = "ask-"
+
+// sweepJobs forgets jobs that have been over for long.
+func (s *Store) sweepJobs() {
+	entries, err := os.ReadDir(s.own.jobs())
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		path := filepath.Join(s.own.jobs(), e.Name())
+		if info, err := os.Lstat(path); err == nil && info.IsDir() && s.clock.now().Sub(info.ModTime()) > jobGrace {
+			_ = os.RemoveAll(path)
+		}
+	}
+}

@@ -1,0 +1,202 @@
+package store
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jrun-hpc/jrun/presence"
+	"github.com/opencontainers/go-digest"
+)
+
+// A lease says that somebody uses an object, so that garbage collection on
+// another host lets it be. It is a beacon (package presence) LEASES/<stem>@<random>.use,
+// which the server of a running sandbox keeps alive and marks as ended; beside
+// it <stem>.used, or <stem>.<uid>.used for an object of the site, has the time of
+// the last use as its modification time.
+const (
+	leaseSuffix = ".use"
+	usedSuffix  = ".used"
+
+	// leaseGrace is how old a lease of another machine may be; it is written
+	// every minute.
+	leaseGrace = 15 * time.Minute
+)
+
+// Use opens the file of an object for a job, and takes a lease on it: to be
+// handed to whoever serves the file, with presence.Keep. lease is nil when the
+// store cannot be written; the object can be used all the same. The error wraps
+// ErrNotFound when the object has been removed meanwhile: look for it again.
+func (s *Store) Use(o Object, job string) (file, lease *os.File, err error) {
+	file, err = os.Open(o.Path)
+	if errors.Is(err, fs.ErrNotExist) || isStale(err) {
+		return nil, nil, fmt.Errorf("opening %s: %w", o.Digest, ErrNotFound)
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("opening the image's file: %w", err)
+	}
+	s.step("use")
+	lease, leaseErr := s.lease(o, job)
+	// Collection looks for leases after it has taken an object's name away, and
+	// we look for the name after we have a lease: one of us sees the other.
+	if leaseErr == nil && !isAt(file, o.Path) {
+		_ = os.Remove(lease.Name())
+		_ = lease.Close()
+		_ = file.Close()
+		return nil, nil, fmt.Errorf("opening %s: %w", o.Digest, ErrNotFound)
+	}
+	return file, lease, nil
+}
+
+// lease makes a lease on o, and forgets those of o that have ended.
+func (s *Store) lease(o Object, job string) (*os.File, error) {
+	stem, err := fileStem(o.Digest)
+	if err != nil {
+		return nil, err
+	}
+	dir, mode := s.own.leases(), fs.FileMode(0o600)
+	used := filepath.Join(dir, stem+usedSuffix)
+	if o.Site {
+		dir, mode = s.site.leases(), 0o644 // for the service account
+		used = filepath.Join(dir, stem+"."+strconv.Itoa(s.clock.uid())+usedSuffix)
+	} else if err := s.makeRealm(); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(filepath.Join(dir, stem+"@"+rand.Text()+leaseSuffix), os.O_RDWR|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return nil, fmt.Errorf("taking a lease: %w", err)
+	}
+	if err := s.sign(job).Write(f); err != nil {
+		_ = os.Remove(f.Name())
+		_ = f.Close()
+		return nil, err
+	}
+	_ = touch(used, mode) // the lease tells the time, too
+	if !o.Site {
+		s.foldLeases(stem)
+	}
+	return f, nil
+}
+
+// foundLease is somebody's lease.
+type foundLease struct {
+	path string
+	stem string
+	presence.Sign
+	readable bool
+	written  time.Time
+}
+
+// leasesIn reads the leases in a directory and when each object was last used.
+func leasesIn(dir string) (leases []foundLease, used map[string]time.Time, err error) {
+	used = map[string]time.Time{}
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, used, nil
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("listing leases: %w", err)
+	}
+	note := func(stem string, t time.Time) {
+		if t.After(used[stem]) {
+			used[stem] = t
+		}
+	}
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		if stem, ok := strings.CutSuffix(e.Name(), usedSuffix); ok {
+			stem, _, _ = strings.Cut(stem, ".")
+			if info, err := os.Lstat(path); err == nil {
+				note(stem, info.ModTime())
+			}
+			continue
+		}
+		stem, _, ok := strings.Cut(e.Name(), "@")
+		if !ok || !strings.HasSuffix(e.Name(), leaseSuffix) {
+			continue
+		}
+		l, err := readLease(path)
+		if err != nil {
+			continue // gone
+		}
+		l.stem = stem
+		note(stem, l.written)
+		leases = append(leases, l)
+	}
+	return leases, used, nil
+}
+
+// readLease reads a lease. Only one that is gone is an error: what cannot be
+// read is judged by its age.
+func readLease(path string) (foundLease, error) {
+	l := foundLease{path: path}
+	info, err := os.Lstat(path)
+	if err != nil {
+		return l, err
+	}
+	l.written = info.ModTime()
+	f, err := os.Open(path)
+	if err != nil {
+		return l, nil //nolint:nilerr // judged by its age
+	}
+	defer f.Close()
+	if l.Sign, err = presence.ReadSign(io.LimitReader(f, 1<<12)); err == nil {
+		l.readable = true
+	}
+	return l, nil
+}
+
+// live reports whether somebody may still use what l is about. now is by the
+// storage's clock.
+func (s *Store) live(l foundLease, now time.Time) bool {
+	switch {
+	case l.readable && (l.Ended || s.clock.gone(l.Owner)):
+		return false
+	case l.readable && s.clock.here(l.Owner):
+		return true
+	}
+	return now.Sub(l.written) < leaseGrace
+}
+
+// foldLeases removes the leases of an object that have ended, after the time of
+// its last use is in its .used file.
+func (s *Store) foldLeases(stem string) {
+	paths, err := filepath.Glob(filepath.Join(s.own.leases(), stem+"@*"+leaseSuffix))
+	if err != nil {
+		return
+	}
+	for _, path := range paths {
+		if l, err := readLease(path); err == nil && l.readable && (l.Ended || s.clock.gone(l.Owner)) {
+			_ = os.Remove(path) // .used was touched just now, which is later
+		}
+	}
+}
+
+// Leases counts the running users of the object of d.
+func (s *Store) leasesOn(d digest.Digest, dir string) (int, error) {
+	stem, err := fileStem(d)
+	if err != nil {
+		return 0, err
+	}
+	leases, _, err := leasesIn(dir)
+	n, now := 0, time.Time{}
+	for _, l := range leases {
+		if l.stem != stem {
+			continue
+		}
+		if now.IsZero() {
+			now = s.storageNow(s.own.leases())
+		}
+		if s.live(l, now) {
+			n++
+		}
+	}
+	return n, err
+}

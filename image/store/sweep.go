@@ -1,0 +1,133 @@
+package store
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// clockSlack is by how much the clocks of hosts may differ, and then some: what
+// another host has touched less long ago is not judged.
+const clockSlack = 2 * time.Minute
+
+// sweepThoroughly removes everything that interrupted work has left, also on
+// other hosts: it takes the time to watch their claims. It returns the names of
+// what it removed, for people.
+func (s *Store) sweepThoroughly(ctx context.Context) []string {
+	before := s.temporaries()
+	s.sweep()
+	dead := s.deadClaims(ctx)
+	for _, c := range dead {
+		_ = os.Remove(c.path)
+	}
+	now := s.clock.now()
+	for _, path := range s.temporaries() {
+		what, owner, ok := parseTemporary(filepath.Base(path))
+		stem, isObject := strings.CutSuffix(what, indexSuffix)
+		_, valid := digestOfStem(stem)
+		if !ok || s.clock.here(owner) || !isObject && !valid {
+			continue
+		}
+		// An object is made under a claim, which goes last.
+		info, err := os.Lstat(path)
+		if valid && len(s.claims(makeClaim+stem)) == 0 && err == nil && now.Sub(info.ModTime()) > clockSlack {
+			_ = os.RemoveAll(path)
+		}
+	}
+	s.sweepLeases()
+	left := map[string]bool{}
+	for _, path := range s.temporaries() {
+		left[path] = true
+	}
+	var swept []string
+	for _, path := range before {
+		if !left[path] {
+			swept = append(swept, path)
+		}
+	}
+	return swept
+}
+
+// temporaries lists the temporary files of the realm.
+func (s *Store) temporaries() []string {
+	var found []string
+	for _, dir := range s.own.dirs()[1:] {
+		paths, _ := filepath.Glob(filepath.Join(dir, temporaryPrefix+"*")) // the pattern is well formed
+		found = append(found, paths...)
+	}
+	return found
+}
+
+// deadClaims returns the claims whose holders are dead: known to be on this
+// machine, watched on others.
+func (s *Store) deadClaims(ctx context.Context) []foundClaim {
+	var dead []foundClaim
+	watched := map[string]*claimSight{}
+	for deadline := s.clock.now().Add(claimPatience + time.Second); ; {
+		watching := false
+		dead = dead[:0]
+		for _, c := range s.allClaims() {
+			sight := watched[c.path]
+			if sight == nil {
+				sight = &claimSight{}
+				watched[c.path] = sight
+			}
+			switch {
+			case s.clock.gone(c.Owner), sight.unchanged(c, s.clock.now()):
+				dead = append(dead, c)
+			default:
+				watching = watching || !s.clock.here(c.Owner)
+			}
+		}
+		if !watching || !s.clock.now().Before(deadline) {
+			return dead
+		}
+		select {
+		case <-ctx.Done():
+			return dead
+		case <-s.clock.sleep(claimPollLast):
+		}
+	}
+}
+
+func (s *Store) allClaims() []foundClaim {
+	paths, _ := filepath.Glob(filepath.Join(s.own.leases(), "*"+claimSuffix)) // the pattern is well formed
+	names := map[string]bool{}
+	for _, path := range paths {
+		name := strings.TrimSuffix(filepath.Base(path), claimSuffix)
+		if what, _, ok := cutLast(name, "."); ok {
+			names[what] = true
+		}
+	}
+	var all []foundClaim
+	for what := range names {
+		all = append(all, s.claims(what)...)
+	}
+	return all
+}
+
+// sweepLeases removes the leases of jobs that have ended, and keeps the time of
+// the last use.
+func (s *Store) sweepLeases() {
+	leases, used, err := leasesIn(s.leasesDir())
+	if err != nil {
+		return
+	}
+	now := s.clock.now()
+	for _, l := range leases {
+		if s.live(l, now) || now.Sub(l.written) < leaseGrace && !l.readable {
+			continue
+		}
+		// The service account cannot touch what a user made, but it can remove it
+		// and keep a file of its own.
+		path := filepath.Join(s.leasesDir(), l.stem+usedSuffix)
+		if info, err := os.Lstat(path); err != nil || info.ModTime().Before(used[l.stem]) {
+			if touch(path, 0o600) != nil || os.Chtimes(path, used[l.stem], used[l.stem]) != nil {
+				continue
+			}
+		}
+		_ = os.Remove(l.path)
+	}
+}
