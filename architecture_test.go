@@ -15,6 +15,7 @@ const module = "github.com/jrun-hpc/jrun/"
 // Arrows point downwards only: cmd, then runtime and image, then squash.
 var allowed = map[string][]string{
 	"fault":             {},
+	"presence":          {},
 	"squash":            {},
 	"squash/reader":     {"squash"},
 	"squash/writer":     {"squash"},
@@ -22,12 +23,12 @@ var allowed = map[string][]string{
 	"squash/profile":    {},
 	"image":             {"fault", "squash", "squash/writer", "image/store", "image/gunzip"},
 	"image/gunzip":      {},
-	"image/store":       {"fault", "squash"},
+	"image/store":       {"fault", "presence", "squash"},
 	"runtime/identity":  {},
-	"runtime/sandbox":   {"fault", "squash", "squash/reader", "squash/fusefs", "squash/profile"},
+	"runtime/sandbox":   {"fault", "presence", "squash", "squash/reader", "squash/fusefs", "squash/profile"},
 	"runtime/hostmount": {"fault", "squash/reader", "squash/fusefs"},
 	"runtime/launch":    {"fault", "squash/reader", "runtime/identity", "runtime/sandbox"},
-	"cmd/jrun":          {"fault", "squash", "squash/reader", "squash/writer", "image", "image/store", "runtime/hostmount", "runtime/launch", "runtime/sandbox"},
+	"cmd/jrun":          {"fault", "presence", "squash", "squash/reader", "squash/writer", "image", "image/store", "runtime/hostmount", "runtime/identity", "runtime/launch", "runtime/sandbox"},
 	"integration":       {"fault", "squash", "image", "runtime", "integration"},
 }
 

@@ -1,7 +1,6 @@
 package image
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,7 +9,6 @@ import (
 	"time"
 
 	"github.com/jrun-hpc/jrun/image/store"
-	"github.com/opencontainers/go-digest"
 	"github.com/sirupsen/logrus"
 	"go.podman.io/image/v5/docker"
 	"go.podman.io/image/v5/docker/reference"
@@ -52,6 +50,26 @@ type Options struct {
 	// Converter is recorded as the version of the program that converted.
 	Converter string
 
+	// Pull says when a registry is asked. The zero value asks for every job.
+	Pull Pull
+
+	// OfflineGrace is how long ago the registry may have said that this user may
+	// have an image, for a job that cannot reach it. 0 asks for an answer always.
+	OfflineGrace time.Duration
+
+	// Job names the batch job, or the group of processes, for which a name stands
+	// for one digest: it is asked for once, and the processes of the job on all
+	// nodes use the same. Empty for a process that is alone.
+	Job string
+
+	// AllowedRegistries are the registries, or parts of them (host/project), that
+	// images may come from; empty for all.
+	AllowedRegistries []string
+
+	// Warn is told what a person should know although the image can be used. It
+	// may be nil.
+	Warn func(string)
+
 	// Log receives the lines that image/v5 logs, when one wants to see its
 	// requests. Without it they are dropped: every failure is returned.
 	Log io.Writer
@@ -64,9 +82,9 @@ const DefaultStallTimeout = 2 * time.Minute
 // DefaultRetryDelay leads to four more attempts within 15 seconds.
 const DefaultRetryDelay = time.Second
 
-// answerTimeout bounds the question for a digest, with its retries after 429:
-// image/v5 repeats it four times, a minute apart at most.
-const answerTimeout = 5 * time.Minute
+// mirrorTimeout bounds the question for a digest where image/v5 asks it, with its
+// retries after 429: it repeats it four times, a minute apart at most.
+const mirrorTimeout = 5 * time.Minute
 
 // ErrStalled is wrapped by errors about a registry that stopped sending.
 var ErrStalled = errors.New("nothing has come for too long")
@@ -107,6 +125,9 @@ func NewClient(opts Options) *Client {
 	if opts.Converter == "" {
 		opts.Converter = "unknown"
 	}
+	if opts.Warn == nil {
+		opts.Warn = func(string) {}
+	}
 	return &Client{opts: opts, base: types.SystemContext{
 		AuthFilePath:            opts.AuthFile,
 		OSChoice:                opts.OS,
@@ -119,61 +140,6 @@ func NewClient(opts Options) *Client {
 // platform is what images are chosen for.
 func (c *Client) platform() store.Platform {
 	return store.Platform{OS: c.opts.OS, Architecture: c.opts.Architecture, Variant: c.opts.Variant}
-}
-
-// Resolved is what a name stands for now.
-type Resolved struct {
-	Reference Reference     // with its registry filled in
-	Digest    digest.Digest // of the index or manifest; empty for a squashfs file
-}
-
-// Resolve asks what ref stands for. A registry is asked with one HEAD request,
-// which also tells whether this user may have the image; a local image is read.
-func (c *Client) Resolve(ctx context.Context, ref Reference) (Resolved, error) {
-	ref, err := c.qualify(ref)
-	if err != nil {
-		return Resolved{}, err
-	}
-	switch ref.kind {
-	case Registry:
-		d, err := c.resolveRegistry(ctx, ref)
-		return Resolved{Reference: ref, Digest: d}, err
-	case Squashfs:
-		object, err := openSquashfs(ref)
-		return Resolved{Reference: ref, Digest: object.Digest}, err
-	}
-	d, err := c.resolveLocal(ctx, ref)
-	return Resolved{Reference: ref, Digest: d}, err
-}
-
-// resolveRegistry asks with HEAD, or with GET where HEAD cannot tell: image/v5
-// does not look at mirrors for HEAD, and some registries send no digest.
-func (c *Client) resolveRegistry(outer context.Context, ref Reference) (digest.Digest, error) {
-	ctx, cancel := context.WithTimeoutCause(outer, answerTimeout, ErrStalled)
-	defer cancel()
-	sys, err := c.systemFor(ref.name)
-	if err != nil {
-		return "", c.registryFault(outer, ref, err)
-	}
-	dockerRef, err := transportReference(ref.name)
-	if err != nil {
-		return "", err
-	}
-	var d digest.Digest
-	elsewhere, err := servedElsewhere(sys, ref.name)
-	if err == nil && !elsewhere {
-		d, err = docker.GetDigest(ctx, sys, dockerRef)
-	}
-	if elsewhere || errors.Is(err, digest.ErrDigestInvalidFormat) {
-		d, err = digestByGet(ctx, sys, dockerRef)
-	}
-	if err != nil {
-		return "", c.registryFault(outer, ref, err)
-	}
-	if want := ref.Digest(); want != "" && d != want {
-		return "", c.registryFault(outer, ref, fmt.Errorf("reading the manifest: %w", &DigestError{Want: want, Got: d}))
-	}
-	return d, nil
 }
 
 // transportReference makes the reference that image/v5 takes. It refuses a tag
@@ -191,17 +157,4 @@ func transportReference(named reference.Named) (types.ImageReference, error) {
 		return nil, fmt.Errorf("naming %s: %w", named, err)
 	}
 	return ref, nil
-}
-
-func digestByGet(ctx context.Context, sys *types.SystemContext, ref types.ImageReference) (digest.Digest, error) {
-	src, err := ref.NewImageSource(ctx, sys)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = src.Close() }()
-	b, _, err := src.GetManifest(ctx, nil)
-	if err != nil {
-		return "", err
-	}
-	return digest.FromBytes(b), nil
 }

@@ -22,7 +22,7 @@ var conversion = writer.Options{
 // the store has are taken from it; when that object turns out to lack something,
 // it begins again with fewer of them.
 func writeLayers(ctx context.Context, st *store.Store, pending *store.Pending, src *source, p *plan, report *reporter) (writer.Result, error) {
-	from := findReusable(st, p.layers)
+	from := findReusable(st, placeOf(src.ref), p.layers)
 	defer from.close()
 	opts := conversion
 	opts.LayerIDs, opts.Index, opts.Reuse = layerIDs(p.layers), pending.Index, from.upTo(len(p.layers))

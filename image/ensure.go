@@ -17,43 +17,48 @@ import (
 // While another process converts the same image, Ensure waits for it. Nothing
 // is left behind by a failure or a cancelled ctx.
 func (c *Client) Ensure(ctx context.Context, st *store.Store, ref Reference, progress Progress) (object store.Object, converted bool, err error) {
-	report := newReporter(progress)
-	report.phase(Resolving)
-	if ref, err = c.qualify(ref); err != nil {
+	if ref.kind != Registry { // which would otherwise be read twice
+		if ref, err = c.qualify(ref); err != nil {
+			return store.Object{}, false, err
+		}
+		return c.Obtain(ctx, st, Resolved{Reference: ref, How: FromFile}, progress)
+	}
+	newReporter(progress).phase(Resolving)
+	resolved, err := c.Resolve(ctx, st, ref)
+	if err != nil {
 		return store.Object{}, false, err
 	}
-	switch ref.kind {
+	return c.Obtain(ctx, st, resolved, progress)
+}
+
+// Obtain is the second half of Ensure: it returns the object of what was
+// resolved.
+func (c *Client) Obtain(ctx context.Context, st *store.Store, r Resolved, progress Progress) (object store.Object, converted bool, err error) {
+	report := newReporter(progress)
+	switch r.Reference.kind {
 	case Squashfs:
-		object, err = openSquashfs(ref)
+		report.phase(Resolving)
+		object, err = openSquashfs(r.Reference)
 	case Registry:
-		object, converted, err = c.ensureRegistry(ctx, st, ref, report)
+		object, converted, err = c.obtainRegistry(ctx, st, r, report)
 	default:
-		object, converted, err = c.ensureLocal(ctx, st, ref, report)
+		report.phase(Resolving)
+		object, converted, err = c.ensureLocal(ctx, st, r.Reference, report)
 	}
 	return object, converted, err
 }
 
-// ensureRegistry asks for the digest alone while the object is in the store.
-func (c *Client) ensureRegistry(ctx context.Context, st *store.Store, ref Reference, report *reporter) (store.Object, bool, error) {
-	d := ref.Digest()
-	if d != "" { // a digest needs no asking
-		if object, ok, err := c.lookup(st, ref, d); ok || err != nil {
-			return object, false, err
-		}
-	}
-	d, err := c.resolveRegistry(ctx, ref)
-	if err != nil {
-		return store.Object{}, false, err
-	}
-	if object, ok, err := c.lookup(st, ref, d); ok || err != nil {
+func (c *Client) obtainRegistry(ctx context.Context, st *store.Store, r Resolved, report *reporter) (store.Object, bool, error) {
+	ref := r.Reference
+	if object, ok, err := c.lookup(st, r, r.Digest); ok || err != nil {
 		return object, false, err
 	}
 	report.phase(Fetching)
-	src, err := c.open(ctx, ref, d, st)
+	src, err := c.open(ctx, ref, r.Digest, st)
 	if err != nil {
 		return store.Object{}, false, c.registryFault(ctx, ref, err)
 	}
-	object, converted, err := c.convert(ctx, st, src, report)
+	object, converted, err := c.convert(ctx, st, src, r, report)
 	err = errors.Join(err, src.Close())
 	if err != nil {
 		return store.Object{}, false, c.registryFault(ctx, ref, err)
@@ -63,9 +68,10 @@ func (c *Client) ensureRegistry(ctx context.Context, st *store.Store, ref Refere
 
 // ensureLocal reads a layout's or an archive's manifest, which costs little.
 func (c *Client) ensureLocal(ctx context.Context, st *store.Store, ref Reference, report *reporter) (store.Object, bool, error) {
+	r := Resolved{Reference: ref, How: FromFile, Time: time.Now().UTC()}
 	// An archive says which manifest it holds without being unpacked.
 	if d, ok := peekArchive(ref); ok {
-		if object, ok, err := c.lookup(st, ref, d); ok || err != nil {
+		if object, ok, err := c.lookup(st, r, d); ok || err != nil {
 			return object, false, err
 		}
 	}
@@ -73,11 +79,11 @@ func (c *Client) ensureLocal(ctx context.Context, st *store.Store, ref Reference
 	if err != nil {
 		return store.Object{}, false, localFault(ctx, ref, err)
 	}
-	object, ok, err := c.lookup(st, ref, src.digest)
+	object, ok, err := c.lookup(st, r, src.digest)
 	converted := false
 	if !ok && err == nil {
 		report.phase(Fetching)
-		object, converted, err = c.convert(ctx, st, src, report)
+		object, converted, err = c.convert(ctx, st, src, r, report)
 	}
 	err = errors.Join(err, src.Close())
 	if err != nil {
@@ -87,11 +93,11 @@ func (c *Client) ensureLocal(ctx context.Context, st *store.Store, ref Reference
 }
 
 // lookup finds the object of a manifest, or of the manifest that an index has
-// for this platform, and records that ref stands for it. An object that is
-// damaged counts as missing: it is made again.
-func (c *Client) lookup(st *store.Store, ref Reference, d digest.Digest) (store.Object, bool, error) {
+// for this platform, and records that the reference stands for it. An object that
+// is damaged counts as missing: it is made again.
+func (c *Client) lookup(st *store.Store, r Resolved, d digest.Digest) (store.Object, bool, error) {
 	of := c.instanceOf(st, d)
-	object, err := st.Get(of)
+	object, err := st.Find(placeOf(r.Reference), of)
 	switch {
 	case errors.Is(err, store.ErrUntrusted):
 		return store.Object{}, false, err
@@ -99,15 +105,19 @@ func (c *Client) lookup(st *store.Store, ref Reference, d digest.Digest) (store.
 		return store.Object{}, false, nil //nolint:nilerr // missing or damaged: to be made
 	}
 	if err := c.checkPlatform(object.Meta.Config); err != nil {
-		return store.Object{}, false, explain(ref, err)
+		return store.Object{}, false, explain(r.Reference, err)
 	}
-	// The name is for jrun images and jrun rm; a store that has become
-	// read-only can still be run from.
-	if known, err := st.Ref(ref.String()); err != nil || known.Digest != of || known.Resolved != d {
-		_ = st.SetRef(store.Ref{Name: ref.String(), Digest: of, Resolved: d, Time: time.Now().UTC()})
+	// The name is for jrun images and jrun rm, and for the time when the registry
+	// cannot be asked; a store that has become read-only can still be run from.
+	ref := store.Ref{Name: r.Reference.String(), Digest: of, Resolved: d, Time: r.Time}
+	if known, err := st.Ref(ref.Name); err != nil || known.Digest != of || known.Resolved != d || ref.Time.Sub(known.Time) > answerInterval {
+		_ = st.SetRef(ref)
 	}
 	return object, true, nil
 }
+
+// answerInterval is how often an unchanged answer of a registry is written down.
+const answerInterval = 10 * time.Minute
 
 // instanceOf is the manifest that an index is known to have for this platform;
 // a manifest's own digest is returned as it is.
@@ -119,7 +129,7 @@ func (c *Client) instanceOf(st *store.Store, d digest.Digest) digest.Digest {
 }
 
 // convert makes the object of the image that src is.
-func (c *Client) convert(ctx context.Context, st *store.Store, src *source, report *reporter) (store.Object, bool, error) {
+func (c *Client) convert(ctx context.Context, st *store.Store, src *source, r Resolved, report *reporter) (store.Object, bool, error) {
 	p, err := c.plan(ctx, src)
 	if err != nil {
 		return store.Object{}, false, err
@@ -133,19 +143,26 @@ func (c *Client) convert(ctx context.Context, st *store.Store, src *source, repo
 			return store.Object{}, false, err
 		}
 	}
-	ref := store.Ref{Name: src.ref.String(), Digest: p.digest, Resolved: src.digest, Time: time.Now().UTC()}
+	ref := store.Ref{Name: src.ref.String(), Digest: p.digest, Resolved: src.digest, Time: r.Time}
 	return object, converted, st.SetRef(ref)
 }
 
 // write converts the layers into a pending file and publishes it, unless
 // somebody else has done so meanwhile.
 func (c *Client) write(ctx context.Context, st *store.Store, src *source, p *plan, report *reporter) (store.Object, bool, error) {
-	pending, err := st.Create(ctx, p.digest, func() { report.phase(Waiting) })
+	for {
+		object, converted, err := c.writeOnce(ctx, st, src, p, report)
+		if errors.Is(err, store.ErrLost) || errors.Is(err, store.ErrNotFound) {
+			continue // swept by another host, or removed again: make it anew
+		}
+		return object, converted, err
+	}
+}
+
+func (c *Client) writeOnce(ctx context.Context, st *store.Store, src *source, p *plan, report *reporter) (store.Object, bool, error) {
+	pending, err := st.Create(ctx, p.digest, report.waiting)
 	if errors.Is(err, store.ErrExists) {
 		object, err := st.Get(p.digest)
-		if errors.Is(err, store.ErrNotFound) {
-			return c.write(ctx, st, src, p, report) // somebody has removed it since
-		}
 		return object, false, err
 	}
 	if err != nil {
@@ -153,6 +170,7 @@ func (c *Client) write(ctx context.Context, st *store.Store, src *source, p *pla
 	}
 	defer pending.Abort()
 
+	report.sharing(pending)
 	result, err := writeLayers(ctx, st, pending, src, p, report)
 	if err != nil {
 		return store.Object{}, false, st.WriteFault(err)

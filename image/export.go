@@ -56,11 +56,11 @@ func (c *Client) openNow(ctx context.Context, ref Reference, st *store.Store) (*
 	if ref.kind != Registry {
 		return c.open(ctx, ref, "", st)
 	}
-	d, err := c.resolveRegistry(ctx, ref)
+	r, err := c.resolveRegistry(ctx, st, ref)
 	if err != nil {
 		return nil, err
 	}
-	return c.open(ctx, ref, d, st)
+	return c.open(ctx, ref, r.Digest, st)
 }
 
 func (c *Client) exportFrom(ctx context.Context, src *source, dst string, opts writer.Options, report *reporter) (store.Object, error) {

@@ -13,19 +13,22 @@ func (c *Client) Canonical(ref Reference) (string, error) {
 	return ref.String(), err
 }
 
+// Qualify fills in the registry and tag of a name that has none.
+func (c *Client) Qualify(ref Reference) (Reference, error) { return c.qualify(ref) }
+
 // Find returns the object that ref stood for when it was last ensured, without
 // asking anybody. The error wraps store.ErrNotFound when there is none.
 func (c *Client) Find(st *store.Store, ref Reference) (store.Object, error) {
-	name, err := c.Canonical(ref)
+	ref, err := c.qualify(ref)
 	if err != nil {
 		return store.Object{}, err
 	}
-	known, err := st.Ref(name)
+	known, err := st.Ref(ref.String())
 	if d := ref.Digest(); errors.Is(err, store.ErrNotFound) && d != "" {
-		return st.Get(c.instanceOf(st, d)) // pulled under another name
+		return st.Find(placeOf(ref), c.instanceOf(st, d)) // pulled under another name
 	}
 	if err != nil {
 		return store.Object{}, err
 	}
-	return st.Get(known.Digest)
+	return st.Find(placeOf(ref), known.Digest)
 }

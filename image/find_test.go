@@ -129,7 +129,7 @@ func TestRegistryWithoutDigestHeader(t *testing.T) {
 	reg.misbehave(func(_ http.ResponseWriter, r *http.Request, _ http.Handler) bool {
 		return r.Method == http.MethodHead && strings.Contains(r.URL.Path, "/manifests/") // an empty 200
 	})
-	resolved, err := NewClient(Options{}).Resolve(t.Context(), ref)
+	resolved, err := NewClient(Options{}).Resolve(t.Context(), nil, ref)
 	if err != nil || resolved.Digest != img.digest() {
 		t.Errorf("got %s, %v; want %s", resolved.Digest, err, img.digest())
 	}

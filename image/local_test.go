@@ -85,7 +85,7 @@ func TestEnsureFromLocalPlaces(t *testing.T) {
 				if !bytes.Equal(got, img.converted(t)) {
 					t.Error("the object is not what the layers' tars give")
 				}
-				resolved, err := client.Resolve(t.Context(), ref)
+				resolved, err := client.Resolve(t.Context(), nil, ref)
 				if err != nil {
 					t.Fatal(err)
 				}

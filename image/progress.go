@@ -1,9 +1,12 @@
 package image
 
 import (
+	"encoding/json"
+	"fmt"
 	"sync"
 	"time"
 
+	"github.com/jrun-hpc/jrun/image/store"
 	"github.com/jrun-hpc/jrun/squash/writer"
 )
 
@@ -35,6 +38,8 @@ type Event struct {
 	DoneBytes int64 // compressed bytes read so far, of all layers to fetch
 	AllBytes  int64 // compressed bytes of all layers to fetch
 	Stats     Stats // of a conversion; known in the phase Publishing
+
+	Other string // in the phase Waiting: where the other one is
 }
 
 // Stats says what a conversion was made of.
@@ -60,6 +65,7 @@ type reporter struct {
 	to      Progress
 	last    time.Time
 	fetched int64 // in all attempts
+	pending *store.Pending
 	Event
 }
 
@@ -68,6 +74,36 @@ func newReporter(to Progress) *reporter {
 		to = func(Event) {}
 	}
 	return &reporter{to: to}
+}
+
+// shared is what others are told of a conversion.
+type shared struct {
+	Layer     int   `json:"layer"`
+	Layers    int   `json:"layers"`
+	DoneBytes int64 `json:"doneBytes"`
+	AllBytes  int64 `json:"allBytes"`
+}
+
+// sharing tells those who wait for the object what is done of it, from now on.
+func (r *reporter) sharing(pending *store.Pending) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pending = pending
+}
+
+// waiting shows what another process does.
+func (r *reporter) waiting(other store.Other) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.Phase, r.Other = Waiting, fmt.Sprintf("%s, process %d", other.Host, other.PID)
+	if other.Job != "" {
+		r.Other += ", job " + other.Job
+	}
+	var s shared
+	if json.Unmarshal(other.Progress, &s) == nil {
+		r.Layer, r.Layers, r.DoneBytes, r.AllBytes = s.Layer, s.Layers, s.DoneBytes, s.AllBytes
+	}
+	r.to(r.Event)
 }
 
 func (r *reporter) phase(p Phase) {
@@ -114,5 +150,8 @@ func (r *reporter) add(n int) {
 	if now := time.Now(); now.Sub(r.last) >= reportInterval {
 		r.last = now
 		r.to(r.Event)
+		if r.pending != nil {
+			r.pending.Progress(shared{r.Layer, r.Layers, r.DoneBytes, r.AllBytes})
+		}
 	}
 }

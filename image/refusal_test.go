@@ -111,12 +111,12 @@ func TestLogin(t *testing.T) {
 				t.Errorf("got %s, want %s", object.Digest, img.digest())
 			}
 			reg.take()
-			if _, err := client.Resolve(t.Context(), ref); err != nil {
+			if _, err := client.Resolve(t.Context(), st, ref); err != nil {
 				t.Fatal(err)
 			}
-			want := []string{"GET /v2/", "HEAD /v2/private/app/manifests/1"}
-			if name == "bearer" {
-				want = []string{"GET /v2/", "GET /token", "HEAD /v2/private/app/manifests/1"}
+			want := []string{"HEAD /v2/private/app/manifests/1"}
+			if name == "bearer" { // the token service is remembered
+				want = []string{"GET /token", "HEAD /v2/private/app/manifests/1"}
 			}
 			if diff := cmp.Diff(want, reg.take()); diff != "" {
 				t.Errorf("requests: %s", diff)
@@ -214,7 +214,7 @@ func TestUnreachable(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := NewClient(Options{}).Resolve(t.Context(), mustParse(t, tt.ref))
+			_, err := NewClient(Options{}).Resolve(t.Context(), nil, mustParse(t, tt.ref))
 			wantFault(t, err)
 			if !tt.is(err) {
 				t.Errorf("got %v, which has not the cause expected", err)

@@ -19,7 +19,6 @@ import (
 	"github.com/jrun-hpc/jrun/fault"
 	"go.podman.io/image/v5/docker"
 	"go.podman.io/image/v5/docker/reference"
-	"go.podman.io/image/v5/pkg/docker/config"
 )
 
 // registryFault explains why an image could not be had from its registry. ref
@@ -55,11 +54,14 @@ func (c *Client) registryFault(ctx context.Context, ref Reference, err error) er
 		return fault.Newf(&StatusError{Status: status, Cause: err}, "wait some minutes and try again; a login often raises the limit: podman login "+host,
 			"%s has had too many requests", host)
 	case status >= http.StatusInternalServerError:
-		return fault.Newf(&StatusError{Status: status, Cause: err}, "try again in a minute; if it stays so, tell the registry's administrator",
+		return fault.Newf(down(&StatusError{Status: status, Cause: err}), "try again in a minute; if it stays so, tell the registry's administrator",
 			"the registry %s is not working", host)
 	}
 	return fault.Newf(err, "see the requests: jrun --verbose pull "+ref.String(), "%s could not be had from %s", ref, host)
 }
+
+// down marks what is said of a registry that did not answer the question.
+func down(err error) error { return &UnreachableError{Cause: err} }
 
 // isBlob reports whether err is about a layer or config, not the manifest.
 func isBlob(err error) bool {
@@ -81,12 +83,12 @@ func networkFault(ref Reference, err error) error {
 		return fault.Newf(err, "name the registry by its own host name, or trust the network: --tls-verify=false",
 			"%s refers to another host", host)
 	case errors.Is(err, ErrStalled):
-		return fault.Newf(err, "try again; if it stays so, tell the registry's administrator", "%s has stopped sending", host)
+		return fault.Newf(down(err), "try again; if it stays so, tell the registry's administrator", "%s has stopped sending", host)
 	case errors.As(err, &dns):
-		return fault.Newf(err, "check the spelling of "+dns.Name+", and that this machine has a network: getent hosts "+dns.Name,
+		return fault.Newf(down(err), "check the spelling of "+dns.Name+", and that this machine has a network: getent hosts "+dns.Name,
 			"the registry %s is not known", host)
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return fault.Newf(err, "check host and port, and that the registry is running", "nothing answers at %s", host)
+		return fault.Newf(down(err), "check host and port, and that the registry is running", "nothing answers at %s", host)
 	case errors.As(err, &verification), errors.As(err, &authority):
 		return fault.Newf(err, "put its CA certificate into /etc/containers/certs.d/"+host+"/ca.crt or ~/.config/containers/certs.d/"+host+"/ca.crt\n"+
 			"or, on a network that you trust: --tls-verify=false", "the certificate of %s cannot be verified", host)
@@ -94,9 +96,9 @@ func networkFault(ref Reference, err error) error {
 		return fault.Newf(err, "check the port; if the registry has no TLS and you trust the network: --tls-verify=false",
 			"%s does not speak TLS", host)
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.Is(err, syscall.EPIPE):
-		return fault.Newf(err, "try again", "%s broke the connection off", host)
+		return fault.Newf(down(err), "try again", "%s broke the connection off", host)
 	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
-		return fault.Newf(err, "check that this machine has a network and may reach the registry, then try again",
+		return fault.Newf(down(err), "check that this machine has a network and may reach the registry, then try again",
 			"%s cannot be reached", host)
 	}
 	return nil
@@ -134,18 +136,6 @@ func (c *Client) unauthorizedFault(ref Reference, err error) error {
 		"%s does not exist, or is not yours to have", ref)
 }
 
-// user is the account that requests about ref are made with; empty for none.
-func (c *Client) user(ref Reference) string {
-	auth, err := config.GetCredentialsForRef(&c.base, ref.name)
-	if err != nil {
-		return ""
-	}
-	if auth.Username == "" && auth.IdentityToken != "" {
-		return "your token"
-	}
-	return auth.Username
-}
-
 // StatusError is a registry's refusal. Message is what the registry says about
 // it, and may be empty; Cause is the error of image/v5.
 type StatusError struct {
@@ -179,13 +169,17 @@ func (c *Client) answered(ctx context.Context, ref Reference, err error) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, askAgain)
 	defer cancel()
+	var refused *RefusalError
 	sys, sysErr := c.systemFor(ref.name)
-	from, refErr := transportReference(ref.name)
-	if sysErr != nil || refErr != nil {
+	if sysErr != nil {
 		return refusal
 	}
-	if _, err := digestByGet(ctx, sys, from); errors.As(err, &said) {
-		refusal.Message = said.Message
+	a, sysErr := c.newAsking(ref, sys)
+	if sysErr != nil {
+		return refusal
+	}
+	if _, err := a.manifest(ctx, http.MethodGet); errors.As(err, &refused) {
+		refusal.Message = messageIn(refused.Body)
 	}
 	return refusal
 }

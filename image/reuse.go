@@ -39,10 +39,10 @@ func (r *reusable) upTo(layers int) *writer.Reuse {
 // findReusable chooses the object that has most layers in common with an image,
 // and among equals the one that lacks least of their data. It returns nil when
 // there is none; what cannot be read is passed over.
-func findReusable(st *store.Store, layers []store.Layer) *reusable {
+func findReusable(st *store.Store, place store.Place, layers []store.Layer) *reusable {
 	var best *reusable
 	var bestDead int64
-	for i, candidate := range st.Sharing(layers) {
+	for i, candidate := range st.Sharing(place, layers) {
 		if i == candidatesTried || best != nil && candidate.Layers < best.Layers {
 			break
 		}

@@ -23,8 +23,8 @@ type Owner struct {
 // Self is this process. A later execve leaves it the same.
 func Self() Owner {
 	pid := os.Getpid()
-	_, start, _ := stat(pid) // 0, if /proc is missing: nobody is then thought gone
-	return Owner{Machine: Machine(), PID: pid, Start: start}
+	p, _ := look(pid) // Start is 0 if /proc is missing: nobody is then thought gone
+	return Owner{Machine: Machine(), PID: pid, Start: p.start}
 }
 
 // Machine names the running kernel and this process's pid namespace; "unknown"
@@ -50,12 +50,12 @@ func (o Owner) Gone() bool {
 	if !o.Here() || o.Start == 0 {
 		return false
 	}
-	state, start, err := stat(o.PID)
+	p, err := look(o.PID)
 	if errors.Is(err, fs.ErrNotExist) {
 		_, err := os.Stat("/proc/self/stat") // else /proc is not there
 		return err == nil
 	}
-	return err == nil && (start != o.Start || state == 'Z' || state == 'X')
+	return err == nil && (p.start != o.Start || p.state == 'Z' || p.state == 'X')
 }
 
 // String is a form that file names can hold: machine.pid.start.
@@ -80,27 +80,36 @@ func Parse(s string) (Owner, error) {
 	return Owner{Machine: parts[0], PID: pid, Start: start}, nil
 }
 
-// stat reads the state and the start time of a process. Its name, in
-// parentheses, may hold anything.
-func stat(pid int) (state byte, start uint64, err error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, 0, err
-	}
-	_, rest, ok := cutLast(string(b), ") ")
-	fields := strings.Fields(rest)
-	const startField = 22 - 3 // the first field of rest is number 3
-	if !ok || len(fields) <= startField {
-		return 0, 0, fmt.Errorf("reading /proc/%d/stat: it has too few fields", pid)
-	}
-	start, err = strconv.ParseUint(fields[startField], 10, 64)
-	return fields[0][0], start, err
+// process is what /proc/<pid>/stat says of one.
+type process struct {
+	state                byte
+	parent, session, tty int
+	start                uint64
 }
 
-func cutLast(s, sep string) (before, after string, found bool) {
-	i := strings.LastIndex(s, sep)
-	if i < 0 {
-		return s, "", false
+// look reads /proc/<pid>/stat. The name of the program, in parentheses, may hold
+// anything.
+func look(pid int) (process, error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return process{}, err
 	}
-	return s[:i], s[i+len(sep):], true
+	text := string(b)
+	fields := strings.Fields(text[strings.LastIndex(text, ")")+1:])
+	// Fields are numbered from 1 in proc_pid_stat(5); the first here is number 3.
+	const first, startField = 3, 22
+	if len(fields) <= startField-first {
+		return process{}, fmt.Errorf("reading /proc/%d/stat: it has too few fields", pid)
+	}
+	p := process{state: fields[0][0]}
+	for field, into := range map[int]*int{4: &p.parent, 6: &p.session, 7: &p.tty} {
+		if *into, err = strconv.Atoi(fields[field-first]); err != nil {
+			return process{}, fmt.Errorf("reading /proc/%d/stat: %w", pid, err)
+		}
+	}
+	p.start, err = strconv.ParseUint(fields[startField-first], 10, 64)
+	if err != nil {
+		return process{}, fmt.Errorf("reading /proc/%d/stat: %w", pid, err)
+	}
+	return p, nil
 }

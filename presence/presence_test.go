@@ -15,11 +15,11 @@ func TestGone(t *testing.T) {
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
-	_, start, err := stat(child.Process.Pid)
+	p, err := look(child.Process.Pid)
 	if err != nil {
 		t.Fatal(err)
 	}
-	other := Owner{Machine: Machine(), PID: child.Process.Pid, Start: start}
+	other := Owner{Machine: Machine(), PID: child.Process.Pid, Start: p.start}
 	recycled, elsewhere := other, other
 	recycled.Start--
 	elsewhere.Machine = "0123456789ab"

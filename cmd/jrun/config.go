@@ -6,19 +6,51 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/BurntSushi/toml"
 	"github.com/jrun-hpc/jrun/fault"
 )
 
-// siteConfig is read before the user's own file, which wins.
+// siteConfig is read before the user's own file, which wins where it is not about
+// what the site allows.
 const siteConfig = "/etc/jrun/jrun.toml"
 
-// config is jrun.toml.
+// config is jrun.toml. docs/jrun.toml.md explains the keys.
 type config struct {
-	Store           string   `toml:"store"`            // directory of converted images; ~ and $VAR are expanded
-	DefaultRegistry string   `toml:"default_registry"` // for names without a registry
-	Binds           []string `toml:"binds"`            // SOURCE[:DESTINATION[:ro]], as --bind; missing sources are left out
+	Store             string   `toml:"store"`              // directory of converted images; ~ and $VAR are expanded
+	SiteOwner         string   `toml:"site_owner"`         // account that publishes images for everybody: a name or a uid
+	DefaultRegistry   string   `toml:"default_registry"`   // for names without a registry
+	AllowedRegistries []string `toml:"allowed_registries"` // HOST or HOST/PROJECT; all if there are none
+	OfflineGrace      *age     `toml:"offline_grace"`      // how long an answer of a registry that cannot be reached counts
+	Binds             []string `toml:"binds"`              // SOURCE[:DESTINATION[:ro]], as --bind; missing sources are left out
+
+	Policy    policyConfig    `toml:"policy"`
+	GC        gcConfig        `toml:"gc"`
+	NodeCache nodeCacheConfig `toml:"node_cache"`
+}
+
+// policyConfig says which images may run.
+type policyConfig struct {
+	MaxSeverity string `toml:"max_severity"` // none, low, medium, high or critical; empty: no look at the scan
+	Action      string `toml:"action"`       // warn or deny (the default)
+	NotScanned  string `toml:"not_scanned"`  // allow, warn (the default) or deny
+}
+
+// gcConfig bounds the store.
+type gcConfig struct {
+	MaxSize     *bytesize `toml:"max_size"`
+	UnusedFor   *age      `toml:"unused_for"`
+	UndeleteFor *age      `toml:"undelete_for"`
+	Auto        *bool     `toml:"auto"` // after every conversion; true where there is a limit
+}
+
+// nodeCacheConfig is a copy of images on the node's own disk.
+type nodeCacheConfig struct {
+	Dir     string    `toml:"dir"` // empty: none
+	MaxSize *bytesize `toml:"max_size"`
+	Keep    bool      `toml:"keep"` // after the job's end, too
 }
 
 // loadConfig reads the site's file and then the user's: $JRUN_CONFIG, or
@@ -26,33 +58,161 @@ type config struct {
 // unless $JRUN_CONFIG names one. Unknown keys are errors, so that a misspelt
 // one is not silently without effect.
 func loadConfig() (config, error) {
-	var c config
-	files := []string{siteConfig}
-	own, named := os.LookupEnv("JRUN_CONFIG")
+	site, err := readConfig(siteConfig, false)
+	if err != nil {
+		return config{}, err
+	}
+	file, named := os.LookupEnv("JRUN_CONFIG")
 	if !named {
-		dir, err := os.UserConfigDir()
-		if err == nil {
-			own = filepath.Join(dir, "jrun", "jrun.toml")
+		if dir, err := os.UserConfigDir(); err == nil {
+			file = filepath.Join(dir, "jrun", "jrun.toml")
 		}
 	}
-	if own != "" {
-		files = append(files, own)
+	if file == "" {
+		return site, nil
 	}
-	for _, file := range files {
-		known, err := toml.DecodeFile(file, &c)
-		if errors.Is(err, fs.ErrNotExist) && (!named || file != own) {
-			continue
-		}
-		if err != nil {
-			return config{}, fault.Newf(err, "correct the file; docs/jrun.toml.md lists the keys", "cannot read the configuration %s", file)
-		}
-		if unknown := known.Undecoded(); len(unknown) > 0 {
-			return config{}, fault.Newf(fmt.Errorf("it does not know the key %q", unknown[0].String()),
-				"correct or remove the line; docs/jrun.toml.md lists the keys", "cannot use the configuration %s", file)
-		}
+	own, err := readConfig(file, named)
+	if err != nil {
+		return config{}, err
 	}
-	c.Store = expand(c.Store)
+	return site.with(own), nil
+}
+
+// readConfig reads one file. One that is not there is empty, unless it must be.
+func readConfig(file string, must bool) (config, error) {
+	var c config
+	known, err := toml.DecodeFile(file, &c)
+	if errors.Is(err, fs.ErrNotExist) && !must {
+		return config{}, nil
+	}
+	if err != nil {
+		return config{}, fault.Newf(err, "correct the file; docs/jrun.toml.md lists the keys", "cannot read the configuration %s", file)
+	}
+	if unknown := known.Undecoded(); len(unknown) > 0 {
+		return config{}, fault.Newf(fmt.Errorf("it does not know the key %q", unknown[0].String()),
+			"correct or remove the line; docs/jrun.toml.md lists the keys", "cannot use the configuration %s", file)
+	}
+	if err := c.check(); err != nil {
+		return config{}, fault.Newf(err, "correct the line; docs/jrun.toml.md lists the values", "cannot use the configuration %s", file)
+	}
+	c.Store, c.NodeCache.Dir = expand(c.Store), expand(c.NodeCache.Dir)
 	return c, nil
+}
+
+// check refuses words that mean nothing.
+func (c config) check() error {
+	for key, word := range map[string]struct {
+		value string
+		known []string
+	}{
+		"policy.max_severity": {c.Policy.MaxSeverity, severities},
+		"policy.action":       {c.Policy.Action, actions[1:]},
+		"policy.not_scanned":  {c.Policy.NotScanned, actions},
+	} {
+		if word.value != "" && !slices.Contains(word.known, word.value) {
+			return fmt.Errorf("%s is %q, not one of %s", key, word.value, strings.Join(word.known, ", "))
+		}
+	}
+	return nil
+}
+
+// The words of the policy, the strictest last (severities: first).
+var (
+	severities = []string{"none", "low", "medium", "high", "critical"}
+	actions    = []string{"allow", "warn", "deny"}
+)
+
+// with is the configuration of a user at a site. What the site allows can only be
+// narrowed. (That is a guard against mistakes: a user who wants to get around it
+// can build a jrun without it.)
+func (site config) with(own config) config {
+	c := own
+	c.Store = firstOf(own.Store, site.Store)
+	c.DefaultRegistry = firstOf(own.DefaultRegistry, site.DefaultRegistry)
+	c.SiteOwner = firstOf(site.SiteOwner, own.SiteOwner)
+	if own.Binds == nil {
+		c.Binds = site.Binds
+	}
+	c.AllowedRegistries = narrower(site.AllowedRegistries, own.AllowedRegistries)
+	c.OfflineGrace = shorter(site.OfflineGrace, own.OfflineGrace)
+	c.Policy.MaxSeverity = stricter(slices.Backward(severities), site.Policy.MaxSeverity, own.Policy.MaxSeverity)
+	c.Policy.Action = stricter(slices.All(actions), site.Policy.Action, own.Policy.Action)
+	c.Policy.NotScanned = stricter(slices.All(actions), site.Policy.NotScanned, own.Policy.NotScanned)
+	c.GC.MaxSize = orElse(own.GC.MaxSize, site.GC.MaxSize)
+	c.GC.UnusedFor = orElse(own.GC.UnusedFor, site.GC.UnusedFor)
+	c.GC.UndeleteFor = orElse(own.GC.UndeleteFor, site.GC.UndeleteFor)
+	c.GC.Auto = orElse(own.GC.Auto, site.GC.Auto)
+	if own.NodeCache.Dir == "" {
+		c.NodeCache = site.NodeCache
+	}
+	return c
+}
+
+func firstOf(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+func orElse[T any](value, other *T) *T {
+	if value != nil {
+		return value
+	}
+	return other
+}
+
+// shorter is the shorter of two ages, where both are there.
+func shorter(a, b *age) *age {
+	if a == nil || b != nil && *b < *a {
+		return b
+	}
+	return a
+}
+
+// stricter is the word that comes later in the order, which goes from lax to
+// strict.
+func stricter(order func(func(int, string) bool), a, b string) string {
+	strictest := ""
+	for _, word := range order {
+		if word == a || word == b {
+			strictest = word
+		}
+	}
+	return strictest
+}
+
+// narrower is what two lists of prefixes both allow; none allows everything.
+func narrower(a, b []string) []string {
+	if len(a) == 0 {
+		return b
+	}
+	if len(b) == 0 {
+		return a
+	}
+	var both []string
+	for _, outer := range a {
+		for _, inner := range b {
+			switch {
+			case within(inner, outer):
+				both = append(both, inner)
+			case within(outer, inner):
+				both = append(both, outer)
+			}
+		}
+	}
+	if both == nil {
+		both = []string{"nothing.invalid"} // no registry can have this name
+	}
+	return both
+}
+
+// within reports whether the prefix inner is part of the prefix outer.
+func within(inner, outer string) bool {
+	inner, outer = strings.TrimSuffix(inner, "/"), strings.TrimSuffix(outer, "/")
+	return inner == outer || strings.HasPrefix(inner, outer+"/")
 }
 
 func expand(name string) string {

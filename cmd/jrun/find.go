@@ -63,3 +63,9 @@ func (s *session) findDigest(prefix string) (store.Object, error) {
 func isHex(s string) bool {
 	return strings.Trim(s, "0123456789abcdef") == ""
 }
+
+// matchesDigest reports whether name is the digest d or the beginning of it.
+func matchesDigest(d, name string) bool {
+	hex := strings.TrimPrefix(name, "sha256:")
+	return d == name || len(hex) >= shortestPrefix && strings.HasPrefix(strings.TrimPrefix(d, "sha256:"), hex)
+}

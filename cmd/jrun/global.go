@@ -2,14 +2,19 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strconv"
+	"time"
 
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image"
 	"github.com/jrun-hpc/jrun/image/store"
+	"github.com/jrun-hpc/jrun/runtime/identity"
 	"github.com/spf13/pflag"
 )
 
@@ -19,6 +24,8 @@ type globalOptions struct {
 	tlsVerify bool
 	quiet     bool
 	verbose   bool
+
+	pull pullFlag // of the commands that run something
 }
 
 func (g *globalOptions) addFlags(flags *pflag.FlagSet) {
@@ -55,21 +62,83 @@ func (g *globalOptions) open() (*session, error) {
 	if dir, err = filepath.Abs(dir); err != nil {
 		return nil, fault.New("cannot find the current directory", err, "change to a directory that exists ('cd') and try again")
 	}
-	st, err := store.Open(dir)
+	owner, err := accountID(c.SiteOwner)
+	if err != nil {
+		return nil, err
+	}
+	report := newProgress(os.Stderr, g.quiet, g.verbose)
+	st, err := store.Open(dir, store.Options{SiteOwner: owner, Warn: func(err error) { report.warn(err.Error()) }})
 	if err != nil {
 		return nil, err
 	}
 	options := image.Options{
-		SkipTLSVerify:   !g.tlsVerify,
-		DefaultRegistry: c.DefaultRegistry,
-		UserAgent:       "jrun/" + version(),
-		Converter:       "jrun " + version(),
+		SkipTLSVerify:     !g.tlsVerify,
+		DefaultRegistry:   c.DefaultRegistry,
+		AllowedRegistries: c.AllowedRegistries,
+		Pull:              image.Pull(g.pull),
+		OfflineGrace:      defaultOfflineGrace,
+		Job:               currentJob(),
+		Warn:              report.warn,
+		UserAgent:         "jrun/" + version(),
+		Converter:         "jrun " + version(),
+	}
+	if c.OfflineGrace != nil {
+		options.OfflineGrace = time.Duration(*c.OfflineGrace)
 	}
 	if g.verbose {
 		options.Log = os.Stderr // every request that is made
 	}
 	client := image.NewClient(options)
-	return &session{config: c, store: st, client: client, report: newProgress(os.Stderr, g.quiet, g.verbose)}, nil
+	return &session{config: c, store: st, client: client, report: report}, nil
+}
+
+// defaultOfflineGrace is how long a registry's answer counts that cannot be
+// reached any more, unless jrun.toml says otherwise.
+const defaultOfflineGrace = 24 * time.Hour
+
+// accountID is the uid of an account that is named by its name or its uid; 0 for
+// none.
+func accountID(name string) (int, error) {
+	if name == "" {
+		return 0, nil
+	}
+	if uid, err := strconv.Atoi(name); err == nil && uid > 0 {
+		return uid, nil
+	}
+	uid, err := identity.UserID(context.Background(), name)
+	if err != nil || uid == 0 {
+		if err == nil {
+			err = errors.New("it is root's, which should not be a service's")
+		}
+		return 0, fault.Newf(err, "write the service account's name or uid: site_owner = \"jrun-svc\"", "cannot use the site_owner %q of the configuration", name)
+	}
+	return uid, nil
+}
+
+// pullFlag is --pull.
+type pullFlag image.Pull
+
+// pullWords are the values of --pull, by their image.Pull.
+var pullWords = map[image.Pull]string{image.PullAsk: "ask", image.PullAlways: "always", image.PullMissing: "missing", image.PullNever: "never"}
+
+// Set, String and Type make pullFlag a pflag.Value.
+func (p *pullFlag) Set(s string) error {
+	for pull, word := range pullWords {
+		if s == word {
+			*p = pullFlag(pull)
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is none of ask, always, missing and never", s)
+}
+
+func (p *pullFlag) String() string { return pullWords[image.Pull(*p)] }
+
+// Type is the word for it in the help.
+func (*pullFlag) Type() string { return "policy" }
+
+func (g *globalOptions) addPullFlag(flags *pflag.FlagSet) {
+	flags.Var(&g.pull, "pull", "when to ask the registry: ask (for every job; its last answer counts for a while when it cannot be reached), always (and only a new answer counts), missing (if the image is not there) or never")
 }
 
 // memoryLimit is from where on the garbage collector works harder, bytes: only
@@ -86,14 +155,26 @@ func boundMemory() {
 
 // ensure returns the image that name stands for now, fetching and converting
 // it if the store lacks it.
-func (s *session) ensure(ctx context.Context, name string) (store.Object, error) {
+func (s *session) ensure(ctx context.Context, name string) (store.Object, image.Resolved, error) {
 	ref, err := image.ParseReference(name)
 	if err != nil {
-		return store.Object{}, err
+		return store.Object{}, image.Resolved{}, err
 	}
 	s.report.begin(ref.Familiar())
 	boundMemory()
-	object, fetched, err := s.client.Ensure(ctx, s.store, ref, s.report.event)
+	for _, file := range s.client.OpenCredentials() {
+		s.report.warn(file + " holds passwords and can be read by others; close it: chmod 600 " + file)
+	}
+	s.report.event(image.Event{Phase: image.Resolving})
+	resolved, err := s.client.Resolve(ctx, s.store, ref)
+	if err != nil {
+		s.report.end(store.Object{}, false, err)
+		return store.Object{}, resolved, err
+	}
+	object, fetched, err := s.client.Obtain(ctx, s.store, resolved, s.report.event)
 	s.report.end(object, fetched, err)
-	return object, err
+	if fetched && err == nil {
+		s.collectAfterwards(ctx)
+	}
+	return object, resolved, err
 }

@@ -57,13 +57,20 @@ func (p *progress) event(e image.Event) {
 		return
 	}
 	now := time.Now()
-	if e.Phase == p.shown && (e.Phase != image.Converting || now.Sub(p.last) < lineInterval) {
+	moves := e.Phase == image.Converting || e.Phase == image.Waiting && e.AllBytes > 0
+	if e.Phase == p.shown && (!moves || now.Sub(p.last) < lineInterval) {
 		return
 	}
 	p.shown, p.last = e.Phase, now
 	switch e.Phase {
 	case image.Converting:
 		fmt.Fprintf(p.out, "jrun: converting %s: layer %d of %d, %s of %s\n", p.name, e.Layer, e.Layers, size(e.DoneBytes), size(e.AllBytes))
+	case image.Waiting:
+		line := fmt.Sprintf("jrun: %s (%s) that converts %s", e.Phase, e.Other, p.name)
+		if e.AllBytes > 0 {
+			line += fmt.Sprintf(": %s of %s", size(e.DoneBytes), size(e.AllBytes))
+		}
+		fmt.Fprintln(p.out, line)
 	default:
 		fmt.Fprintf(p.out, "jrun: %s %s\n", e.Phase, p.name)
 	}
@@ -72,17 +79,36 @@ func (p *progress) event(e image.Event) {
 // draw replaces the bar on the current line.
 func (p *progress) draw(e image.Event) {
 	line := fmt.Sprintf("%s %s", e.Phase, p.name)
-	if e.Phase == image.Converting && e.AllBytes > 0 {
+	if (e.Phase == image.Converting || e.Phase == image.Waiting) && e.AllBytes > 0 {
 		const cells = 24
 		full := int(min(e.DoneBytes, e.AllBytes) * cells / e.AllBytes)
 		line = fmt.Sprintf("[%s%s] %3d%%  %s of %s  %s", strings.Repeat("=", full), strings.Repeat(" ", cells-full),
 			min(e.DoneBytes, e.AllBytes)*100/e.AllBytes, size(e.DoneBytes), size(e.AllBytes), p.name)
+		if e.Phase == image.Waiting {
+			line += " (by " + e.Other + ")"
+		}
 	}
 	if p.width > 1 && len(line) >= p.width {
 		line = line[:p.width-1]
 	}
 	fmt.Fprintf(p.out, "\r\x1b[K%s", line)
 	p.drawn = true
+}
+
+// warn says what a person should know, one line each, also with --quiet.
+func (p *progress) warn(text string) {
+	if p.drawn {
+		fmt.Fprint(p.out, "\r\x1b[K")
+		p.drawn = false
+	}
+	for i, line := range strings.Split(text, "\n") {
+		if i == 0 {
+			line = "jrun: warning: " + line
+		} else {
+			line = "  " + line
+		}
+		fmt.Fprintln(p.out, line)
+	}
 }
 
 // end clears the bar and says what came of it.

@@ -3,11 +3,14 @@ package main
 import (
 	"fmt"
 
+	"github.com/jrun-hpc/jrun/image"
+	"github.com/jrun-hpc/jrun/image/store"
 	"github.com/spf13/cobra"
 )
 
 func newPullCommand(g *globalOptions) *cobra.Command {
-	return &cobra.Command{
+	var site bool
+	cmd := &cobra.Command{
 		Use:   "pull [flags] IMAGE...",
 		Short: "Fetch images, so that later runs start at once",
 		Long: `Fetch images from their registries and convert them, so that later runs start
@@ -22,7 +25,12 @@ digest of each image is printed on standard output.`,
 				return err
 			}
 			for _, name := range args {
-				object, err := s.ensure(cmd.Context(), name)
+				if site {
+					if err := s.useSite(name); err != nil {
+						return err
+					}
+				}
+				object, _, err := s.ensure(cmd.Context(), name)
 				if err != nil {
 					return err
 				}
@@ -33,4 +41,19 @@ digest of each image is printed on standard output.`,
 			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&site, "site", false, "into the site's part of the store, for the project's members; for the service account")
+	return cmd
+}
+
+// useSite makes the site's part of the store the one that is written.
+func (s *session) useSite(name string) error {
+	ref, err := image.ParseReference(name)
+	if err == nil {
+		ref, err = s.client.Qualify(ref)
+	}
+	if err != nil {
+		return err
+	}
+	s.store, err = store.OpenSite(s.store.Root(), image.PlaceOf(ref))
+	return err
 }

@@ -51,6 +51,7 @@ func newRootCommand() *cobra.Command {
 	}
 	g.addFlags(root.PersistentFlags())
 	o.addFlags(root.Flags())
+	g.addPullFlag(root.Flags())
 	root.Flags().SetInterspersed(false)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fault.New("cannot understand the command line", err, fmt.Sprintf("see '%s --help'", cmd.CommandPath()))
@@ -58,7 +59,9 @@ func newRootCommand() *cobra.Command {
 	root.SetUsageTemplate(root.UsageTemplate() + exitStatus)
 	root.AddCommand(
 		newRunCommand(&g), newShellCommand(&g), newPullCommand(&g), newImagesCommand(&g), newInspectCommand(&g),
-		newRemoveCommand(&g), newConvertCommand(&g), newMountCommand(&g), newVerifyCommand(&g), newDoctorCommand(&g), newVersionCommand(),
+		newRemoveCommand(&g), newConvertCommand(&g), newMountCommand(&g), newVerifyCommand(&g),
+		newResolveCommand(&g), newGCCommand(&g), newPinCommand(&g), newUnpinCommand(&g), newStoreCommand(&g),
+		newDoctorCommand(&g), newVersionCommand(),
 	)
 	root.AddCommand(extraCommands...)
 	return root

@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 
+	"github.com/jrun-hpc/jrun/image/store"
 	"github.com/jrun-hpc/jrun/runtime/launch"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -62,6 +62,7 @@ is not in the store yet.`,
 		},
 	}
 	o.addFlags(cmd.Flags())
+	g.addPullFlag(cmd.Flags())
 	cmd.Flags().SetInterspersed(false)
 	return cmd
 }
@@ -80,6 +81,7 @@ func newShellCommand(g *globalOptions) *cobra.Command {
 		},
 	}
 	o.addFlags(cmd.Flags())
+	g.addPullFlag(cmd.Flags())
 	return cmd
 }
 
@@ -92,24 +94,47 @@ func runRun(ctx context.Context, g *globalOptions, o *runOptions, args []string)
 	return start(ctx, g, o, args[0], launch.Options{Args: command, Entrypoint: o.entrypoint})
 }
 
+// removedTries is how often an image is looked for again that garbage collection
+// took away between finding and opening it.
+const removedTries = 5
+
 func start(ctx context.Context, g *globalOptions, o *runOptions, name string, l launch.Options) error {
 	s, err := g.open()
 	if err != nil {
 		return err
 	}
-	object, err := s.ensure(ctx, name)
-	if err != nil {
-		return err
-	}
-	l.Image, l.Name, l.Digest = object.Path, name, object.Digest.String()
-	l.Config = object.Meta.Config.Config
 	l.Workdir = o.workdir
 	l.Binds = slices.Concat(s.siteBinds(), o.binds)
 	l.Env, l.EnvFiles, l.CleanEnv = o.env, o.envFiles, o.cleanEnv
-	if inStore := strings.HasPrefix(object.Path, s.store.Realm()+"/"); inStore && !o.noProfile {
-		l.Profiles = strings.TrimSuffix(object.Path, filepath.Ext(object.Path))
-	}
 	l.NoHome, l.WritableTmpfs, l.Root = o.noHome, o.writableTmpfs, o.root
+	for try := 1; ; try++ {
+		err := s.startOnce(ctx, o, name, l)
+		if !errors.Is(err, store.ErrNotFound) || try == removedTries {
+			return err
+		}
+	}
+}
+
+// startOnce becomes the job. The error wraps store.ErrNotFound when the image was
+// removed at the same time.
+func (s *session) startOnce(ctx context.Context, o *runOptions, name string, l launch.Options) error {
+	object, resolved, err := s.ensure(ctx, name)
+	if err != nil {
+		return err
+	}
+	file, err := s.store.OpenFile(object)
+	if err != nil {
+		return err
+	}
+	l.Image, l.Path, l.Name, l.Digest = file, object.Path, name, object.Digest.String()
+	l.Config = object.Meta.Config.Config
+	if s.store.Holds(object) {
+		l.Lease = func() (*os.File, error) { return s.store.Lease(object, file, currentJob()) }
+		if !o.noProfile {
+			l.Profiles = s.store.ProfileStem(object)
+		}
+	}
+	_ = resolved
 	return launch.Run(ctx, l)
 }
 

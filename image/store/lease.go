@@ -30,29 +30,37 @@ const (
 	leaseGrace = 15 * time.Minute
 )
 
-// Use opens the file of an object for a job, and takes a lease on it: to be
-// handed to whoever serves the file, with presence.Keep. lease is nil when the
-// store cannot be written; the object can be used all the same. The error wraps
-// ErrNotFound when the object has been removed meanwhile: look for it again.
-func (s *Store) Use(o Object, job string) (file, lease *os.File, err error) {
-	file, err = os.Open(o.Path)
+// OpenFile opens the file of an object. The error wraps ErrNotFound when it has
+// been removed meanwhile: look for the object again.
+func (s *Store) OpenFile(o Object) (*os.File, error) {
+	file, err := os.Open(o.Path)
 	if errors.Is(err, fs.ErrNotExist) || isStale(err) {
-		return nil, nil, fmt.Errorf("opening %s: %w", o.Digest, ErrNotFound)
+		return nil, fmt.Errorf("opening %s: %w", o.Digest, ErrNotFound)
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("opening the image's file: %w", err)
+		return nil, fmt.Errorf("opening the image's file: %w", err)
 	}
-	s.step("use")
-	lease, leaseErr := s.lease(o, job)
+	return file, nil
+}
+
+// Lease takes a lease on an object whose file is open, for a job: to be handed to
+// whoever serves the file, with presence.Keep. It is nil when the store cannot be
+// written; the object can be used all the same. The error wraps ErrNotFound when
+// the object has been removed meanwhile: look for it again.
+func (s *Store) Lease(o Object, file *os.File, job string) (*os.File, error) {
+	s.step("lease")
+	lease, err := s.lease(o, job)
+	if err != nil {
+		return nil, nil //nolint:nilerr // a full disk must not stop what only reads
+	}
 	// Collection looks for leases after it has taken an object's name away, and
 	// we look for the name after we have a lease: one of us sees the other.
-	if leaseErr == nil && !isAt(file, o.Path) {
+	if !isAt(file, o.Path) {
 		_ = os.Remove(lease.Name())
 		_ = lease.Close()
-		_ = file.Close()
-		return nil, nil, fmt.Errorf("opening %s: %w", o.Digest, ErrNotFound)
+		return nil, fmt.Errorf("opening %s: %w", o.Digest, ErrNotFound)
 	}
-	return file, lease, nil
+	return lease, nil
 }
 
 // lease makes a lease on o, and forgets those of o that have ended.

@@ -159,3 +159,13 @@ func (s *Store) removeBeside(stem string) error {
 	}
 	return failed
 }
+
+// ProfileStem is the path, without the program's name and suffix, of the start-up
+// profiles of an object. Those of the site's objects are the user's own.
+func (s *Store) ProfileStem(o Object) string {
+	stem := strings.TrimSuffix(o.Path, imageSuffix)
+	if o.Site {
+		return filepath.Join(s.own.notes(), filepath.Base(stem))
+	}
+	return stem
+}

@@ -103,6 +103,45 @@ func lookup(ctx context.Context, database string, id int) []string {
 	return findID(out, id)
 }
 
+// UserID is the uid of the account called name.
+func UserID(ctx context.Context, name string) (int, error) { return idOf(ctx, "passwd", name) }
+
+// GroupID is the gid of the group called name.
+func GroupID(ctx context.Context, name string) (int, error) { return idOf(ctx, "group", name) }
+
+// idOf looks a name up as lookup does an id.
+func idOf(ctx context.Context, database, name string) (int, error) {
+	if strings.ContainsAny(name, ":\n") || name == "" {
+		return 0, fmt.Errorf("looking for %q: it is no name", name)
+	}
+	text, err := os.ReadFile("/etc/" + database)
+	if err == nil {
+		if id, ok := findName(text, name); ok {
+			return id, nil
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, nameServiceTimeout)
+	defer cancel()
+	if out, err := exec.CommandContext(ctx, "getent", database, name).Output(); err == nil {
+		if id, ok := findName(out, name); ok {
+			return id, nil
+		}
+	}
+	return 0, fmt.Errorf("looking for %q: there is no such name in %s", name, database)
+}
+
+// findName returns the id in the first line whose first field is name.
+func findName(text []byte, name string) (int, bool) {
+	for line := range strings.Lines(string(text)) {
+		fields := strings.Split(strings.TrimSpace(line), ":")
+		if len(fields) >= 3 && fields[0] == name {
+			id, err := strconv.Atoi(fields[2])
+			return id, err == nil
+		}
+	}
+	return 0, false
+}
+
 // findID returns the fields of the first line whose third field is id.
 func findID(text []byte, id int) []string {
 	scanner := bufio.NewScanner(bytes.NewReader(text))

@@ -20,10 +20,16 @@ import (
 
 // Options says what to run in which image, and what the job sees.
 type Options struct {
-	Image  string              // path of the squashfs file
+	Image  *os.File            // the squashfs file, open for reading; Run closes it
+	Path   string              // its name, by which processes of a job find each other
 	Name   string              // as the user wrote it; inside it is $JRUN_IMAGE
 	Digest string              // of the manifest, if known; inside it is $JRUN_DIGEST
 	Config ocispec.ImageConfig // what the image says about itself
+
+	// Lease is called by the process that makes the sandbox, for the file that says
+	// that the image is in use, which the sandbox then keeps (package presence). It
+	// may return nil, and be nil. Run returns its error.
+	Lease func() (*os.File, error)
 
 	Profiles string // path without suffix of the start-up profiles; empty for none
 
@@ -49,6 +55,7 @@ type note struct {
 
 // Run becomes the job. It returns only if that failed.
 func Run(ctx context.Context, o Options) error {
+	defer o.Image.Close()
 	args, own, err := o.command()
 	if err != nil {
 		return err
@@ -70,11 +77,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	image, err := os.Open(o.Image)
-	if err != nil {
-		return fault.New("cannot open the image's file", err, "'jrun pull IMAGE' fetches it again")
-	}
-	defer image.Close()
+	image := o.Image
 	locales := identity.WantedLocales(os.Environ())
 	key, err := o.key(image, home, binds, locales)
 	if err != nil {
@@ -139,7 +142,7 @@ func (o *Options) key(image *os.File, home string, binds []sandbox.Bind, locales
 			job = fmt.Sprint("process ", os.Getpid())
 		}
 	}
-	return sandbox.NewKey(job, o.Image, info.Size(), info.ModTime().UnixNano(), binds, locales, home, o.NoHome, o.WritableTmpfs, o.Root)
+	return sandbox.NewKey(job, o.Path, info.Size(), info.ModTime().UnixNano(), binds, locales, home, o.NoHome, o.WritableTmpfs, o.Root)
 }
 
 // spec looks into the image and describes the sandbox.
@@ -153,12 +156,18 @@ func (o *Options) spec(ctx context.Context, image *os.File, home string, binds [
 		_, err = fs.Stat(r.FS(), ".") // damage found by the holder would name no file
 	}
 	if err != nil {
-		return nil, fault.Newf(err, "remove it and fetch it again: jrun rm IMAGE; jrun pull IMAGE", "the image's file %s cannot be read", o.Image)
+		return nil, fault.Newf(err, "remove it and fetch it again: jrun rm IMAGE; jrun pull IMAGE", "the image's file %s cannot be read", o.Path)
 	}
 	files := r.FS()
 	person := identity.Current(ctx)
 	if o.Root {
 		person = person.AsRoot()
+	}
+	var lease *os.File
+	if o.Lease != nil {
+		if lease, err = o.Lease(); err != nil {
+			return nil, err
+		}
 	}
 	about := identity.Examine(files, person, locales)
 	person.Shell = about.Shell
@@ -168,6 +177,7 @@ func (o *Options) spec(ctx context.Context, image *os.File, home string, binds [
 	}
 	return &sandbox.Spec{
 		Image:     image,
+		Lease:     lease,
 		Binds:     binds,
 		EmptyDirs: o.emptyDirs(home),
 		Files: []sandbox.File{

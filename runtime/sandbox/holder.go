@@ -9,6 +9,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/jrun-hpc/jrun/presence"
 	"github.com/jrun-hpc/jrun/squash/fusefs"
 	"github.com/jrun-hpc/jrun/squash/profile"
 	"github.com/jrun-hpc/jrun/squash/reader"
@@ -41,12 +42,14 @@ func holderMain(fuseFD, innerFD int) int {
 	fmt.Fprintln(status, statusReady)
 	status.Close()
 	releaseStdio()
+	release := keepLease(os.NewFile(holderLeaseFD, "lease"))
 	server.Wait() // until the kernel has unmounted the last namespace that shows the image
+	release()
 	return 0
 }
 
 func prepare(fuseFD, innerFD int) (*holder, *fusefs.Server, error) {
-	for fd := uintptr(holderListenFD); fd <= holderSpawnerFD; fd++ {
+	for fd := uintptr(holderListenFD); fd <= holderLeaseFD; fd++ {
 		unix.CloseOnExec(int(fd))
 	}
 	p, err := readPlan(holderPlanFD)
@@ -118,6 +121,24 @@ func serveImage(p *plan, image *os.File, reads *profile.Recorder, fuseFD int) (*
 		return nil, fmt.Errorf("serving the image: %w", err)
 	}
 	return server, nil
+}
+
+// keepLease tells garbage collection on other hosts that the image is in use, until
+// the function returned is called.
+func keepLease(lease *os.File) (release func()) {
+	info, err := lease.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return func() {}
+	}
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		presence.Keep(lease, stop)
+		close(stopped)
+	}()
+	return func() {
+		close(stop)
+		<-stopped
+	}
 }
 
 // accept lets processes of the same user in until the last one has ended.

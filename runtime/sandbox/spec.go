@@ -26,6 +26,10 @@ type File struct {
 type Spec struct {
 	Image *os.File `json:"-"` // the squashfs file, open for reading
 
+	// Lease is a beacon (package presence) that the sandbox keeps while it lives;
+	// nil for none.
+	Lease *os.File `json:"-"`
+
 	Binds         []Bind // in the order of mounting
 	Files         []File
 	EmptyDirs     []string // directories in memory, empty and writable at the start

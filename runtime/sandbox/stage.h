@@ -9,7 +9,8 @@ enum {
 	HOLDER_LISTEN_FD = 4, // the listening socket
 	HOLDER_PLAN_FD = 5,   // the plan, JSON
 	HOLDER_IMAGE_FD = 6,  // the squashfs file
-	HOLDER_SPAWNER_FD = 7 // pidfd of the process that started the holder
+	HOLDER_SPAWNER_FD = 7, // pidfd of the process that started the holder
+	HOLDER_LEASE_FD = 8 // the lease on the image, or /dev/null
 };
 
 // The holder's timer slack in nanoseconds, which is [fusefs.TimerSlack].

@@ -24,6 +24,7 @@ const (
 	holderPlanFD
 	holderImageFD
 	holderSpawnerFD
+	holderLeaseFD // may be /dev/null
 )
 
 // statusReady is what a holder writes when the sandbox can be entered. It
@@ -62,6 +63,13 @@ func startHolder(ctx context.Context, listener *net.UnixListener, create func() 
 		return fmt.Errorf("passing the socket on: %w", err)
 	}
 	defer listening.Close()
+	lease := spec.Lease
+	if lease == nil {
+		if lease, err = os.OpenFile(os.DevNull, os.O_RDWR, 0); err != nil {
+			return fmt.Errorf("opening %s: %w", os.DevNull, err)
+		}
+	}
+	defer lease.Close()
 	status, statusEnd, err := os.Pipe()
 	if err != nil {
 		return fmt.Errorf("making a pipe: %w", err)
@@ -74,7 +82,7 @@ func startHolder(ctx context.Context, listener *net.UnixListener, create func() 
 		strconv.Itoa(p.UID), strconv.Itoa(p.GID), mountDir,
 	}
 	cmd.Env = debugEnvironment()
-	cmd.ExtraFiles = []*os.File{statusEnd, listening, planFile, spec.Image, self}
+	cmd.ExtraFiles = []*os.File{statusEnd, listening, planFile, spec.Image, self, lease}
 	if len(cmd.Env) > 0 {
 		cmd.Stderr = os.Stderr
 	}

@@ -1,0 +1,75 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/image/store"
+	"github.com/opencontainers/go-digest"
+	"go.podman.io/image/v5/docker/reference"
+	"go.podman.io/image/v5/types"
+)
+
+// askHead asks with HEAD, unless this login has just been refused.
+func (c *Client) askHead(ctx context.Context, st *store.Store, ref Reference, sys *types.SystemContext) (digest.Digest, *asking, error) {
+	a, err := c.newAsking(ref, sys)
+	if err != nil {
+		return "", nil, err
+	}
+	if a.auth.Username != "" {
+		if err := recall(st, refusedNote, a.login(), refusedGrace, c.credentialState()); err != nil {
+			return "", a, err
+		}
+	}
+	d, err := a.digest(ctx, st)
+	return d, a, err
+}
+
+// login names an account at a registry.
+func (a *asking) login() string { return a.auth.Username + " at " + a.host }
+
+// refusalFault explains why a registry did not say what ref is. a is the question,
+// nil if it could not be asked.
+func (c *Client) refusalFault(ctx context.Context, st *store.Store, a *asking, ref Reference, err error) error {
+	if isFault(err) {
+		return err
+	}
+	if errors.Is(err, ErrForbidden) {
+		return fault.Newf(err, "use an image of another registry, or ask the administrator", "images of %s are not to be used here", ref.Host())
+	}
+	var login *LoginError
+	if errors.As(err, &login) && a != nil {
+		f := c.loginFault(ref, err)
+		if a.auth.Username != "" {
+			remember(st, refusedNote, a.login(), c.credentialState(), f)
+		}
+		return f
+	}
+	return c.registryFault(ctx, ref, err)
+}
+
+// digestByGet reads the manifest, through image/v5, which knows mirrors.
+func digestByGet(ctx context.Context, sys *types.SystemContext, named reference.Named) (digest.Digest, error) {
+	ref, err := transportReference(named)
+	if err != nil {
+		return "", err
+	}
+	src, err := ref.NewImageSource(ctx, sys)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = src.Close() }()
+	b, _, err := src.GetManifest(ctx, nil)
+	if err != nil {
+		return "", err
+	}
+	return digest.FromBytes(b), nil
+}
+
+// firstPart is the project of a repository's path.
+func firstPart(path string) string {
+	first, _, _ := strings.Cut(path, "/")
+	return first
+}

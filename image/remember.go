@@ -1,0 +1,61 @@
+package image
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/image/store"
+)
+
+// Failures that are remembered for a while, so that the processes of a job, or
+// the jobs of a user with an old password, do not all meet them one after the
+// other.
+const (
+	failedNote  = "failed" // of a job to find out what a name is
+	failedGrace = 10 * time.Second
+
+	refusedNote  = "refused" // a login, by host and account
+	refusedGrace = 2 * time.Minute
+)
+
+// failure is a fault as it is written down.
+type failure struct {
+	State       string `json:"state,omitempty"` // it holds only while this is so
+	What        string `json:"what"`
+	Why         string `json:"why"`
+	Next        string `json:"next"`
+	Unreachable bool   `json:"unreachable,omitempty"`
+}
+
+// remember writes a fault down. A failure to do so is of no consequence.
+func remember(st *store.Store, kind, name, state string, err error) {
+	var f *fault.Error
+	if st == nil || !errors.As(err, &f) {
+		return
+	}
+	note := failure{State: state, What: f.What, Next: f.Next, Unreachable: unreachable(err)}
+	if f.Why != nil {
+		note.Why = f.Why.Error()
+	}
+	_ = st.SetNote(kind, name, note)
+}
+
+// recall returns a fault that was written down no longer than grace ago, and nil
+// when there is none.
+func recall(st *store.Store, kind, name string, grace time.Duration, state string) error {
+	if st == nil {
+		return nil
+	}
+	var note failure
+	age, err := st.Note(kind, name, &note)
+	if err != nil || age < 0 || age > grace || note.State != state {
+		return nil
+	}
+	why := fmt.Errorf("%s (found out %d seconds ago, by another process)", note.Why, int(age.Seconds()))
+	if note.Unreachable {
+		why = &UnreachableError{Cause: why}
+	}
+	return fault.New(note.What, why, note.Next)
+}

@@ -1,0 +1,46 @@
+package presence
+
+import (
+	"fmt"
+	"os"
+	"syscall"
+)
+
+// Tree is the process from which the processes of one command that somebody has
+// typed, or of one batch script, descend: the topmost ancestor of this process
+// that belongs to the same user, below the shell of a terminal. Where there is no
+// terminal it is the leader of the session; with beyond it is sought beyond
+// sessions, too, for launchers that give each of their processes a session of its
+// own. It is Self when this process is alone at the top.
+func Tree(beyond bool) Owner {
+	self := Self()
+	root := self
+	uid := os.Getuid()
+	for pid := self.PID; ; {
+		p, err := look(pid)
+		if err != nil {
+			return root
+		}
+		root = Owner{Machine: self.Machine, PID: pid, Start: p.start}
+		if p.session == pid && !beyond || p.parent <= 1 || uidOf(p.parent) != uid {
+			return root
+		}
+		above, err := look(p.parent)
+		if err != nil || above.session == p.parent && above.tty != 0 {
+			return root // the shell of a terminal
+		}
+		pid = p.parent
+	}
+}
+
+// uidOf is the user of a process, or -1.
+func uidOf(pid int) int {
+	info, err := os.Stat(fmt.Sprintf("/proc/%d", pid))
+	if err != nil {
+		return -1
+	}
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return int(st.Uid)
+	}
+	return -1
+}
