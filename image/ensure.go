@@ -8,6 +8,7 @@ import (
 	"github.com/jrun-hpc/jrun/image/store"
 	"github.com/jrun-hpc/jrun/squash/writer"
 	"github.com/opencontainers/go-digest"
+	ociarchive "go.podman.io/image/v5/oci/archive"
 )
 
 // Ensure returns the object that ref stands for now, and converts it into st
@@ -50,6 +51,9 @@ func (c *Client) Obtain(ctx context.Context, st *store.Store, r Resolved, progre
 
 func (c *Client) obtainRegistry(ctx context.Context, st *store.Store, r Resolved, report *reporter) (store.Object, bool, error) {
 	ref := r.Reference
+	if err := c.checkSignatures(ctx, st, r); err != nil {
+		return store.Object{}, false, err
+	}
 	if object, ok, err := c.lookup(st, r, r.Digest); ok || err != nil {
 		return object, false, err
 	}
@@ -70,7 +74,7 @@ func (c *Client) obtainRegistry(ctx context.Context, st *store.Store, r Resolved
 func (c *Client) ensureLocal(ctx context.Context, st *store.Store, ref Reference, report *reporter) (store.Object, bool, error) {
 	r := Resolved{Reference: ref, How: FromFile, Time: time.Now().UTC()}
 	// An archive says which manifest it holds without being unpacked.
-	if d, ok := peekArchive(ref); ok {
+	if d, ok := c.peek(ref); ok {
 		if object, ok, err := c.lookup(st, r, d); ok || err != nil {
 			return object, false, err
 		}
@@ -78,6 +82,9 @@ func (c *Client) ensureLocal(ctx context.Context, st *store.Store, ref Reference
 	src, err := c.open(ctx, ref, "", st)
 	if err != nil {
 		return store.Object{}, false, localFault(ctx, ref, err)
+	}
+	if err := c.checkLocalSignatures(ctx, src); err != nil {
+		return store.Object{}, false, errors.Join(err, src.Close())
 	}
 	object, ok, err := c.lookup(st, r, src.digest)
 	converted := false
@@ -90,6 +97,15 @@ func (c *Client) ensureLocal(ctx context.Context, st *store.Store, ref Reference
 		return store.Object{}, false, localFault(ctx, ref, err)
 	}
 	return object, converted, nil
+}
+
+// peek is peekArchive, unless signatures must be looked at.
+func (c *Client) peek(ref Reference) (digest.Digest, bool) {
+	policy, _, err := c.signaturePolicy(ociarchive.Transport.Name())
+	if ref.kind != OCIArchive || policy != nil || err != nil {
+		return "", false
+	}
+	return peekArchive(ref)
 }
 
 // lookup finds the object of a manifest, or of the manifest that an index has

@@ -54,10 +54,19 @@ func (c *Client) Export(ctx context.Context, st *store.Store, ref Reference, dst
 // openNow opens what ref stands for at this moment.
 func (c *Client) openNow(ctx context.Context, ref Reference, st *store.Store) (*source, error) {
 	if ref.kind != Registry {
-		return c.open(ctx, ref, "", st)
+		src, err := c.open(ctx, ref, "", st)
+		if err == nil {
+			if err = c.checkLocalSignatures(ctx, src); err != nil {
+				return nil, errors.Join(err, src.Close())
+			}
+		}
+		return src, err
 	}
 	r, err := c.resolveRegistry(ctx, st, ref)
 	if err != nil {
+		return nil, err
+	}
+	if err := c.checkSignatures(ctx, st, r); err != nil {
 		return nil, err
 	}
 	return c.open(ctx, ref, r.Digest, st)

@@ -26,9 +26,12 @@ type config struct {
 	OfflineGrace      *age     `toml:"offline_grace"`      // how long an answer of a registry that cannot be reached counts
 	Binds             []string `toml:"binds"`              // SOURCE[:DESTINATION[:ro]], as --bind; missing sources are left out
 
-	Policy    policyConfig    `toml:"policy"`
-	GC        gcConfig        `toml:"gc"`
-	NodeCache nodeCacheConfig `toml:"node_cache"`
+	NodeCache     string    `toml:"node_cache"`      // directory on the node's own disk for copies of images; empty: none
+	NodeCacheSize *bytesize `toml:"node_cache_size"` // of all copies of one user on a node
+	NodeCacheKeep bool      `toml:"node_cache_keep"` // after the job's end, too
+
+	Policy policyConfig `toml:"policy"`
+	GC     gcConfig     `toml:"gc"`
 }
 
 // policyConfig says which images may run.
@@ -44,13 +47,6 @@ type gcConfig struct {
 	UnusedFor   *age      `toml:"unused_for"`
 	UndeleteFor *age      `toml:"undelete_for"`
 	Auto        *bool     `toml:"auto"` // after every conversion; true where there is a limit
-}
-
-// nodeCacheConfig is a copy of images on the node's own disk.
-type nodeCacheConfig struct {
-	Dir     string    `toml:"dir"` // empty: none
-	MaxSize *bytesize `toml:"max_size"`
-	Keep    bool      `toml:"keep"` // after the job's end, too
 }
 
 // loadConfig reads the site's file and then the user's: $JRUN_CONFIG, or
@@ -95,7 +91,7 @@ func readConfig(file string, must bool) (config, error) {
 	if err := c.check(); err != nil {
 		return config{}, fault.Newf(err, "correct the line; docs/jrun.toml.md lists the values", "cannot use the configuration %s", file)
 	}
-	c.Store, c.NodeCache.Dir = expand(c.Store), expand(c.NodeCache.Dir)
+	c.Store, c.NodeCache = expand(c.Store), expand(c.NodeCache)
 	return c, nil
 }
 
@@ -142,8 +138,8 @@ func (site config) with(own config) config {
 	c.GC.UnusedFor = orElse(own.GC.UnusedFor, site.GC.UnusedFor)
 	c.GC.UndeleteFor = orElse(own.GC.UndeleteFor, site.GC.UndeleteFor)
 	c.GC.Auto = orElse(own.GC.Auto, site.GC.Auto)
-	if own.NodeCache.Dir == "" {
-		c.NodeCache = site.NodeCache
+	if own.NodeCache == "" {
+		c.NodeCache, c.NodeCacheSize, c.NodeCacheKeep = site.NodeCache, site.NodeCacheSize, site.NodeCacheKeep
 	}
 	return c
 }
