@@ -23,6 +23,9 @@ func TestMain(m *testing.M) {
 	if root := os.Getenv(asNobody); root != "" {
 		os.Exit(tryReadOnly(root))
 	}
+	if script := os.Getenv(asActor); script != "" {
+		os.Exit(act(script))
+	}
 	os.Exit(m.Run())
 }
 
