@@ -18,10 +18,11 @@ type clock struct {
 	self  presence.Owner
 	gone  func(presence.Owner) bool
 	uid   func() int
+	files func(*Store, string) time.Time // by which files in a directory are stamped
 }
 
 func newClock() *clock {
-	return &clock{now: time.Now, sleep: time.After, self: presence.Self(), gone: presence.Owner.Gone, uid: os.Getuid}
+	return &clock{now: time.Now, sleep: time.After, self: presence.Self(), gone: presence.Owner.Gone, uid: os.Getuid, files: (*Store).askStorage}
 }
 
 // here reports whether o is of this machine, so that gone is the whole truth.
@@ -29,7 +30,9 @@ func (c *clock) here(o presence.Owner) bool { return o.Machine == c.self.Machine
 
 // storageNow is the time by the clock that stamps files in dir: a file server's
 // may differ from ours. Without an answer it is ours.
-func (s *Store) storageNow(dir string) time.Time {
+func (s *Store) storageNow(dir string) time.Time { return s.clock.files(s, dir) }
+
+func (s *Store) askStorage(dir string) time.Time {
 	f, err := s.createTemporary(dir, "clock")
 	if err != nil {
 		return s.clock.now()
