@@ -20,8 +20,7 @@ type client struct {
 	fuse.RawFileSystem // answers ENOSYS for what is not here
 	server             *Server
 
-	crashed atomic.Bool   // set with Server.mu
-	gone    chan struct{} // closed by a crash
+	crashed atomic.Bool // set with Server.mu
 
 	mu       sync.Mutex
 	inodes   map[uint64]*inode
@@ -39,7 +38,7 @@ func newClient(s *Server, root *handle) *client {
 	seed := s.options.Seed ^ s.clients<<48
 	s.mu.Unlock()
 	c := &client{
-		RawFileSystem: fuse.NewDefaultRawFileSystem(), server: s, gone: make(chan struct{}),
+		RawFileSystem: fuse.NewDefaultRawFileSystem(), server: s,
 		inodes: map[uint64]*inode{}, byHandle: map[*handle]*inode{}, listings: map[uint64][]fuse.DirEntry{},
 		delays: rand.New(rand.NewPCG(seed, 1)), losses: rand.New(rand.NewPCG(seed, 2)),
 	}
@@ -164,8 +163,7 @@ func (c *client) crash() {
 			delete(h.opens, c)
 		}
 		c.server.abandonSilly(c)
-		c.server.wakeLockers()
-		close(c.gone)
+		c.server.wakeLockers() // this node's, too: they end
 	}
 	c.server.mu.Unlock()
 	if again {

@@ -45,9 +45,10 @@
 //     the first. With Options.LostReplies the server does just this for requests
 //     that cannot be repeated: it carries them out twice, and answers the second.
 //
-//   - Locks (flock(2), "NFS details"): flock is a lock of all bytes on the
-//     server, so it meets fcntl's, and an exclusive one needs a file open for
-//     writing. Options can make locks local or fail.
+//   - Locks (flock(2), "NFS details"; Linux, fs/nfs/nfs4proc.c, nfs4_setlk):
+//     flock is a lock of all bytes on the server, so it meets fcntl's, and an
+//     exclusive one of a file that is not open for writing is EBADF. A lock of a
+//     directory is its node's own. Options can make locks local or fail.
 //
 //   - What NFS does not have fails as on Linux: renameat2 with flags (EINVAL),
 //     O_TMPFILE, fallocate and cloning (EOPNOTSUPP).
@@ -62,7 +63,16 @@
 // they do. A change of data within one tick of the clock is noticed, as with
 // NFSv4's change attribute. A file is silly-renamed when it is open under any
 // of its names, on Linux only under this one. There are no delegations, no
-// mmap of shared memory, no leases: a crashed node's locks go at once. Removing a
-// directory makes it stale at once. Names in the kernel live up to two of its
-// ticks (8 ms) longer than AttrDelay.
+// mmap of shared memory, no leases: a crashed node's locks go at once. Names in
+// the kernel live up to two of its ticks (8 ms) longer than AttrDelay. Symlinks
+// have no extended attributes.
+//
+// FUSE tells of the end of an open file after close has returned, NFS before. So
+// removing a file or asking for its lock waits up to 50 ms for an end that may be
+// on its way; always as long when an open file lives on as a duplicate, in a
+// child for example, of which one was closed.
+//
+// A process that serves nodes must not start programs in a directory of theirs,
+// nor use one as the backing of another: the Go runtime may stop while it waits
+// for itself. Command nfsmount serves them from a process of its own.
 package nfslike

@@ -131,8 +131,6 @@ func (c *client) SetLkw(cancel <-chan struct{}, in *fuse.LkIn) fuse.Status {
 		case <-unlocked:
 		case <-cancel:
 			return fuse.EINTR
-		case <-c.gone:
-			return fuse.EIO
 		}
 	}
 }
