@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/opencontainers/go-digest"
+	"golang.org/x/sys/unix"
 )
 
 // A deleted object is a directory DELETED/<unix time>-<stem>/ with the object's
@@ -204,7 +205,11 @@ func (s *Store) purge(d digest.Digest, after time.Duration, now time.Time) ([]De
 			err = errors.Join(err, usersErr)
 			continue
 		}
-		if removeErr := os.RemoveAll(entry.dir); removeErr != nil {
+		removeErr := os.RemoveAll(entry.dir)
+		if errors.Is(removeErr, unix.ENOTEMPTY) || errors.Is(removeErr, unix.EBUSY) {
+			continue // NFS keeps what this host has open under another name: the next time
+		}
+		if removeErr != nil {
 			err = errors.Join(err, s.WriteFault(fmt.Errorf("removing %s: %w", entry.Digest, removeErr)))
 			continue
 		}

@@ -77,7 +77,7 @@ func (s *Store) lease(o Object, job string) (*os.File, error) {
 	} else if err := s.makeRealm(); err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(filepath.Join(dir, stem+"@"+rand.Text()+leaseSuffix), os.O_RDWR|os.O_CREATE|os.O_EXCL, mode)
+	f, err := createNew(filepath.Join(dir, stem+"@"+rand.Text()+leaseSuffix), mode)
 	if err != nil {
 		return nil, fmt.Errorf("taking a lease: %w", err)
 	}

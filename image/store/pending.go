@@ -129,7 +129,7 @@ func (p *Pending) publish(path string, meta []byte) error {
 	case info.Size() > 0:
 		err = publish(p.Index, beside+indexSuffix)
 	default:
-		err = os.Remove(p.Index.Name())
+		err = removeFile(p.Index.Name())
 	}
 	if err != nil {
 		return err

@@ -148,3 +148,13 @@ func syncDir(dir string) error {
 
 // isStale recognises a file that another host has removed.
 func isStale(err error) bool { return errors.Is(err, unix.ESTALE) }
+
+// removeFile removes a file that nobody else removes. One that is gone was removed
+// by us: only the answer was lost, and the question asked again.
+func removeFile(path string) error {
+	err := os.Remove(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}

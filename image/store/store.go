@@ -115,9 +115,12 @@ func (s *Store) makeUserDir() error {
 	}
 	err = os.Mkdir(dir, 0o700)
 	if errors.Is(err, fs.ErrExist) {
-		return nil
-	}
-	if err != nil {
+		// It may be ours, and not open yet: the answer was lost, or we were killed.
+		info, err := os.Stat(dir)
+		if err != nil || ownerOf(info) != s.clock.uid() || info.Mode().Perm() != 0o700 {
+			return err
+		}
+	} else if err != nil {
 		return err
 	}
 	return os.Chmod(dir, root.Mode().Perm()|root.Mode()&os.ModeSticky)

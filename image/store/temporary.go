@@ -47,17 +47,22 @@ func parseTemporary(name string) (what string, owner presence.Owner, ok bool) {
 
 // createTemporary makes a temporary file in dir.
 func (s *Store) createTemporary(dir, what string) (*os.File, error) {
-	path := filepath.Join(dir, s.temporaryName(what))
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		// Nobody else can have chosen the name: a network file system has lost
-		// the answer to our request and repeated it (RFC 1813, section 4.9).
-		f, err = os.OpenFile(path, os.O_RDWR, 0)
-	}
+	f, err := createNew(filepath.Join(dir, s.temporaryName(what)), 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("creating a temporary file: %w", err)
 	}
 	return f, nil
+}
+
+// createNew makes a file under a name that nobody else can have chosen. If it is
+// there, a network file system has lost the answer to our request and asked again
+// (RFC 1813, section 4.9).
+func createNew(path string, mode fs.FileMode) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, mode)
+	if errors.Is(err, fs.ErrExist) {
+		f, err = os.OpenFile(path, os.O_RDWR, 0)
+	}
+	return f, err
 }
 
 // createTemporaryDir makes a temporary directory in the objects directory.
