@@ -132,9 +132,6 @@ func (c *Client) lookup(st *store.Store, r Resolved, d digest.Digest) (store.Obj
 	return object, true, nil
 }
 
-// answerInterval is how often an unchanged answer of a registry is written down.
-const answerInterval = 10 * time.Minute
-
 // instanceOf is the manifest that an index is known to have for this platform;
 // a manifest's own digest is returned as it is.
 func (c *Client) instanceOf(st *store.Store, d digest.Digest) digest.Digest {

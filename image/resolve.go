@@ -120,64 +120,34 @@ func (c *Client) askForJob(ctx context.Context, st *store.Store, ref Reference) 
 func (c *Client) resolveNow(ctx context.Context, st *store.Store, ref Reference) (Resolved, error) {
 	if c.opts.Pull == PullMissing || c.opts.Pull == PullNever {
 		known, ok := c.lastAnswer(st, ref)
-		if ok && (c.recent(known) || c.opts.Pull == PullNever && c.keptForGood(st, known)) {
+		if ok && (c.recent(st, known) || c.opts.Pull == PullNever && c.keptForGood(st, known)) {
 			return Resolved{Reference: ref, Digest: known.Resolved, How: FromStore, Time: known.Time}, nil
 		}
 		if c.opts.Pull == PullNever {
-			return Resolved{}, c.neverFault(ref, known, ok)
+			return Resolved{}, c.neverFault(ref, known, ok, now(st))
 		}
 	}
 	d, err := c.askRegistry(ctx, st, ref)
 	if err == nil {
-		return Resolved{Reference: ref, Digest: d, How: FromRegistry, Time: time.Now().UTC()}, nil
+		r := Resolved{Reference: ref, Digest: d, How: FromRegistry, Time: now(st).UTC()}
+		c.keepAnswer(st, r)
+		return r, nil
 	}
+	keepRefusal(st, ref, err)
 	known, ok := c.lastAnswer(st, ref)
-	if !ok || !c.recent(known) || c.opts.Pull == PullAlways || !unreachable(err) || ctx.Err() != nil {
+	if !ok || !c.recent(st, known) || c.opts.Pull == PullAlways || !unreachable(err) || ctx.Err() != nil {
 		return Resolved{}, err
 	}
-	c.opts.Warn(fmt.Sprintf("%v\nusing %s, as the registry said %s ago", err, known.Resolved, age(known.Time)))
+	c.opts.Warn(fmt.Sprintf("%v\nusing %s, as the registry said %s ago", err, known.Resolved, age(now(st).Sub(known.Time))))
 	return Resolved{Reference: ref, Digest: known.Resolved, How: FromOffline, Time: known.Time}, nil
 }
 
-// lastAnswer is what the registry last said to this user about ref, if the image
-// is still there.
-func (c *Client) lastAnswer(st *store.Store, ref Reference) (store.Ref, bool) {
+// now is the time by which a store's answers are dated.
+func now(st *store.Store) time.Time {
 	if st == nil {
-		return store.Ref{}, false
+		return time.Now()
 	}
-	known, err := st.Ref(ref.String())
-	if d := ref.Digest(); err != nil && d != "" {
-		known, err = c.answerAbout(st, ref, d)
-	}
-	if err != nil {
-		return store.Ref{}, false
-	}
-	_, err = st.Find(placeOf(ref), known.Digest)
-	return known, err == nil
-}
-
-// answerAbout finds a digest that was got from the same repository by a tag.
-func (c *Client) answerAbout(st *store.Store, ref Reference, d digest.Digest) (store.Ref, error) {
-	refs, _ := st.Refs() // those that can be read
-	best := store.Ref{}
-	for _, r := range refs {
-		other, err := ParseReference(r.Name)
-		if err != nil || other.name == nil || other.name.Name() != ref.name.Name() || r.Digest != d && r.Resolved != d {
-			continue
-		}
-		if r.Time.After(best.Time) {
-			best = r
-		}
-	}
-	if best.Name == "" {
-		return best, store.ErrNotFound
-	}
-	best.Resolved = d
-	return best, nil
-}
-
-func (c *Client) recent(known store.Ref) bool {
-	return time.Since(known.Time) < c.opts.OfflineGrace
+	return st.Now()
 }
 
 // keptForGood reports whether the user has said to keep the image: it may then be
@@ -188,19 +158,18 @@ func (c *Client) keptForGood(st *store.Store, known store.Ref) bool {
 	return err == nil && ok
 }
 
-func (c *Client) neverFault(ref Reference, known store.Ref, there bool) error {
+func (c *Client) neverFault(ref Reference, known store.Ref, there bool, at time.Time) error {
 	if !there {
 		return fault.Newf(store.ErrNotFound, "fetch it first: jrun pull "+ref.String()+"\nor allow jrun to: leave --pull=never out",
 			"%s is not in the store, and no registry may be asked", ref)
 	}
-	return fault.Newf(fmt.Errorf("the registry was last asked %s ago, and an answer counts for %s (offline_grace)", age(known.Time), c.opts.OfflineGrace),
+	return fault.Newf(fmt.Errorf("the registry was last asked %s ago, and an answer counts for %s (offline_grace)", age(at.Sub(known.Time)), c.opts.OfflineGrace),
 		"leave --pull=never out\nor, for an image to be kept for good: jrun pin "+known.Digest.String()+" --reason WHY",
 		"whether you may still use %s is not known", ref)
 }
 
-// age writes how long ago t was, in the unit that fits.
-func age(t time.Time) string {
-	d := time.Since(t)
+// age writes how long ago something was, in the unit that fits.
+func age(d time.Duration) string {
 	switch {
 	case d < 2*time.Minute:
 		return fmt.Sprintf("%d seconds", int(d.Seconds()))

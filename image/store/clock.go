@@ -25,6 +25,9 @@ func newClock() *clock {
 	return &clock{now: time.Now, sleep: time.After, self: presence.Self(), gone: presence.Owner.Gone, uid: os.Getuid, files: (*Store).askStorage}
 }
 
+// Now is the time by which everything in the store is dated.
+func (s *Store) Now() time.Time { return s.clock.now() }
+
 // here reports whether o is of this machine, so that gone is the whole truth.
 func (c *clock) here(o presence.Owner) bool { return o.Machine == c.self.Machine && o.Here() }
 

@@ -1,0 +1,106 @@
+package image
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/jrun-hpc/jrun/image/store"
+)
+
+// What registries said is kept as soon as it is known, before anything is fetched:
+// a tag that has moved must not be forgotten because the registry went away before
+// its new image was here. So is a refusal, which ends what was allowed before.
+const (
+	answerNote = "answer" // store.Ref, by reference
+	deniedNote = "denied" // by reference, or by repository
+
+	// answerInterval is how often an unchanged answer is written down.
+	answerInterval = 10 * time.Minute
+)
+
+// keepAnswer writes down what the registry said. It is of no consequence for this
+// job if that fails.
+func (c *Client) keepAnswer(st *store.Store, r Resolved) {
+	if st == nil {
+		return
+	}
+	name := r.Reference.String()
+	var known store.Ref
+	age, err := st.Note(answerNote, name, &known)
+	if err == nil && known.Resolved == r.Digest && age >= 0 && age < answerInterval && !denied(st, r.Reference, known.Time) {
+		return
+	}
+	_ = st.SetNote(answerNote, name, store.Ref{Name: name, Digest: c.instanceOf(st, r.Digest), Resolved: r.Digest, Time: r.Time})
+}
+
+// keepRefusal writes down that the registry said no: of a repository, or, when
+// something is merely not there, of the reference.
+func keepRefusal(st *store.Store, ref Reference, err error) {
+	if st == nil || unreachable(err) {
+		return
+	}
+	switch status := httpStatus(err); {
+	case status == http.StatusNotFound:
+		_ = st.SetNote(deniedNote, ref.String(), status)
+	case status >= 400 && status < 500:
+		_ = st.SetNote(deniedNote, ref.name.Name(), status)
+	}
+}
+
+// denied reports whether the registry has refused ref after at.
+func denied(st *store.Store, ref Reference, at time.Time) bool {
+	for _, name := range []string{ref.String(), ref.name.Name()} {
+		var status int
+		age, err := st.Note(deniedNote, name, &status)
+		if err == nil && !st.Now().Add(-age).Before(at) {
+			return true
+		}
+	}
+	return false
+}
+
+// lastAnswer is what the registry last said to this user about ref, if it was yes
+// and the image is still there.
+func (c *Client) lastAnswer(st *store.Store, ref Reference) (store.Ref, bool) {
+	if st == nil {
+		return store.Ref{}, false
+	}
+	var known store.Ref
+	_, err := st.Note(answerNote, ref.String(), &known)
+	if d := ref.Digest(); err != nil && d != "" {
+		known, err = answerAbout(st, ref)
+	}
+	if err != nil || denied(st, ref, known.Time) {
+		return store.Ref{}, false
+	}
+	known.Digest = c.instanceOf(st, known.Resolved)
+	_, err = st.Find(placeOf(ref), known.Digest)
+	return known, err == nil
+}
+
+// answerAbout finds a digest that was got from the same repository by a tag.
+func answerAbout(st *store.Store, ref Reference) (store.Ref, error) {
+	d := ref.Digest()
+	refs, _ := st.Refs() // those that can be read
+	best := store.Ref{}
+	for _, r := range refs {
+		other, err := ParseReference(r.Name)
+		if err != nil || other.name == nil || other.name.Name() != ref.name.Name() || r.Digest != d && r.Resolved != d {
+			continue
+		}
+		if r.Time.After(best.Time) {
+			best = r
+		}
+	}
+	if best.Name == "" {
+		return best, errors.New("there is no answer about it")
+	}
+	best.Resolved = d
+	return best, nil
+}
+
+// recent reports whether an answer still counts.
+func (c *Client) recent(st *store.Store, known store.Ref) bool {
+	return now(st).Sub(known.Time) < c.opts.OfflineGrace
+}
