@@ -76,6 +76,9 @@ func (c *Client) lastAnswer(st *store.Store, ref Reference) (store.Ref, bool) {
 	}
 	known.Digest = c.instanceOf(st, known.Resolved)
 	_, err = st.Find(placeOf(ref), known.Digest)
+	if errors.Is(err, store.ErrNotFound) {
+		err = st.Undelete(known.Digest)
+	}
 	return known, err == nil
 }
 

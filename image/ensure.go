@@ -117,6 +117,10 @@ func (c *Client) lookup(st *store.Store, r Resolved, d digest.Digest) (store.Obj
 	switch {
 	case errors.Is(err, store.ErrUntrusted):
 		return store.Object{}, false, err
+	case errors.Is(err, store.ErrNotFound) && st.Undelete(of) == nil: // collected, and still to be had
+		if object, err = st.Get(of); err != nil {
+			return store.Object{}, false, nil //nolint:nilerr // removed again
+		}
 	case err != nil:
 		return store.Object{}, false, nil //nolint:nilerr // missing or damaged: to be made
 	}

@@ -77,7 +77,7 @@ func ensureInChild(name, root string) int {
 	}
 	fmt.Print(fault.Format("jrun", err))
 	_ = filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
-		if err == nil && !e.IsDir() {
+		if err == nil && !e.IsDir() && filepath.Base(filepath.Dir(path)) != "notes" { // of what the registry said
 			fmt.Println("left behind:", path)
 		}
 		return err

@@ -58,6 +58,8 @@ func TestChaosOfPulls(t *testing.T) {
 		s.ok("pull", "-q", ref(name))
 	}
 	want.requireWhole(s)
+	s.ok("gc")
+	requireNoClaims(t, s)
 	if killed.Load() == 0 || pulled.Load() == 0 {
 		t.Error("nothing was killed or pulled: the test does not test anything")
 	}

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -79,6 +80,25 @@ func (m *meddler) modify(response *http.Response) error {
 		response.Body = &slowBody{response.Body, m.delay}
 	}
 	return nil
+}
+
+// holdLayers keeps the requests for blobs waiting, but for the first, the config,
+// until the function returned is called.
+func (m *meddler) holdLayers() (release func()) {
+	released := make(chan struct{})
+	var asked atomic.Int32
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.answer = func(_ http.ResponseWriter, r *http.Request) bool {
+		if isBlob(r.URL.Path) && asked.Add(1) > 1 {
+			select {
+			case <-released:
+			case <-r.Context().Done():
+			}
+		}
+		return false
+	}
+	return func() { close(released) }
 }
 
 // ref is the reference of an image of the lab's registry through the meddler.

@@ -36,6 +36,8 @@ type session struct {
 	stdin io.Reader
 	// wrap, if set, is the beginning of the command line that runs jrun.
 	wrap []string
+	// node, if set, is the simulated machine that jrun runs on.
+	node *node
 }
 
 // newSession uses the store that all tests share, where an image may be
@@ -119,6 +121,9 @@ type process struct {
 // command is a command line as the session's user, with jrun's path first.
 func (s *session) command(ctx context.Context, args ...string) *exec.Cmd {
 	line := append(slices.Clone(s.wrap), lab.jrun)
+	if s.node != nil {
+		line = append(s.node.enter(s.user), line...)
+	}
 	line = append(line, args...)
 	cmd := exec.CommandContext(ctx, line[0], line[1:]...)
 	cmd.Dir = s.cwd
@@ -126,7 +131,9 @@ func (s *session) command(ctx context.Context, args ...string) *exec.Cmd {
 	for _, key := range slices.Sorted(maps.Keys(s.env)) {
 		cmd.Env = append(cmd.Env, key+"="+s.env[key])
 	}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.user.Credential()}
+	if s.node == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.user.Credential()}
+	}
 	return cmd
 }
 

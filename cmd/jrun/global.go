@@ -155,13 +155,21 @@ func boundMemory() {
 
 // ensure returns the image that name stands for now, fetching and converting
 // it if the store lacks it.
-func (s *session) ensure(ctx context.Context, name string) (store.Object, image.Resolved, error) {
+func (s *session) ensure(ctx context.Context, name string) (store.Object, error) {
+	resolved, err := s.resolve(ctx, name)
+	if err != nil {
+		return store.Object{}, err
+	}
+	return s.obtain(ctx, resolved)
+}
+
+// resolve finds out what name stands for.
+func (s *session) resolve(ctx context.Context, name string) (image.Resolved, error) {
 	ref, err := image.ParseReference(name)
 	if err != nil {
-		return store.Object{}, image.Resolved{}, err
+		return image.Resolved{}, err
 	}
 	s.report.begin(ref.Familiar())
-	boundMemory()
 	for _, file := range s.client.OpenCredentials() {
 		s.report.warn(file + " holds passwords and can be read by others; close it: chmod 600 " + file)
 	}
@@ -169,12 +177,17 @@ func (s *session) ensure(ctx context.Context, name string) (store.Object, image.
 	resolved, err := s.client.Resolve(ctx, s.store, ref)
 	if err != nil {
 		s.report.end(store.Object{}, false, err)
-		return store.Object{}, resolved, err
 	}
+	return resolved, err
+}
+
+// obtain returns the object of what was resolved.
+func (s *session) obtain(ctx context.Context, resolved image.Resolved) (store.Object, error) {
+	boundMemory()
 	object, fetched, err := s.client.Obtain(ctx, s.store, resolved, s.report.event)
 	s.report.end(object, fetched, err)
 	if fetched && err == nil {
 		s.collectAfterwards(ctx)
 	}
-	return object, resolved, err
+	return object, err
 }

@@ -30,7 +30,7 @@ digest of each image is printed on standard output.`,
 						return err
 					}
 				}
-				object, _, err := s.ensure(cmd.Context(), name)
+				object, err := s.ensure(cmd.Context(), name)
 				if err != nil {
 					return err
 				}

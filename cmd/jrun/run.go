@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/jrun-hpc/jrun/image"
 	"github.com/jrun-hpc/jrun/image/store"
 	"github.com/jrun-hpc/jrun/runtime/launch"
 	"github.com/spf13/cobra"
@@ -107,8 +108,13 @@ func start(ctx context.Context, g *globalOptions, o *runOptions, name string, l 
 	l.Binds = slices.Concat(s.siteBinds(), o.binds)
 	l.Env, l.EnvFiles, l.CleanEnv = o.env, o.envFiles, o.cleanEnv
 	l.NoHome, l.WritableTmpfs, l.Root = o.noHome, o.writableTmpfs, o.root
+	l.Name = name
+	resolved, err := s.resolve(ctx, name)
+	if err != nil {
+		return err
+	}
 	for try := 1; ; try++ {
-		err := s.startOnce(ctx, o, name, l)
+		err := s.startOnce(ctx, o, resolved, l)
 		if !errors.Is(err, store.ErrNotFound) || try == removedTries {
 			return err
 		}
@@ -117,8 +123,8 @@ func start(ctx context.Context, g *globalOptions, o *runOptions, name string, l 
 
 // startOnce becomes the job. The error wraps store.ErrNotFound when the image was
 // removed at the same time.
-func (s *session) startOnce(ctx context.Context, o *runOptions, name string, l launch.Options) error {
-	object, resolved, err := s.ensure(ctx, name)
+func (s *session) startOnce(ctx context.Context, o *runOptions, resolved image.Resolved, l launch.Options) error {
+	object, err := s.obtain(ctx, resolved)
 	if err != nil {
 		return err
 	}
@@ -126,7 +132,7 @@ func (s *session) startOnce(ctx context.Context, o *runOptions, name string, l l
 	if err != nil {
 		return err
 	}
-	l.Image, l.Path, l.Name, l.Digest = file, object.Path, name, object.Digest.String()
+	l.Image, l.Path, l.Digest = file, object.Path, object.Digest.String()
 	l.Config = object.Meta.Config.Config
 	if s.store.Holds(object) {
 		l.Lease = func() (*os.File, error) { return s.store.Lease(object, file, currentJob()) }
@@ -134,7 +140,6 @@ func (s *session) startOnce(ctx context.Context, o *runOptions, name string, l l
 			l.Profiles = s.store.ProfileStem(object)
 		}
 	}
-	_ = resolved
 	return launch.Run(ctx, l)
 }
 

@@ -63,9 +63,9 @@ type claim struct {
 }
 
 // claim returns once this process holds the claim on what, or nil when settled
-// says that the work is done. While another holds it, watch is told about it,
-// whenever something has changed.
-func (s *Store) claim(ctx context.Context, what string, settled func() bool, watch func(Other)) (*claim, error) {
+// says that the work, which shows in the directory dir, is done. While another
+// holds it, watch is told about it, whenever something has changed.
+func (s *Store) claim(ctx context.Context, what, dir string, settled func() bool, watch func(Other)) (*claim, error) {
 	var seen claimSight
 	for pause := claimPollFirst; ; pause = min(2*pause, claimPollLast) {
 		if settled() {
@@ -78,11 +78,15 @@ func (s *Store) claim(ctx context.Context, what string, settled func() bool, wat
 			if err != nil {
 				return nil, err
 			}
-			if c != nil && settled() { // between our look and our claim
-				c.release()
-				return nil, nil
-			}
 			if c != nil {
+				// It may have been done between our look and our claim; and this
+				// host may go on believing for half a minute that something is not
+				// there, unless it changes the directory itself (nfs(5), acdirmin).
+				s.storageNow(dir)
+				if settled() {
+					c.release()
+					return nil, nil
+				}
 				return c, nil
 			}
 		} else if watch != nil && seen.news {

@@ -126,7 +126,7 @@ func TestOneClaimAtATime(t *testing.T) {
 			s = there
 		}
 		wg.Go(func() {
-			c, err := s.claim(t.Context(), "work", func() bool { return false }, nil)
+			c, err := s.claim(t.Context(), "work", s.own.leases(), func() bool { return false }, nil)
 			if err != nil {
 				t.Error(err)
 				return

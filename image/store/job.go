@@ -118,7 +118,7 @@ func (s *Store) AskOnce(ctx context.Context, job, name string, ask func() (JobRe
 		_, err := s.JobRef(job, name)
 		return err == nil
 	}
-	c, err := s.claim(ctx, askClaim+hex.EncodeToString(sum[:16]), settled, nil)
+	c, err := s.claim(ctx, askClaim+hex.EncodeToString(sum[:16]), s.jobDir(job), settled, nil)
 	if err != nil {
 		return JobRef{}, err
 	}

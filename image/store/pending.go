@@ -52,7 +52,7 @@ func (s *Store) Create(ctx context.Context, d digest.Digest, waiting func(Other)
 		_, err := s.Get(d)
 		return err == nil
 	}
-	claim, err := s.claim(ctx, makeClaim+stem, there, waiting)
+	claim, err := s.claim(ctx, makeClaim+stem, s.objectsDir(), there, waiting)
 	if err != nil {
 		return nil, fmt.Errorf("making %s: %w", d, err)
 	}

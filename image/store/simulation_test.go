@@ -429,13 +429,13 @@ func (w *world) run(p *process, user, job string) {
 		w.t.Error(err)
 		return
 	}
+	resolved, err := client.Resolve(context.Background(), st, ref)
+	if err != nil {
+		w.refused(p, user, job, err)
+		return
+	}
+	w.judge(p, user, job, resolved)
 	for range 8 {
-		resolved, err := client.Resolve(context.Background(), st, ref)
-		if err != nil {
-			w.refused(p, user, job, err)
-			return
-		}
-		w.judge(p, user, job, resolved)
 		object, _, err := client.Obtain(context.Background(), st, resolved, nil)
 		if err != nil {
 			// Converting needs the registry, which may have gone away meanwhile, or

@@ -18,6 +18,9 @@ const clockSlack = 2 * time.Minute
 func (s *Store) sweepThoroughly(ctx context.Context) []string {
 	before := s.temporaries()
 	s.sweep()
+	for _, path := range before {
+		s.sweepOne(path) // those in the directories of jobs, too
+	}
 	dead := s.deadClaims(ctx)
 	for _, c := range dead {
 		_ = os.Remove(c.path)
@@ -53,7 +56,8 @@ func (s *Store) sweepThoroughly(ctx context.Context) []string {
 // temporaries lists the temporary files of the realm.
 func (s *Store) temporaries() []string {
 	var found []string
-	for _, dir := range s.own.dirs()[1:] {
+	jobs, _ := filepath.Glob(filepath.Join(s.own.jobs(), "*")) // the pattern is well formed
+	for _, dir := range append(s.own.dirs()[1:], jobs...) {
 		paths, _ := filepath.Glob(filepath.Join(dir, temporaryPrefix+"*")) // the pattern is well formed
 		found = append(found, paths...)
 	}

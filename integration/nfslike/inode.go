@@ -132,14 +132,14 @@ func (i *inode) missed(name string, r reply) {
 	}
 }
 
-// touched forgets what is believed of names that this node wanted to change,
-// whether it could or not.
-func (i *inode) touched(r reply, names ...string) {
+// touched forgets which names are believed not to be in a directory that this node
+// has changed: what the server says of the directory before the change
+// (wcc_data, RFC 1813, 2.6) shows that others have changed it, too. Where they have
+// not, forgetting does no harm.
+func (i *inode) touched(r reply) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	for _, name := range names {
-		delete(i.absent, name)
-	}
+	clear(i.absent)
 	i.ownChange = max(i.ownChange, r.number)
 	i.listing = nil
 	i.accept(r)

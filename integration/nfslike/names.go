@@ -82,7 +82,7 @@ func (c *client) change(dir *inode, name string, act func() error) error {
 		of, _ = c.server.attributes(dir.handle)
 		return err
 	})
-	dir.touched(of, name)
+	dir.touched(of)
 	return err
 }
 
@@ -327,7 +327,7 @@ func (c *client) Rename(_ <-chan struct{}, in *fuse.RenameIn, oldName, newName s
 		ofTo, _ = c.server.attributes(to.handle)
 		return err
 	})
-	to.touched(ofTo, newName)
+	to.touched(ofTo)
 	if target != nil {
 		c.reread(target)
 	}

@@ -118,7 +118,7 @@ func (c *client) clearTheWay(from *inode, oldName string, to *inode, newName str
 		return err
 	})
 	if done {
-		to.touched(of, newName)
+		to.touched(of)
 		time.Sleep(roundTrip)
 	}
 }
