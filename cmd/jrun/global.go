@@ -170,6 +170,10 @@ func (s *session) resolve(ctx context.Context, name string) (image.Resolved, err
 		return image.Resolved{}, err
 	}
 	s.report.begin(ref.Familiar())
+	if ref.Kind() != image.Registry { // obtain reads it, once
+		ref, err := s.client.Qualify(ref)
+		return image.Resolved{Reference: ref, How: image.FromFile, Time: time.Now()}, err
+	}
 	for _, file := range s.client.OpenCredentials() {
 		s.report.warn(file + " holds passwords and can be read by others; close it: chmod 600 " + file)
 	}

@@ -7,6 +7,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/jrun-hpc/jrun/image"
 	"github.com/jrun-hpc/jrun/image/store"
 	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
@@ -20,6 +21,7 @@ type imageEntry struct {
 	SizeBytes  int64          `json:"sizeBytes"`
 	Created    time.Time      `json:"created"` // when it was converted
 	Path       string         `json:"path"`
+	Site       bool           `json:"site"` // it is in the site's part of the store
 }
 
 func newImagesCommand(g *globalOptions) *cobra.Command {
@@ -56,14 +58,34 @@ func (s *session) images() ([]imageEntry, error) {
 	if refErr != nil {
 		err = refErr
 	}
-	for _, o := range objects {
+	for _, o := range append(objects, s.siteImages(refs, objects)...) {
 		names := namesOf(refs, o.Digest)
 		entries = append(entries, imageEntry{
 			Digest: o.Digest.String(), References: names, Platform: o.Meta.Platform,
-			SizeBytes: o.Meta.SizeBytes, Created: o.Meta.Created, Path: o.Path,
+			SizeBytes: o.Meta.SizeBytes, Created: o.Meta.Created, Path: o.Path, Site: o.Site,
 		})
 	}
 	return entries, err
+}
+
+// siteImages are those of the site that this user has a name for and no copy of.
+func (s *session) siteImages(refs []store.Ref, own []store.Object) []store.Object {
+	seen := map[digest.Digest]bool{}
+	for _, o := range own {
+		seen[o.Digest] = true
+	}
+	var found []store.Object
+	for _, r := range refs {
+		ref, err := image.ParseReference(r.Name)
+		if err != nil || seen[r.Digest] {
+			continue
+		}
+		if o, err := s.store.Find(image.PlaceOf(ref), r.Digest); err == nil {
+			seen[r.Digest] = true
+			found = append(found, o)
+		}
+	}
+	return found
 }
 
 // namesOf is never nil: JSON shows an image without names as having none.

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 
 	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/image/store"
+	"github.com/jrun-hpc/jrun/presence"
 	"github.com/jrun-hpc/jrun/runtime/hostmount"
 	"github.com/spf13/cobra"
 )
@@ -39,6 +41,7 @@ you alone. IMAGE is a .sqfs file or any other name of an image. Unmount with
 				return fmt.Errorf("finding the current directory: %w", err)
 			}
 			if foreground {
+				defer s.keepInUse(object)()
 				return hostmount.Serve(cmd.Context(), object.Path, dir, hostmount.Ready)
 			}
 			return mountInBackground(cmd.Context(), object.Path, dir)
@@ -57,4 +60,30 @@ func mountInBackground(ctx context.Context, file, dir string) error {
 		return errReported
 	}
 	return err
+}
+
+// keepInUse keeps an image of the store from garbage collection until the function
+// returned is called.
+func (s *session) keepInUse(object store.Object) (release func()) {
+	if !s.store.Holds(object) {
+		return func() {}
+	}
+	file, err := s.store.OpenFile(object)
+	if err != nil {
+		return func() {} // it is opened again, and the error told
+	}
+	lease, err := s.store.Lease(object, file, currentJob())
+	file.Close()
+	if lease == nil || err != nil {
+		return func() {}
+	}
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		presence.Keep(lease, stop)
+		close(stopped)
+	}()
+	return func() {
+		close(stop)
+		<-stopped
+	}
 }

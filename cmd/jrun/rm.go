@@ -61,14 +61,18 @@ func (s *session) remove(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if ref, err := image.ParseReference(name); err == nil && len(refs) > 1 {
+	if ref, err := image.ParseReference(name); err == nil && (len(refs) > 1 || object.Site) {
 		canonical, err := s.client.Canonical(ref)
 		if err != nil {
 			return "", err
 		}
 		for _, r := range refs {
 			if r.Name == canonical {
-				return fmt.Sprintf("removed the name %s; %s has %d more", name, shortDigest(object.Digest.String()), len(refs)-1), s.store.RemoveRef(r.Name)
+				what := fmt.Sprintf("removed the name %s; %s has %d more", name, shortDigest(object.Digest.String()), len(refs)-1)
+				if object.Site {
+					what = fmt.Sprintf("removed the name %s; the image itself is the site's", name)
+				}
+				return what, s.store.RemoveRef(r.Name)
 			}
 		}
 	}

@@ -177,10 +177,14 @@ func TestSiteIsRefusedWhenOthersCouldWriteIt(t *testing.T) {
 		"a project of another owner": func(t *testing.T, _ string, o Object) {
 			check(t, os.Chown(filepath.Dir(filepath.Dir(o.Path)), alice, alice))
 		},
-		"the site of another owner":      func(t *testing.T, root string, _ Object) { check(t, os.Chown(filepath.Join(root, "site"), alice, alice)) },
-		"a root that others write":       func(t *testing.T, root string, _ Object) { check(t, os.Chmod(root, 0o777)) },
-		"a root of another owner":        func(t *testing.T, root string, _ Object) { check(t, os.Chown(root, alice, alice)) },
-		"a list that lets another write": func(t *testing.T, _ string, o Object) { check(t, exec.Command("setfacl", "-m", "u:2102:rw", o.Path).Run()) },
+		"the site of another owner": func(t *testing.T, root string, _ Object) {
+			check(t, os.Chown(filepath.Join(root, "site"), alice, alice))
+		},
+		"a root that others write": func(t *testing.T, root string, _ Object) { check(t, os.Chmod(root, 0o777)) },
+		"a root of another owner":  func(t *testing.T, root string, _ Object) { check(t, os.Chown(root, alice, alice)) },
+		"a list that lets another write": func(t *testing.T, _ string, o Object) {
+			check(t, exec.Command("setfacl", "-m", "u:2102:rw", o.Path).Run())
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if strings.HasPrefix(name, "a list") {
