@@ -22,7 +22,7 @@ type Options struct {
 	// one is twice as long. Half a second if zero.
 	RetryDelay time.Duration
 	// RetryTotal bounds the sum of all pauses of one call. 15 seconds if zero,
-	// which outlasts a restart of nginx or core, but no update.
+	// which outlasts a restart of nginx or core, but no update. Negative: ask once.
 	RetryTotal time.Duration
 }
 

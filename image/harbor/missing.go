@@ -1,0 +1,52 @@
+package harbor
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+)
+
+// manifestUnknown is the storage registry's code. Harbor's own, from its
+// database, is NOT_FOUND.
+const manifestUnknown = "MANIFEST_UNKNOWN"
+
+// missing explains a 404: the repository or the tag.
+func (d *detective) missing(ctx context.Context) Cause {
+	if d.q.Client.user == "" && d.token == "" {
+		if err := d.anonymousToken(ctx); err != nil {
+			return d.stuck(err)
+		}
+	}
+	if d.reading() && (d.q.Body == nil || d.found.Code == manifestUnknown) {
+		// The first request may have lacked the right Accept.
+		got, err := d.manifest(ctx)
+		switch {
+		case err != nil:
+			return d.stuck(err)
+		case got.status < http.StatusMultipleChoices:
+			return Passing
+		case got.status != http.StatusNotFound:
+			return Unknown
+		case d.found.Code == manifestUnknown:
+			return Lost
+		}
+	}
+	got, err := d.ask(ctx, call{method: http.MethodGet, path: "/v2/" + d.name() + "/tags/list"})
+	switch {
+	case err != nil:
+		return d.stuck(err)
+	case got.status == http.StatusNotFound:
+		return NoRepository
+	case got.status != http.StatusOK:
+		return Unknown
+	}
+	var list struct {
+		Tags []string `json:"tags"`
+	}
+	if json.Unmarshal(got.body, &list) == nil {
+		for _, tag := range list.Tags {
+			d.found.Tags = append(d.found.Tags, printable(tag))
+		}
+	}
+	return NoTag
+}
