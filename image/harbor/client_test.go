@@ -74,7 +74,7 @@ func TestRequest(t *testing.T) {
 
 func TestBaseWithPath(t *testing.T) {
 	var got string
-	c, _ := asking(t, harbor.Options{}, func(w http.ResponseWriter, r *http.Request) { got = r.URL.Path })
+	c, _ := asking(t, harbor.Options{}, func(_ http.ResponseWriter, r *http.Request) { got = r.URL.Path })
 	below := harbor.New(harbor.Options{Base: must(url.Parse(harbor.BaseOf(c) + "/harbor/"))})
 	if _, err := below.Health(t.Context()); err != nil {
 		t.Fatal(err)

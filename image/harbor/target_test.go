@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -261,7 +260,7 @@ func (tgt *target) eventually(what string, f func() bool) {
 	tgt.Helper()
 	for end := time.Now().Add(10 * time.Second); !f(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
-			tgt.Fatal(fmt.Sprintf("this did not happen: %s", what))
+			tgt.Fatalf("this did not happen: %s", what)
 		}
 	}
 }

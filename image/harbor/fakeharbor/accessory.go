@@ -29,7 +29,7 @@ func accessoryType(m manifest) string {
 
 // signature makes a cosign signature of what is pushed under its tag:
 // sha256-….sig belongs to sha256:….
-func (s *Server) signature(repo *repository, tag string, a *artifact) {
+func signature(tag string, a *artifact) {
 	hex, ok := strings.CutSuffix(tag, ".sig")
 	hex, ours := strings.CutPrefix(hex, "sha256-")
 	if subject := "sha256:" + hex; ok && ours && digestGrammar.MatchString(subject) {

@@ -78,6 +78,8 @@ func (s *Server) routes() *http.ServeMux {
 		"GET /api/v2.0/users/search":  s.searchUsers,
 		"GET /api/v2.0/users":         s.listUsers,
 
+		"PUT /api/v2.0/users/{id}/cli_secret": s.setSecret,
+
 		"GET /api/v2.0/projects":  s.listProjects,
 		"POST /api/v2.0/projects": s.createProject,
 		"GET " + projects:         s.in("project", "read", s.getProject),

@@ -87,3 +87,12 @@ func (s *Server) searchUsers(c apiCall) {
 	}
 	reply(c.w, http.StatusOK, found)
 }
+
+// setSecret is for OIDC only.
+func (s *Server) setSecret(c apiCall) {
+	if !c.who.known() {
+		c.forbid()
+		return
+	}
+	refuse(c.w, http.StatusPreconditionFailed, "PRECONDITION", "the user is not onboarded via OIDC AuthN")
+}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"time"
 )
@@ -16,7 +15,7 @@ func (s *Server) serveBlob(q question) {
 		q.w.WriteHeader(http.StatusMethodNotAllowed)
 		return
 	}
-	rec, ok := s.storage(nil, httptest.NewRequest(http.MethodGet, q.r.URL.Path, nil))
+	rec, ok := s.storage(nil, inside(http.MethodGet, q.r.URL.Path, nil))
 	switch {
 	case rec.Code == http.StatusBadGateway:
 		q.w.WriteHeader(rec.Code)

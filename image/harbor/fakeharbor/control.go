@@ -1,7 +1,6 @@
 package fakeharbor
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -156,7 +155,7 @@ func (s *Server) PushBlob(name string, d digest.Digest, blob []byte) {
 	defer s.mu.Unlock()
 	projectName, rest, _ := strings.Cut(name, "/")
 	repo := s.ensureRepo(s.mustProject(projectName), rest)
-	r := httptest.NewRequest(http.MethodPost, "/v2/"+name+"/blobs/uploads/?digest="+d.String(), bytes.NewReader(blob))
+	r := inside(http.MethodPost, "/v2/"+name+"/blobs/uploads/?digest="+d.String(), blob)
 	rec := httptest.NewRecorder()
 	s.backend.ServeHTTP(rec, r)
 	if rec.Code != http.StatusCreated {
@@ -175,7 +174,7 @@ func (s *Server) PushManifest(name, tag, mediaType string, raw []byte) digest.Di
 	defer s.mu.Unlock()
 	projectName, rest, _ := strings.Cut(name, "/")
 	repo := s.ensureRepo(s.mustProject(projectName), rest)
-	r := httptest.NewRequest(http.MethodPut, "/v2/"+name+"/manifests/"+d.String(), bytes.NewReader(raw))
+	r := inside(http.MethodPut, "/v2/"+name+"/manifests/"+d.String(), raw)
 	r.Header.Set("Content-Type", mediaType)
 	rec := httptest.NewRecorder()
 	s.backend.ServeHTTP(rec, r)
@@ -185,7 +184,7 @@ func (s *Server) PushManifest(name, tag, mediaType string, raw []byte) digest.Di
 	a := s.ensureArtifact(repo, d.String(), mediaType, m, int64(len(raw)))
 	if tag != "" {
 		s.point(repo, tag, a)
-		s.signature(repo, tag, a)
+		signature(tag, a)
 	}
 	s.tell("PUSH_ARTIFACT", AdminUser, repo, a, tag)
 	return d

@@ -1,6 +1,7 @@
 package fakeharbor
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -188,9 +189,7 @@ func (s *Server) login(name, password string) (*user, time.Duration) {
 }
 
 // errMailTaken is why an account cannot be taken in.
-type errMailTaken struct{}
-
-func (errMailTaken) Error() string { return "the mail address belongs to another account" }
+var errMailTaken = errors.New("the mail address belongs to another account")
 
 // takeIn makes somebody of the directory known to Harbor.
 func (s *Server) takeIn(u *user) error {
@@ -198,7 +197,7 @@ func (s *Server) takeIn(u *user) error {
 		return nil
 	}
 	if u.Email != "" && find(s.users, func(other *user) bool { return other != u && other.id != 0 && other.Email == u.Email }) != nil {
-		return errMailTaken{}
+		return errMailTaken
 	}
 	u.id, u.created = s.id(), time.Now()
 	return nil

@@ -1,12 +1,10 @@
 package fakeharbor
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,8 +38,7 @@ func (s *Server) serveManifest(q question) {
 	case http.MethodDelete:
 		s.deleteManifest(q)
 	default:
-		w := q.w
-		w.WriteHeader(http.StatusMethodNotAllowed)
+		q.w.WriteHeader(http.StatusMethodNotAllowed)
 	}
 }
 
@@ -121,7 +118,7 @@ func accepts(r *http.Request, mediaType string) bool {
 
 // raw is a manifest's bytes and the storage's status.
 func (s *Server) raw(repo *repository, a *artifact) ([]byte, int) {
-	r := httptest.NewRequest(http.MethodGet, "/v2/"+repo.full()+"/manifests/"+a.digest, nil)
+	r := inside(http.MethodGet, "/v2/"+repo.full()+"/manifests/"+a.digest, nil)
 	rec, _ := s.storage(nil, r)
 	return rec.Body.Bytes(), rec.Code
 }
@@ -145,7 +142,7 @@ func (s *Server) pushManifest(q question) {
 		refuse(q.w, http.StatusBadRequest, "DIGEST_INVALID", "provided digest did not match uploaded content")
 		return
 	}
-	r := httptest.NewRequest(http.MethodPut, "/v2/"+q.p.name+"/"+q.name+"/manifests/"+dgst, bytes.NewReader(raw))
+	r := inside(http.MethodPut, "/v2/"+q.p.name+"/"+q.name+"/manifests/"+dgst, raw)
 	r.Header.Set("Content-Type", q.r.Header.Get("Content-Type"))
 	if rec, ok := s.storage(nil, r); !ok {
 		for name, values := range rec.Header() {
@@ -161,7 +158,7 @@ func (s *Server) pushManifest(q question) {
 	if tagged {
 		tagName = q.last
 		s.point(repo, tagName, a)
-		s.signature(repo, tagName, a)
+		signature(tagName, a)
 	}
 	q.w.Header().Set("Docker-Content-Digest", dgst)
 	q.w.Header().Set("Location", s.URL+"/v2/"+repo.full()+"/manifests/"+dgst)

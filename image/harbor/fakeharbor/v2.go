@@ -1,6 +1,8 @@
 package fakeharbor
 
 import (
+	"bytes"
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -147,6 +149,11 @@ func (s *Server) serveCatalog(w http.ResponseWriter, who *identity) {
 	}
 	slices.Sort(names)
 	reply(w, http.StatusOK, object{"repositories": names})
+}
+
+// inside is a request from Harbor to its storage.
+func inside(method, path string, body []byte) *http.Request {
+	return httptest.NewRequestWithContext(context.Background(), method, path, bytes.NewReader(body))
 }
 
 // storage asks the backend; the answer is written to w unless that is nil. It
