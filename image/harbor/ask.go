@@ -24,6 +24,12 @@ type heard struct {
 	took time.Duration
 }
 
+// refusal makes an error of an answer to GET.
+func (h heard) refusal(path string) *Error {
+	code, message := ParseError(h.body)
+	return &Error{Status: h.status, Code: code, Message: message, Method: http.MethodGet, Path: path}
+}
+
 // maxHeard bounds an answer of which only some words are wanted: a list of tags.
 const maxHeard = 1 << 20
 
@@ -131,8 +137,7 @@ func (d *detective) anonymousToken(ctx context.Context) error {
 		Token string `json:"token"` // access_token is empty
 	}
 	if err := json.Unmarshal(got.body, &t); err != nil || got.status != http.StatusOK {
-		code, message := ParseError(got.body)
-		return &Error{Status: got.status, Code: code, Message: message, Method: http.MethodGet, Path: "/service/token"}
+		return got.refusal("/service/token")
 	}
 	d.token = t.Token
 	return nil

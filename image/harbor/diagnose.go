@@ -95,8 +95,9 @@ func (t *Timing) fill() {
 type detective struct {
 	q     Question
 	found Diagnosis
-	left  int    // requests that may still be made with the credential; -1 any number
-	token string // for asking as nobody
+	left  int           // requests that may still be made with the credential; -1 any number
+	token string        // for asking as nobody
+	usual time.Duration // what Harbor takes for an answer that costs it nothing
 }
 
 // cause asks what can be asked by anybody, then goes by the status.
@@ -112,11 +113,15 @@ func (d *detective) cause(ctx context.Context) Cause {
 		return TooMany
 	case got.status == http.StatusBadGateway, got.status == http.StatusServiceUnavailable, got.status == http.StatusGatewayTimeout:
 		return CoreDown
+	case got.status == http.StatusForbidden:
+		// Something before Harbor, or before another registry, lets nobody ask.
+		return d.stuck(got.refusal(apiRoot + "/health"))
 	case len(health.Components) == 0:
 		return NotHarbor
-	case health.Unhealthy("database") && d.q.Status != http.StatusTooManyRequests:
-		return DatabaseDown
+	case health.Unhealthy("database") && d.q.Status != http.StatusNotFound && d.q.Status != http.StatusPreconditionFailed:
+		return DatabaseDown // those two it must have been asked for
 	}
+	d.usual = got.took
 	if d.q.Status == http.StatusUnauthorized {
 		return d.unauthorized(ctx)
 	}

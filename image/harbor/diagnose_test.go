@@ -35,6 +35,17 @@ func (tgt *target) refused(user, password, repository, reference string) harbor.
 	}
 }
 
+// expired asks as a new guest with a token that is not valid any more.
+func (tgt *target) expired(repository, reference string) harbor.Question {
+	tgt.Helper()
+	project, _, _ := strings.Cut(repository, "/")
+	user, password := tgt.newMember(project, harbor.Guest)
+	q := tgt.refused(user, password, repository, reference)
+	got := tgt.head(repository, reference, "Bearer expired")
+	q.Status, q.Header = got.status, got.header
+	return q
+}
+
 // gated is a project that lets nothing high pass, with a scanned image.
 func (tgt *target) gated(scan *fakeharbor.Scan) string {
 	tgt.Helper()
@@ -113,6 +124,28 @@ var diagnoses = []struct {
 		tgt.push(p+"/app", "1")
 		tgt.fake.SetDirectory(fakeharbor.DirectoryDown)
 		return tgt.refused(tgt.user, tgt.password, p+"/app", "2")
+	}, nil},
+	{"directory down, and everything slow", harbor.DirectoryDown, func(tgt *target) harbor.Question {
+		tgt.needsFake("its directory breaks")
+		p := tgt.newProject(harbor.NewProject{})
+		user, password := tgt.newMember(p, harbor.Guest)
+		tgt.fake.SetDirectory(fakeharbor.DirectoryDown)
+		tgt.fake.SetDelay(2 * loginDelay)
+		return tgt.refused(user, password, p+"/app", "1")
+	}, nil},
+	{"wrong password, and everything slow", harbor.WrongPassword, func(tgt *target) harbor.Question {
+		tgt.needsFake("it is slow")
+		p := tgt.newProject(harbor.NewProject{})
+		user, _ := tgt.newMember(p, harbor.Guest)
+		tgt.fake.SetDelay(2 * loginDelay)
+		return tgt.refused(user, "wrong", p+"/app", "1")
+	}, nil},
+	{"password changed", harbor.WrongPassword, func(tgt *target) harbor.Question {
+		tgt.needsFake("it changes passwords")
+		p := tgt.newProject(harbor.NewProject{})
+		user, password := tgt.newMember(p, harbor.Guest)
+		tgt.fake.SetPassword(user, "new")
+		return tgt.refused(user, password, p+"/app", "1")
 	}, nil},
 	{"mail address of somebody else", harbor.DirectoryDown, func(tgt *target) harbor.Question {
 		tgt.needsFake("it has a directory with a mistake")
@@ -244,11 +277,23 @@ var diagnoses = []struct {
 	{"expired token", harbor.Passing, func(tgt *target) harbor.Question {
 		p := tgt.newProject(harbor.NewProject{})
 		tgt.push(p+"/app", "1")
-		user, password := tgt.newMember(p, harbor.Guest)
-		q := tgt.refused(user, password, p+"/app", "1")
-		got := tgt.head(p+"/app", "1", "Bearer expired")
-		q.Status, q.Header = got.status, got.header
-		return q
+		return tgt.expired(p+"/app", "1")
+	}, nil},
+
+	{"no tag, behind an expired token", harbor.NoTag, func(tgt *target) harbor.Question {
+		p := tgt.newProject(harbor.NewProject{})
+		tgt.push(p+"/app", "1")
+		return tgt.expired(p+"/app", "2")
+	}, nil},
+	{"no repository, behind an expired token", harbor.NoRepository, func(tgt *target) harbor.Question {
+		return tgt.expired(tgt.newProject(harbor.NewProject{})+"/none", "1")
+	}, nil},
+	{"storage down, behind an expired token", harbor.BackendDown, func(tgt *target) harbor.Question {
+		tgt.needsFake("its storage breaks")
+		p := tgt.newProject(harbor.NewProject{})
+		tgt.push(p+"/app", "1")
+		tgt.fake.SetBackendDown(true)
+		return tgt.expired(p+"/app", "1")
 	}, nil},
 
 	{"vulnerable", harbor.Vulnerable, func(tgt *target) harbor.Question {
@@ -278,12 +323,7 @@ var diagnoses = []struct {
 		}
 	}},
 	{"vulnerable, behind an expired token", harbor.Vulnerable, func(tgt *target) harbor.Question {
-		p := tgt.gated(vulnerable)
-		user, password := tgt.newMember(p, harbor.Guest)
-		q := tgt.refused(user, password, p+"/app", "1")
-		got := tgt.head(p+"/app", "1", "Bearer expired")
-		q.Status, q.Header = got.status, got.header
-		return q
+		return tgt.expired(tgt.gated(vulnerable)+"/app", "1")
 	}, nil},
 	{"not scanned", harbor.NotScanned, func(tgt *target) harbor.Question {
 		p := tgt.gated(nil)
@@ -514,6 +554,36 @@ func TestDiagnoseHammered(t *testing.T) {
 	}
 }
 
+// TestDiagnoseOIDC: a wrong CLI secret is refused at once.
+func TestDiagnoseOIDC(t *testing.T) {
+	tgt := fakeTarget(t, fakeharbor.Options{AuthMode: "oidc_auth"})
+	p := tgt.newProject(harbor.NewProject{})
+	user, _ := tgt.newMember(p, harbor.Guest)
+	tgt.fake.TakeRequests()
+	q := tgt.refused(user, "wrong", p+"/app", "1")
+	if d := harbor.Diagnose(t.Context(), q); d.Cause != harbor.WrongPassword {
+		t.Errorf("the cause is %v", d.Cause)
+	}
+	countCredential(t, tgt.fake.TakeRequests(), user, harbor.WrongPassword)
+}
+
+// TestDiagnoseRule decides by the project's rules, when Harbor has new words.
+func TestDiagnoseRule(t *testing.T) {
+	for want, scan := range map[harbor.Cause]*fakeharbor.Scan{
+		harbor.NotScanned: nil, harbor.ScanPending: {Status: "Pending"}, harbor.ScanFailed: {Status: "Stopped"}, harbor.Vulnerable: vulnerable,
+	} {
+		t.Run(want.String(), func(t *testing.T) {
+			tgt := fakeTarget(t, fakeharbor.Options{})
+			p := tgt.gated(scan)
+			q := tgt.refused(tgt.user, tgt.password, p+"/app", "1")
+			q.Body = []byte(`{"errors":[{"code":"PROJECTPOLICYVIOLATION","message":"nein"}]}`)
+			if d := harbor.Diagnose(t.Context(), q); d.Cause != want {
+				t.Errorf("the diagnosis is %+v", d)
+			}
+		})
+	}
+}
+
 // TestDiagnoseOthers is about what is no Harbor, or not there.
 func TestDiagnoseOthers(t *testing.T) {
 	other := httptest.NewServer(registry.New())
@@ -534,6 +604,15 @@ func TestDiagnoseOthers(t *testing.T) {
 			t.Errorf("the cause is %v", d.Cause)
 		}
 	})
+	for status, want := range map[int]harbor.Cause{http.StatusForbidden: harbor.Unknown, http.StatusUnauthorized: harbor.NotHarbor, http.StatusTooManyRequests: harbor.TooMany} {
+		t.Run(http.StatusText(status), func(t *testing.T) {
+			closed := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
+			t.Cleanup(closed.Close)
+			if d := harbor.Diagnose(t.Context(), ask(closed.URL, http.StatusUnauthorized)); d.Cause != want {
+				t.Errorf("the diagnosis is %+v", d)
+			}
+		})
+	}
 	t.Run("nothing there", func(t *testing.T) {
 		gone := httptest.NewServer(http.NotFoundHandler())
 		gone.Close()

@@ -37,12 +37,15 @@
 // by what Harbor tells everybody of its health; by one question that everybody
 // may ask whose password is right; and by how long Harbor takes to refuse, since
 // it delays the answer to a wrong password and to nothing else. It makes at most
-// two requests with the credential after a 401, and none when the password is
+// two requests with the credential after a 401, and no more once the password is
 // known to be wrong. See Cause for what can be told, and diagnose.go for how.
 //
 // Harbor's behaviour was measured with version 2.15.2, and where it was not, read
 // in its source. Package fakeharbor behaves in the same way, for tests; they run
 // against a real Harbor as well (HARBOR_URL).
+//
+// What is in an Error and in a Diagnosis may be printed on a terminal. All else
+// is as Harbor sent it.
 //
 // # What it does not do
 //

@@ -3,7 +3,9 @@ package harbor
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
+	"strings"
 )
 
 // manifestUnknown is the storage registry's code. Harbor's own, from its
@@ -33,6 +35,8 @@ func (d *detective) missing(ctx context.Context) Cause {
 	}
 	got, err := d.ask(ctx, call{method: http.MethodGet, path: "/v2/" + d.name() + "/tags/list"})
 	switch {
+	case errors.Is(err, errSpent):
+		return absent(d.found.Message)
 	case err != nil:
 		return d.stuck(err)
 	case got.status == http.StatusNotFound:
@@ -49,4 +53,21 @@ func (d *detective) missing(ctx context.Context) Cause {
 		}
 	}
 	return NoTag
+}
+
+// Harbor's words for what is not there (controller/artifact, pkg/repository/dao).
+const (
+	saysNoRepository = "repository "
+	saysNoArtifact   = "artifact "
+)
+
+// absent goes by Harbor's words, when no more may be asked.
+func absent(message string) Cause {
+	switch {
+	case strings.HasPrefix(message, saysNoRepository):
+		return NoRepository
+	case strings.HasPrefix(message, saysNoArtifact):
+		return NoTag
+	}
+	return Unknown
 }

@@ -67,7 +67,7 @@ func (d *detective) policy(ctx context.Context) Cause {
 				cause = rule(project.Metadata, artifact)
 			}
 			if d.found.Vulnerabilities != nil {
-				d.found.Vulnerabilities.Gate = project.Metadata.Severity
+				d.found.Vulnerabilities.Gate = printable(project.Metadata.Severity)
 			}
 		}
 	}
@@ -129,10 +129,14 @@ func findings(s *ScanOverview) *Findings {
 	if s == nil {
 		return nil
 	}
-	return &Findings{
-		Worst: s.Severity, Total: s.Counts.Total, Fixable: s.Counts.Fixable,
-		BySeverity: s.Counts.BySeverity, Scanned: s.Ended,
+	f := &Findings{
+		Worst: printable(s.Severity), Total: s.Counts.Total, Fixable: s.Counts.Fixable,
+		BySeverity: map[string]int{}, Scanned: s.Ended,
 	}
+	for severity, n := range s.Counts.BySeverity {
+		f.BySeverity[printable(severity)] = n
+	}
+	return f
 }
 
 // severities from the worst down.

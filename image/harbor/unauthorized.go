@@ -79,8 +79,10 @@ func (d *detective) login(ctx context.Context) (verdict, heard, error) {
 	return unclear, got, nil
 }
 
-// verdict is what a 401 means that took so long.
+// verdict is what a 401 means that took so long. A Harbor that is slow for
+// everybody has not thereby found a password wrong.
 func (d *detective) verdict(took time.Duration) verdict {
+	took -= d.usual
 	switch t := d.q.Timing; {
 	case took >= t.DirectoryTimeout*9/10:
 		return unanswered
@@ -97,6 +99,8 @@ func (d *detective) unchecked(ctx context.Context, said verdict) Cause {
 	switch {
 	case err != nil:
 		return d.stuck(err)
+	case got.status >= http.StatusBadGateway:
+		return CoreDown
 	case got.status >= http.StatusInternalServerError:
 		return DatabaseDown
 	case said == unanswered:
@@ -104,6 +108,7 @@ func (d *detective) unchecked(ctx context.Context, said verdict) Cause {
 	case info.AuthMode == oidcMode:
 		return WrongPassword
 	}
+	d.usual = min(d.usual, got.took)
 	if err := d.q.Timing.Wait(ctx); err != nil {
 		return d.stuck(err)
 	}
@@ -127,7 +132,7 @@ func (d *detective) unchecked(ctx context.Context, said verdict) Cause {
 func (d *detective) robot(ctx context.Context, said verdict) Cause {
 	if said != wrong {
 		_, got, err := d.systemInfo(ctx)
-		if err == nil && got.status >= http.StatusInternalServerError {
+		if err == nil && got.status == http.StatusInternalServerError {
 			return DatabaseDown
 		}
 	}

@@ -32,7 +32,7 @@
 // # What it is not
 //
 // Labels, replication, proxy caches, garbage collection, audit logs, system
-// robots and OIDC are missing; so are schedules: a retention policy runs when it
+// robots are missing, and of OIDC there is only the login with a secret; so are schedules: a retention policy runs when it
 // is told to. Tokens are not signed. Who may do what follows Harbor's roles
 // coarsely (access.go).
 package fakeharbor

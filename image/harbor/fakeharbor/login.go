@@ -172,7 +172,11 @@ func (s *Server) login(name, password string) (*user, time.Duration) {
 			return nil, s.o.DirectoryTimeout
 		}
 	}
-	if u == nil || u.stranger() || u.Password != password {
+	wrong := u == nil || u.stranger() || u.Password != password
+	if wrong && s.o.AuthMode == "oidc_auth" && (u == nil || !u.Local) {
+		return nil, 0 // a CLI secret is neither delayed nor locked
+	}
+	if wrong {
 		s.lock(name)
 		return nil, s.o.LoginDelay
 	}

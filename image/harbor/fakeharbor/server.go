@@ -25,7 +25,8 @@ type Options struct {
 	// HealthLag is how far /health is behind the truth: 12 s. Negative for not
 	// at all.
 	HealthLag time.Duration
-	// AuthMode is ldap_auth; or db_auth, where all users are local.
+	// AuthMode is ldap_auth; or db_auth, where all users are local; or oidc_auth,
+	// where a user's password is the CLI secret.
 	AuthMode string
 	// TLS serves HTTPS, with the certificate of httptest.
 	TLS bool
