@@ -100,9 +100,9 @@ func ParseError(body []byte) (code, message string) {
 	return code, printable(strings.Join(messages, "; "))
 }
 
-// printable makes one line of text that cannot steer a terminal.
+// printable makes one line of text that cannot steer a terminal. strings.Map
+// replaces what is not UTF-8.
 func printable(s string) string {
-	s = strings.ToValidUTF8(s, "�")
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsSpace(r) {
 			return ' '
