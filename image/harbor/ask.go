@@ -117,12 +117,21 @@ var manifestTypes = strings.Join([]string{
 // HEAD has no words. If it is allowed now it counts as a pull. The words are
 // kept.
 func (d *detective) manifest(ctx context.Context) (heard, error) {
-	path := "/v2/" + d.name() + "/manifests/" + url.PathEscape(d.q.Reference)
-	got, err := d.ask(ctx, call{method: http.MethodGet, path: path, header: http.Header{"Accept": {manifestTypes}}})
+	got, err := d.registry(ctx, "/manifests/"+url.PathEscape(d.q.Reference), manifestTypes)
 	if err == nil && got.status >= http.StatusMultipleChoices {
 		d.found.Code, d.found.Message = ParseError(got.body)
 	}
 	return got, err
+}
+
+// registry asks /v2 about the repository, with a token if that is all we have.
+func (d *detective) registry(ctx context.Context, path, accept string) (heard, error) {
+	if d.q.Client.user == "" && d.token == "" {
+		if err := d.anonymousToken(ctx); err != nil {
+			return heard{}, err
+		}
+	}
+	return d.ask(ctx, call{method: http.MethodGet, path: "/v2/" + d.name() + path, header: http.Header{"Accept": {accept}}})
 }
 
 // anonymousToken asks Harbor's token service as nobody. It gives everybody one;

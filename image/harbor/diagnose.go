@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -182,7 +183,11 @@ func (d *detective) reading() bool {
 }
 
 // validName is distribution's grammar of a repository's name. Harbor answers 401
-// to all others ("un-recognized request").
-var validName = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)+$`)
+// to all others ("un-recognized request"). It is compiled when it is needed:
+// every rank of every job starts with this package.
+var validName = sync.OnceValue(func() *regexp.Regexp {
+	const part = `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*`
+	return regexp.MustCompile(`^` + part + `(/` + part + `)+$`)
+})
 
 func (d *detective) name() string { return d.q.Project + "/" + d.q.Repository }

@@ -3,6 +3,8 @@ package harbor_test
 import (
 	"context"
 	"errors"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -155,7 +157,7 @@ func TestDiagnoseHasty(t *testing.T) {
 
 // TestDiagnoseOthers is about what is no Harbor, or not there.
 func TestDiagnoseOthers(t *testing.T) {
-	other := httptest.NewServer(registry.New())
+	other := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
 	t.Cleanup(other.Close)
 	ask := func(base string, status int) harbor.Question {
 		c := harbor.New(harbor.Options{Base: must(url.Parse(base)), User: "u", Password: "p"})

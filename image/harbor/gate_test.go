@@ -58,6 +58,18 @@ var ruleCauses = []causeTest{
 	{"vulnerable, behind an expired token", harbor.Vulnerable, func(tgt *target) harbor.Question {
 		return tgt.expired(tgt.gated(vulnerable)+"/app", "1")
 	}, nil},
+	{"vulnerable, for nobody", harbor.Vulnerable, func(tgt *target) harbor.Question {
+		p := tgt.gated(vulnerable)
+		tgt.fake.SetMetadata(p, "public", "true")
+		token, _ := tgt.token(p+"/app", "")
+		q := tgt.refused("", "", p+"/app", "1")
+		q.Status = tgt.head(p+"/app", "1", "Bearer "+token).status
+		return q
+	}, func(tgt *target, d harbor.Diagnosis) {
+		if d.Vulnerabilities == nil || len(d.Vulnerabilities.Top) != 3 {
+			tgt.Errorf("the diagnosis is %+v", d)
+		}
+	}},
 	{"not scanned", harbor.NotScanned, func(tgt *target) harbor.Question {
 		p := tgt.gated(nil)
 		user, password := tgt.newMember(p, harbor.Guest)

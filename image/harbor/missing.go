@@ -14,11 +14,6 @@ const manifestUnknown = "MANIFEST_UNKNOWN"
 
 // missing explains a 404: the repository or the tag.
 func (d *detective) missing(ctx context.Context) Cause {
-	if d.q.Client.user == "" && d.token == "" {
-		if err := d.anonymousToken(ctx); err != nil {
-			return d.stuck(err)
-		}
-	}
 	if d.reading() && (d.q.Body == nil || d.found.Code == manifestUnknown) {
 		// The first request may have lacked the right Accept.
 		got, err := d.manifest(ctx)
@@ -33,7 +28,7 @@ func (d *detective) missing(ctx context.Context) Cause {
 			return Lost
 		}
 	}
-	got, err := d.ask(ctx, call{method: http.MethodGet, path: "/v2/" + d.name() + "/tags/list"})
+	got, err := d.registry(ctx, "/tags/list", "application/json")
 	switch {
 	case errors.Is(err, errSpent):
 		return absent(d.found.Message)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/jrun-hpc/jrun/image/harbor"
 )
 
@@ -81,12 +82,16 @@ func listen(t *testing.T) *hearing {
 				} `json:"resources"`
 			} `json:"event_data"`
 		}
-		if json.NewDecoder(r.Body).Decode(&event) != nil || r.Header.Get("Authorization") != "key" || len(event.Data.Resources) != 1 {
+		if json.NewDecoder(r.Body).Decode(&event) != nil || r.Header.Get("Authorization") != "key" || len(event.Data.Resources) > 1 {
 			return
 		}
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		h.events = append(h.events, event.Type+" "+event.Data.Repository.Name+":"+event.Data.Resources[0].Tag)
+		what := event.Type
+		for _, r := range event.Data.Resources {
+			what += " " + event.Data.Repository.Name + ":" + r.Tag
+		}
+		h.events = append(h.events, what)
 	}))
 	t.Cleanup(h.Close)
 	return h
@@ -125,4 +130,25 @@ func TestWebhooks(t *testing.T) {
 	}
 	tgt.check(tgt.admin.DeleteWebhook(ctx, p, w.ID))
 	tgt.wantStatus("deleting it again", tgt.admin.DeleteWebhook(ctx, p, w.ID), http.StatusNotFound)
+}
+
+func TestQuotaWebhooks(t *testing.T) {
+	tgt := newTarget(t)
+	tgt.needsFake("it reaches a receiver on loopback")
+	h := listen(t)
+	p := tgt.newProject(harbor.NewProject{StorageLimitBytes: 6500})
+	_, err := tgt.admin.CreateWebhook(t.Context(), p, harbor.Webhook{
+		Name: "quota", Enabled: true, Events: []string{harbor.EventQuotaNear, harbor.EventQuotaFull},
+		Targets: []harbor.WebhookTarget{{Type: "http", Address: h.URL, AuthHeader: "key"}},
+	})
+	tgt.check(err)
+	tgt.push(p+"/app", "1")
+	if err := tgt.pushAs(p+"/app", "2", must(random.Image(3500, 1)), tgt.user, tgt.password); err != nil {
+		t.Error(err)
+	}
+	tgt.eventually("a warning is heard", func() bool { return h.heard(harbor.EventQuotaNear) })
+	if err := tgt.pushAs(p+"/app", "3", must(random.Image(3500, 1)), tgt.user, tgt.password); err == nil {
+		t.Error("there is no quota")
+	}
+	tgt.eventually("the refusal is heard of", func() bool { return h.heard(harbor.EventQuotaFull) })
 }

@@ -153,7 +153,7 @@ func (d *detective) noAnswer(got heard) Cause {
 
 // noRight explains a 401 with a right password.
 func (d *detective) noRight(ctx context.Context) Cause {
-	if !validName.MatchString(d.name()) {
+	if !validName().MatchString(d.name()) {
 		return BadName
 	}
 	got, err := d.manifest(ctx)
@@ -177,11 +177,8 @@ func (d *detective) noRight(ctx context.Context) Cause {
 // nobody explains a 401 without a login. Harbor says it to every request
 // without a token, so it is asked for with one.
 func (d *detective) nobody(ctx context.Context) Cause {
-	if !validName.MatchString(d.name()) {
+	if !validName().MatchString(d.name()) {
 		return BadName
-	}
-	if err := d.anonymousToken(ctx); err != nil {
-		return d.stuck(err)
 	}
 	got, err := d.manifest(ctx)
 	switch {

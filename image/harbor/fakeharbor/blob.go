@@ -74,12 +74,19 @@ func (s *Server) full(q question, dgst string, size int64) bool {
 	return true
 }
 
+// quotaWarningPercent of the quota is when Harbor begins to warn.
+const quotaWarningPercent = 85
+
 // keep remembers what a repository has.
 func (s *Server) keep(q question, dgst string, size int64) {
 	repo := s.ensureRepo(q.p, q.name)
 	repo.blobs[dgst] = true
 	q.p.blobs[dgst] = size
 	delete(s.uploads, q.last)
+	if used := q.p.used(); q.p.hard > 0 && used*100 >= q.p.hard*quotaWarningPercent {
+		message := fmt.Sprintf("quota usage reach %d%%: resource storage used %s of %s", quotaWarningPercent, bytesText(used), bytesText(q.p.hard))
+		s.tellProject("QUOTA_WARNING", q.who.name(), q.p, object{"custom_attributes": object{"Details": message}})
+	}
 }
 
 // mount takes a blob from another repository that the same user may pull from.
