@@ -136,7 +136,7 @@ func TestQuotaWebhooks(t *testing.T) {
 	tgt := newTarget(t)
 	tgt.needsFake("it reaches a receiver on loopback")
 	h := listen(t)
-	p := tgt.newProject(harbor.NewProject{StorageLimitBytes: 6500})
+	p := tgt.newProject(harbor.NewProject{StorageLimitBytes: 6000})
 	_, err := tgt.admin.CreateWebhook(t.Context(), p, harbor.Webhook{
 		Name: "quota", Enabled: true, Events: []string{harbor.EventQuotaNear, harbor.EventQuotaFull},
 		Targets: []harbor.WebhookTarget{{Type: "http", Address: h.URL, AuthHeader: "key"}},
