@@ -1,0 +1,118 @@
+package harbor
+
+import (
+	"context"
+	"iter"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// Artifact is a manifest or an index, with what Harbor knows of it.
+type Artifact struct {
+	ID        int64         `json:"id"`
+	Digest    digest.Digest `json:"digest"`
+	Type      string        `json:"type"` // IMAGE, CHART, …
+	MediaType string        `json:"manifest_media_type"`
+	SizeBytes int64         `json:"size"` // config, layers and manifest, compressed
+	Pushed    time.Time     `json:"push_time"`
+	// Pulled is the last GET of the manifest; zero for never. HEAD does not
+	// count, so an image that runs daily out of a store may look unused.
+	Pulled      time.Time                `json:"pull_time"`
+	Tags        []Tag                    `json:"tags"` // none for an artifact that lost its last tag
+	Accessories []Accessory              `json:"accessories"`
+	Scans       map[string]*ScanOverview `json:"scan_overview"` // by MIME type of the report
+}
+
+// Tag is a name of an artifact.
+type Tag struct {
+	Name      string    `json:"name"`
+	Pushed    time.Time `json:"push_time"`
+	Pulled    time.Time `json:"pull_time"`
+	Immutable bool      `json:"immutable"` // a rule forbids to move or remove it
+}
+
+// Accessory is something that belongs to an artifact: a signature, an SBOM.
+type Accessory struct {
+	Type      string        `json:"type"` // CosignSignature, …
+	Digest    digest.Digest `json:"digest"`
+	Subject   digest.Digest `json:"subject_artifact_digest"`
+	SizeBytes int64         `json:"size"`
+	Created   time.Time     `json:"creation_time"`
+}
+
+// Types of accessories that satisfy a project's content trust.
+const (
+	CosignSignature   = "signature.cosign"
+	NotationSignature = "signature.notation"
+)
+
+// Signed reports whether a has a signature of the type.
+func (a Artifact) Signed(kind string) bool {
+	for _, acc := range a.Accessories {
+		if acc.Type == kind {
+			return true
+		}
+	}
+	return false
+}
+
+// Scan is the overview of the newest kind of report, or nil.
+func (a Artifact) Scan() *ScanOverview {
+	for _, kind := range reportTypes {
+		if s := a.Scans[kind]; s != nil {
+			return s
+		}
+	}
+	return nil
+}
+
+// withAll asks for everything that an Artifact has fields for.
+var withAll = url.Values{
+	"with_tag": {"true"}, "with_immutable_status": {"true"}, "with_accessory": {"true"}, "with_scan_overview": {"true"},
+}
+
+// acceptReports names the kinds of reports that this package reads.
+func acceptReports() http.Header {
+	return http.Header{"X-Accept-Vulnerabilities": {strings.Join(reportTypes, ", ")}}
+}
+
+// Artifacts are all of a repository, without the accessories, which are listed
+// with what they belong to. A missing repository has none: Harbor says 200.
+func (c *Client) Artifacts(ctx context.Context, project, repository string) iter.Seq2[Artifact, error] {
+	return pages[Artifact](ctx, c, repositoryPath(project, repository)+"/artifacts", withAll, acceptReports())
+}
+
+// Artifact asks for one, by tag or digest.
+func (c *Client) Artifact(ctx context.Context, project, repository, reference string) (Artifact, error) {
+	var a Artifact
+	q := call{method: http.MethodGet, path: artifactPath(project, repository, reference), query: withAll, header: acceptReports()}
+	_, err := c.do(ctx, q, &a)
+	return a, err
+}
+
+// DeleteArtifact removes an artifact with all its tags. By a tag it removes the
+// artifact too; see DeleteTag.
+func (c *Client) DeleteArtifact(ctx context.Context, project, repository, reference string) error {
+	return c.remove(ctx, artifactPath(project, repository, reference))
+}
+
+// AddTag gives an artifact one more name; 409 when another has it.
+func (c *Client) AddTag(ctx context.Context, project, repository, reference, tag string) error {
+	q := call{method: http.MethodPost, path: artifactPath(project, repository, reference) + "/tags", body: map[string]any{"name": tag}}
+	_, err := c.do(ctx, q, nil)
+	return err
+}
+
+// DeleteTag removes a name. The artifact stays, and can be pulled by digest.
+func (c *Client) DeleteTag(ctx context.Context, project, repository, reference, tag string) error {
+	return c.remove(ctx, artifactPath(project, repository, reference)+"/tags/"+url.PathEscape(tag))
+}
+
+// Accessories are what belongs to an artifact.
+func (c *Client) Accessories(ctx context.Context, project, repository, reference string) iter.Seq2[Accessory, error] {
+	return pages[Accessory](ctx, c, artifactPath(project, repository, reference)+"/accessories", nil, nil)
+}

@@ -1,0 +1,123 @@
+package harbor_test
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jrun-hpc/jrun/image/harbor"
+	"github.com/jrun-hpc/jrun/image/harbor/fakeharbor"
+)
+
+func TestArtifacts(t *testing.T) {
+	tgt := newTarget(t)
+	ctx := t.Context()
+	p := tgt.newProject(harbor.NewProject{})
+	const repo = "cfd/app"
+	d := tgt.push(p+"/"+repo, "1")
+	tgt.check(tgt.admin.AddTag(ctx, p, repo, d.String(), "latest"))
+	tgt.wantStatus("a tag that exists", tgt.admin.AddTag(ctx, p, repo, "1", "latest"), http.StatusConflict)
+	a, err := tgt.admin.Artifact(ctx, p, repo, "latest")
+	tgt.check(err)
+	var tags []string
+	for _, tag := range a.Tags {
+		tags = append(tags, tag.Name)
+	}
+	slices.Sort(tags)
+	if a.Digest != d || !slices.Equal(tags, []string{"1", "latest"}) || a.SizeBytes < 512 || a.MediaType == "" || !a.Pulled.IsZero() && a.Pulled.Year() > 1 {
+		t.Errorf("the artifact is %+v", a)
+	}
+	tgt.check(tgt.admin.DeleteTag(ctx, p, repo, d.String(), "1"))
+	tgt.check(tgt.admin.DeleteTag(ctx, p, repo, d.String(), "latest"))
+	if got := tgt.head(p+"/"+repo, d.String(), tgt.user+":"+tgt.password); got.status != http.StatusOK {
+		t.Errorf("without a tag it is %d", got.status)
+	}
+	all, err := harbor.All(tgt.admin.Artifacts(ctx, p, repo))
+	tgt.check(err)
+	if len(all) != 1 || len(all[0].Tags) != 0 {
+		t.Errorf("artifacts are %+v", all)
+	}
+	repos, err := harbor.All(tgt.admin.Repositories(ctx, p))
+	tgt.check(err)
+	if len(repos) != 1 || repos[0].Name != p+"/"+repo {
+		t.Errorf("repositories are %+v", repos)
+	}
+	r, err := tgt.admin.Repository(ctx, p, repo)
+	tgt.check(err)
+	if r.ID != repos[0].ID || r.Artifacts != 1 {
+		t.Errorf("the repository is %+v", r)
+	}
+	tgt.check(tgt.admin.DeleteArtifact(ctx, p, repo, d.String()))
+	if got := tgt.head(p+"/"+repo, d.String(), tgt.user+":"+tgt.password); got.status != http.StatusNotFound {
+		t.Errorf("deleted it is %d", got.status)
+	}
+	none, err := harbor.All(tgt.admin.Artifacts(ctx, p, "none"))
+	if err != nil || len(none) != 0 {
+		t.Errorf("artifacts of nothing: %v, %v", none, err)
+	}
+}
+
+func TestVulnerabilities(t *testing.T) {
+	tgt := fakeTarget(t, fakeharbor.Options{})
+	ctx := t.Context()
+	tgt.fake.AddProject(fakeharbor.Project{Name: "none", NoScanner: true})
+	for _, p := range []string{"none", tgt.newProject(harbor.NewProject{Name: "p"})} {
+		tgt.push(p+"/app", "1")
+	}
+	_, err := tgt.admin.Vulnerabilities(ctx, "none", "app", "1")
+	if !errors.Is(err, harbor.ErrNoScanner) {
+		t.Errorf("without a scanner: %v", err)
+	}
+	tgt.wantStatus("scanning without a scanner", tgt.admin.Scan(ctx, "none", "app", "1"), http.StatusPreconditionFailed)
+	_, err = tgt.admin.Vulnerabilities(ctx, "p", "app", "none")
+	if errors.Is(err, harbor.ErrNoScanner) || harbor.Status(err) != http.StatusNotFound {
+		t.Errorf("without an artifact: %v", err)
+	}
+	if _, err := tgt.admin.Vulnerabilities(ctx, "p", "app", "1"); !errors.Is(err, harbor.ErrNotScanned) {
+		t.Errorf("without a scan: %v", err)
+	}
+	tgt.check(tgt.admin.Scan(ctx, "p", "app", "1"))
+	a, err := tgt.admin.Artifact(ctx, "p", "app", "1")
+	tgt.check(err)
+	if s := a.Scan(); s == nil || s.Status != harbor.ScanStatusPending {
+		t.Errorf("the scan is %+v", s)
+	}
+	tgt.fake.SetScan("p/app", "1", &fakeharbor.Scan{Vulnerabilities: []fakeharbor.Vulnerability{{ID: "CVE-1", Package: "xz", Version: "5", FixVersion: "6", Severity: "High"}}})
+	r, err := tgt.admin.Vulnerabilities(ctx, "p", "app", "1")
+	tgt.check(err)
+	want := []harbor.Vulnerability{{ID: "CVE-1", Package: "xz", Version: "5", FixVersion: "6", Severity: "High"}}
+	if diff := cmp.Diff(want, r.Vulnerabilities); diff != "" || r.Severity != "High" || r.Generated.IsZero() {
+		t.Errorf("the report is %+v (-want +got):\n%s", r, diff)
+	}
+}
+
+func TestSigned(t *testing.T) {
+	tgt := fakeTarget(t, fakeharbor.Options{})
+	ctx := t.Context()
+	p := tgt.newProject(harbor.NewProject{Metadata: harbor.Metadata{ContentTrustCosign: "true"}})
+	d := tgt.push(p+"/app", "1")
+	auth := tgt.user + ":" + tgt.password
+	if got := tgt.head(p+"/app", "1", auth); got.status != http.StatusPreconditionFailed {
+		t.Errorf("unsigned it is %d", got.status)
+	}
+	sig := tgt.fake.Sign(p+"/app", "1")
+	if got := tgt.head(p+"/app", "1", auth); got.status != http.StatusOK {
+		t.Errorf("signed it is %d", got.status)
+	}
+	a, err := tgt.admin.Artifact(ctx, p, "app", "1")
+	tgt.check(err)
+	if !a.Signed(harbor.CosignSignature) || a.Signed(harbor.NotationSignature) {
+		t.Errorf("accessories are %+v", a.Accessories)
+	}
+	acc, err := harbor.All(tgt.admin.Accessories(ctx, p, "app", "1"))
+	tgt.check(err)
+	if len(acc) != 1 || acc[0].Digest != sig || acc[0].Subject != d || acc[0].Type != harbor.CosignSignature {
+		t.Errorf("accessories are %+v", acc)
+	}
+	all, err := harbor.All(tgt.admin.Artifacts(ctx, p, "app"))
+	if err != nil || len(all) != 1 {
+		t.Errorf("%d artifacts, %v", len(all), err)
+	}
+}

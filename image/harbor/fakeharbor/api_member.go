@@ -1,0 +1,126 @@
+package fakeharbor
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+var roleNames = map[int]string{ProjectAdmin: "projectAdmin", Developer: "developer", Guest: "guest", Maintainer: "maintainer", LimitedGuest: "limitedGuest"}
+
+// listMembers has Harbor's fault: with a filter the count is of all.
+func (s *Server) listMembers(c apiCall, p *project) {
+	filter := c.r.URL.Query().Get("entityname")
+	var all []object
+	for _, m := range p.members {
+		o := object{"id": m.id, "project_id": p.id, "role_id": m.role, "role_name": roleNames[m.role]}
+		if m.user != nil {
+			o["entity_name"], o["entity_type"], o["entity_id"] = m.user.Name, "u", m.user.id
+		} else {
+			name, _, _ := strings.Cut(strings.TrimPrefix(m.group.dn, "cn="), ",")
+			o["entity_name"], o["entity_type"], o["entity_id"] = name, "g", m.group.id
+		}
+		all = append(all, o)
+	}
+	if filter != "" {
+		c.w.Header().Set("X-Total-Count", "6")
+		reply(c.w, http.StatusOK, []object{})
+		return
+	}
+	c.list(all)
+}
+
+func (s *Server) createMember(c apiCall, p *project) {
+	var in struct {
+		Role int `json:"role_id"`
+		User *struct {
+			Name string `json:"username"`
+		} `json:"member_user"`
+		Group *struct {
+			DN string `json:"ldap_group_dn"`
+		} `json:"member_group"`
+	}
+	if !c.body(&in) {
+		return
+	}
+	m := &member{role: in.Role}
+	switch {
+	case in.User != nil:
+		m.user = s.memberUser(c, in.User.Name)
+	case in.Group != nil:
+		if m.group = s.group(in.Group.DN); m.group == nil {
+			refuse(c.w, http.StatusInternalServerError, "UNKNOWN", "internal server error") // measured
+			return
+		}
+	default:
+		c.badRequest("at least one of member_user or member_group must be provided")
+		return
+	}
+	switch {
+	case m.user == nil && m.group == nil:
+		return // memberUser has answered
+	case find(p.members, func(o *member) bool { return o.user == m.user && o.group == m.group }) != nil:
+		refuse(c.w, http.StatusConflict, "CONFLICT", "The project member specified already exist")
+		return
+	case roleNames[in.Role] == "":
+		c.badRequest("invalid role id %d", in.Role)
+		return
+	}
+	if m.group != nil && m.group.id == 0 {
+		m.group.id = s.id()
+	}
+	m.id = s.id()
+	p.members = append(p.members, m)
+	c.created(m.id)
+}
+
+// memberUser looks somebody up in Harbor and in the directory, and takes them
+// in. Nil when it has answered why not.
+func (s *Server) memberUser(c apiCall, name string) *user {
+	u := s.user(name)
+	known := u != nil && u.id != 0
+	switch {
+	case !known && s.switches.directory != DirectoryUp:
+		refuse(c.w, http.StatusInternalServerError, "UNKNOWN", "internal server error")
+		return nil
+	case u == nil || u.stranger():
+		c.notFound("no user found: %s", name)
+		return nil
+	}
+	if err := s.takeIn(u); err != nil {
+		refuse(c.w, http.StatusConflict, "CONFLICT", err.Error())
+		return nil
+	}
+	return u
+}
+
+func (c apiCall) member(p *project) *member {
+	return find(p.members, func(m *member) bool { return m.id == c.id() })
+}
+
+func (s *Server) updateMember(c apiCall, p *project) {
+	m := c.member(p)
+	var in struct {
+		Role int `json:"role_id"`
+	}
+	switch {
+	case m == nil:
+		c.notFound("member %d not found", c.id())
+	case !c.body(&in):
+	case roleNames[in.Role] == "":
+		c.badRequest("invalid role id %d", in.Role)
+	default:
+		m.role = in.Role
+		c.w.WriteHeader(http.StatusOK)
+	}
+}
+
+func (s *Server) deleteMember(c apiCall, p *project) {
+	m := c.member(p)
+	if m == nil {
+		c.notFound("member %d not found", c.id())
+		return
+	}
+	p.members = slices.DeleteFunc(p.members, func(o *member) bool { return o == m })
+	c.w.WriteHeader(http.StatusOK)
+}

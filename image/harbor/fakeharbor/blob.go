@@ -1,0 +1,122 @@
+package fakeharbor
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// serveBlob knows the blobs of each repository. Parts (Range) are served.
+func (s *Server) serveBlob(q question) {
+	repo := q.p.repo(q.name)
+	if q.r.Method != http.MethodGet && q.r.Method != http.MethodHead {
+		q.w.WriteHeader(http.StatusMethodNotAllowed)
+		return
+	}
+	rec, ok := s.storage(nil, inside(http.MethodGet, q.r.URL.Path, nil))
+	switch {
+	case rec.Code == http.StatusBadGateway:
+		q.w.WriteHeader(rec.Code)
+		return
+	case !ok, repo == nil, !repo.blobs[q.last]:
+		refuse(q.w, http.StatusNotFound, "BLOB_UNKNOWN", "blob unknown to registry")
+		return
+	}
+	q.w.Header().Set("Docker-Content-Digest", q.last)
+	q.w.Header().Set("Content-Type", "application/octet-stream")
+	http.ServeContent(q.w, q.r, "", time.Time{}, bytes.NewReader(rec.Body.Bytes()))
+}
+
+// serveUpload starts, continues and ends uploads. The quota is looked at when
+// everything has been sent.
+func (s *Server) serveUpload(q question) {
+	query := q.r.URL.Query()
+	if from := query.Get("from"); q.r.Method == http.MethodPost && from != "" && s.mount(q, from, query.Get("mount")) {
+		return
+	}
+	dgst := query.Get("digest")
+	if q.r.Method == http.MethodPut && dgst != "" {
+		size := s.uploads[q.last] + q.r.ContentLength
+		if s.full(q, dgst, size) {
+			return
+		}
+		if _, ok := s.storage(q.w, q.r); ok {
+			s.keep(q, dgst, size)
+		}
+		return
+	}
+	if q.r.Method == http.MethodPost {
+		// A POST with the whole blob is allowed by the specification, but the
+		// storage ignores the digest and begins an upload.
+		query.Del("digest")
+		query.Del("mount")
+		query.Del("from")
+		q.r.URL.RawQuery = query.Encode()
+	}
+	s.storage(q.w, q.r)
+	if q.r.Method == http.MethodPatch {
+		s.uploads[q.last] += q.r.ContentLength
+	}
+}
+
+// full refuses what goes beyond the quota.
+func (s *Server) full(q question, dgst string, size int64) bool {
+	used := q.p.used()
+	if _, has := q.p.blobs[dgst]; has || q.p.hard < 0 || used+size <= q.p.hard {
+		return false
+	}
+	message := fmt.Sprintf("adding %s of storage resource, which when updated to current usage of %s will exceed the configured upper limit of %s.",
+		bytesText(size), bytesText(used), bytesText(q.p.hard))
+	refuse(q.w, http.StatusForbidden, "DENIED", message)
+	s.tellProject("QUOTA_EXCEED", q.who.name(), q.p, object{"custom_attributes": object{"Details": message}})
+	return true
+}
+
+// quotaWarningPercent of the quota is when Harbor begins to warn.
+const quotaWarningPercent = 85
+
+// keep remembers what a repository has.
+func (s *Server) keep(q question, dgst string, size int64) {
+	repo := s.ensureRepo(q.p, q.name)
+	repo.blobs[dgst] = true
+	q.p.blobs[dgst] = size
+	delete(s.uploads, q.last)
+	if used := q.p.used(); q.p.hard > 0 && used*100 >= q.p.hard*quotaWarningPercent {
+		message := fmt.Sprintf("quota usage reach %d%%: resource storage used %s of %s", quotaWarningPercent, bytesText(used), bytesText(q.p.hard))
+		s.tellProject("QUOTA_WARNING", q.who.name(), q.p, object{"custom_attributes": object{"Details": message}})
+	}
+}
+
+// mount takes a blob from another repository that the same user may pull from.
+// It reports whether it has answered.
+func (s *Server) mount(q question, from, dgst string) bool {
+	name, rest, _ := strings.Cut(from, "/")
+	p := s.project(name)
+	if p == nil || !s.may(q.who, p, "repository", "pull") {
+		return false
+	}
+	repo := p.repo(rest)
+	if repo == nil || !repo.blobs[dgst] {
+		return false
+	}
+	if s.full(q, dgst, p.blobs[dgst]) {
+		return true
+	}
+	s.keep(q, dgst, p.blobs[dgst])
+	q.w.Header().Set("Location", s.URL+"/v2/"+q.p.name+"/"+q.name+"/blobs/"+dgst)
+	q.w.Header().Set("Docker-Content-Digest", dgst)
+	q.w.WriteHeader(http.StatusCreated)
+	return true
+}
+
+// bytesText is how Harbor writes sizes.
+func bytesText(n int64) string {
+	units := []string{"B", "KiB", "MiB", "GiB", "TiB"}
+	f, i := float64(n), 0
+	for f >= 1024 && i < len(units)-1 {
+		f, i = f/1024, i+1
+	}
+	return fmt.Sprintf("%.1f %s", f, units[i])
+}

@@ -1,0 +1,208 @@
+package fakeharbor
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// User is somebody who can log in.
+type User struct {
+	Name, Password string
+	RealName       string
+	// Email of two users of the directory may be the same by mistake: Harbor
+	// takes in the first of them only.
+	Email  string
+	Groups []string // DNs
+	Admin  bool
+	// Local accounts are in Harbor's database, not in the directory.
+	Local bool
+}
+
+type user struct {
+	User
+	id          int64 // 0 until Harbor knows a user of the directory
+	created     time.Time
+	lockedUntil time.Time
+	arriving    bool // the first login is under way
+}
+
+// group is one of the directory.
+type group struct {
+	dn string
+	id int64 // 0 until Harbor knows it
+}
+
+// AddUser adds somebody to the directory, or to the database if Local.
+func (s *Server) AddUser(u User) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.users = slices.DeleteFunc(s.users, func(known *user) bool { return known.stranger() && strings.EqualFold(known.Name, u.Name) })
+	if s.user(u.Name) != nil {
+		misuse("user %s exists", u.Name)
+	}
+	added := &user{User: u, created: time.Now()}
+	if u.Local || s.o.AuthMode == "db_auth" {
+		added.Local, added.id = true, s.id()
+	}
+	s.users = append(s.users, added)
+	for _, dn := range u.Groups {
+		s.addGroup(dn)
+	}
+}
+
+// AddGroup adds a group to the directory; AddUser does it too.
+func (s *Server) AddGroup(dn string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.addGroup(dn)
+}
+
+func (s *Server) addGroup(dn string) {
+	if s.group(dn) == nil {
+		s.groups = append(s.groups, &group{dn: dn})
+	}
+}
+
+// SetPassword changes a password, in the directory or the database.
+func (s *Server) SetPassword(name, password string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := s.user(name)
+	if u == nil {
+		misuse("there is no user %s", name)
+	}
+	u.Password = password
+}
+
+// user looks a name up as a directory does, without regard to case.
+func (s *Server) user(name string) *user {
+	return find(s.users, func(u *user) bool { return strings.EqualFold(u.Name, name) })
+}
+
+func (s *Server) group(dn string) *group {
+	return find(s.groups, func(g *group) bool { return strings.EqualFold(g.dn, dn) })
+}
+
+// identity is who asks. The zero value is nobody.
+type identity struct {
+	user  *user
+	robot *robot
+	// token has the rights of when it was given out, by project.
+	token   map[string][]string
+	expires time.Time
+}
+
+func (w *identity) name() string {
+	switch {
+	case w.user != nil:
+		return w.user.Name
+	case w.robot != nil:
+		return w.robot.full
+	}
+	return ""
+}
+
+func (w *identity) known() bool { return w.user != nil || w.robot != nil }
+
+// whoever finds out who asks: nobody, if the credential is not right. The state
+// is not locked, because it may take time.
+func (s *Server) whoever(r *http.Request) *identity {
+	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok && strings.HasPrefix(r.URL.Path, "/v2/") {
+		return s.bearer(token)
+	}
+	name, password, ok := r.BasicAuth()
+	if !ok {
+		return &identity{}
+	}
+	s.mu.Lock()
+	down := s.switches.databaseDown.on
+	bot := s.robotLogin(name, password)
+	s.mu.Unlock()
+	if down {
+		return &identity{}
+	}
+	if bot != nil {
+		return &identity{robot: bot}
+	}
+	u, pause := s.login(name, password)
+	select {
+	case <-time.After(pause):
+	case <-r.Context().Done():
+	}
+	if u == nil {
+		return &identity{}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u.arriving = false
+	return &identity{user: u}
+}
+
+// lock refuses all logins of a name for a while, whether anybody is called so
+// or not.
+func (s *Server) lock(name string) {
+	u := s.user(name)
+	if u == nil {
+		u = &user{User: User{Name: name}}
+		s.users = append(s.users, u)
+	}
+	u.lockedUntil = time.Now().Add(s.o.LoginDelay)
+}
+
+// stranger reports whether u is only the memory of a failed login.
+func (u *user) stranger() bool { return u.Password == "" && u.id == 0 }
+
+// login is core/auth/authenticator.go: the locked are refused at once; wrong
+// passwords lock, and are refused late; all other failures are refused at once.
+func (s *Server) login(name, password string) (*user, time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := s.user(name)
+	if u != nil && time.Now().Before(u.lockedUntil) {
+		return nil, 0
+	}
+	if s.o.AuthMode == "ldap_auth" && (u == nil || !u.Local) {
+		switch s.switches.directory {
+		case DirectoryDown:
+			return nil, 0
+		case DirectoryUnreachable:
+			return nil, s.o.DirectoryTimeout
+		}
+	}
+	wrong := u == nil || u.stranger() || u.Password != password
+	if wrong && s.o.AuthMode == "oidc_auth" && (u == nil || !u.Local) {
+		return nil, 0 // a CLI secret is neither delayed nor locked
+	}
+	if wrong {
+		s.lock(name)
+		return nil, s.o.LoginDelay
+	}
+	if u.id != 0 {
+		return u, 0
+	}
+	// The first login takes the account in, and does not go well several times
+	// at once.
+	if u.arriving || s.takeIn(u) != nil {
+		return nil, 0
+	}
+	u.arriving = true
+	return u, s.o.LoginDelay / 50
+}
+
+// errMailTaken is why an account cannot be taken in.
+var errMailTaken = errors.New("the mail address belongs to another account")
+
+// takeIn makes somebody of the directory known to Harbor.
+func (s *Server) takeIn(u *user) error {
+	if u.id != 0 {
+		return nil
+	}
+	if u.Email != "" && find(s.users, func(other *user) bool { return other != u && other.id != 0 && other.Email == u.Email }) != nil {
+		return errMailTaken
+	}
+	u.id, u.created = s.id(), time.Now()
+	return nil
+}

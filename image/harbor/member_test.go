@@ -1,0 +1,108 @@
+package harbor_test
+
+import (
+	"net/http"
+	"slices"
+	"testing"
+
+	"github.com/jrun-hpc/jrun/image/harbor"
+	"github.com/jrun-hpc/jrun/image/harbor/fakeharbor"
+)
+
+func TestMembers(t *testing.T) {
+	tgt := newTarget(t)
+	ctx := t.Context()
+	p := tgt.newProject(harbor.NewProject{})
+	user, password := tgt.newUser()
+	id, err := tgt.admin.AddUser(ctx, p, user, harbor.Guest)
+	tgt.check(err)
+	role := func() harbor.Role {
+		for m, err := range tgt.admin.Members(ctx, p) {
+			tgt.check(err)
+			if m.ID == id && m.Name == user && m.Kind == harbor.UserMember {
+				return m.Role
+			}
+		}
+		return 0
+	}
+	if got := role(); got != harbor.Guest {
+		t.Errorf("the role is %v", got)
+	}
+	tgt.check(tgt.admin.UpdateMember(ctx, p, id, harbor.Maintainer))
+	if got := role(); got != harbor.Maintainer {
+		t.Errorf("the role is %v", got)
+	}
+	_, err = tgt.admin.AddUser(ctx, p, user, harbor.Guest)
+	tgt.wantStatus("adding twice", err, http.StatusConflict)
+	_, err = tgt.admin.AddUser(ctx, p, unique("nobody"), harbor.Guest)
+	tgt.wantStatus("adding nobody", err, http.StatusNotFound)
+	_, err = tgt.client(user, password).AddUser(ctx, p, user, harbor.ProjectAdmin)
+	tgt.wantStatus("adding without the right", err, http.StatusForbidden)
+	tgt.check(tgt.admin.RemoveMember(ctx, p, id))
+	if got := role(); got != 0 {
+		t.Errorf("the role is %v", got)
+	}
+	me, err := tgt.client(user, password).CurrentUser(ctx)
+	tgt.check(err)
+	if me.Name != user || me.ID == 0 || me.Admin {
+		t.Errorf("the user is %+v", me)
+	}
+	found, err := tgt.client(user, password).SearchUsers(ctx, user)
+	tgt.check(err)
+	if len(found) != 1 || found[0].ID != me.ID {
+		t.Errorf("found %+v", found)
+	}
+	all, err := harbor.All(tgt.admin.Users(ctx))
+	tgt.check(err)
+	if !slices.ContainsFunc(all, func(u harbor.User) bool { return u.ID == me.ID }) {
+		t.Errorf("users are %+v", all)
+	}
+}
+
+func TestDirectory(t *testing.T) {
+	tgt := fakeTarget(t, fakeharbor.Options{})
+	ctx := t.Context()
+	const dn = "cn=cfd,ou=groups,dc=example"
+	tgt.fake.AddUser(fakeharbor.User{Name: "Mori", Password: "x", Groups: []string{dn}, Email: "m@example.org"})
+	tgt.fake.AddUser(fakeharbor.User{Name: "other", Password: "x", Email: "m@example.org"})
+	p := tgt.newProject(harbor.NewProject{})
+	tgt.push(p+"/app", "1")
+	if got := tgt.head(p+"/app", "1", "mori:x"); got.status != http.StatusUnauthorized {
+		t.Errorf("without a group it is %d", got.status)
+	}
+	_, err := tgt.admin.AddLDAPGroup(ctx, p, dn, harbor.LimitedGuest)
+	tgt.check(err)
+	if got := tgt.head(p+"/app", "1", "mori:x"); got.status != http.StatusOK {
+		t.Errorf("by a group it is %d", got.status)
+	}
+	_, err = tgt.admin.AddLDAPGroup(ctx, p, "cn=none", harbor.Guest)
+	tgt.wantStatus("an unknown group", err, http.StatusInternalServerError)
+	_, err = tgt.admin.AddUser(ctx, p, "mori", harbor.Developer)
+	tgt.check(err)
+	members, err := harbor.All(tgt.admin.Members(ctx, p))
+	tgt.check(err)
+	if !slices.ContainsFunc(members, func(m harbor.Member) bool { return m.Name == "Mori" }) {
+		t.Errorf("the name's case is not the directory's: %+v", members)
+	}
+	_, err = tgt.admin.AddUser(ctx, p, "other", harbor.Guest)
+	tgt.wantStatus("the same mail address", err, http.StatusConflict)
+}
+
+func TestHealth(t *testing.T) {
+	tgt := newTarget(t)
+	h, err := tgt.client("", "").Health(t.Context())
+	tgt.check(err)
+	if h.Status != "healthy" || h.Unhealthy("database") || h.Unhealthy("none") || len(h.Components) < 5 {
+		t.Errorf("health is %+v", h)
+	}
+	info, err := tgt.admin.SystemInfo(t.Context())
+	tgt.check(err)
+	if info.AuthMode == "" || info.Version == "" || info.ReadOnly {
+		t.Errorf("it says %+v", info)
+	}
+	info, err = tgt.client("", "").SystemInfo(t.Context())
+	tgt.check(err)
+	if info.AuthMode == "" || info.Version != "" {
+		t.Errorf("it says to nobody %+v", info)
+	}
+}

@@ -1,0 +1,120 @@
+package harbor
+
+import (
+	"context"
+	"fmt"
+	"iter"
+)
+
+// Retention is which tags a project keeps: those that any rule keeps. Harbor
+// deletes the others when the policy runs.
+type Retention struct {
+	ID        int64           `json:"id,omitempty"`
+	Algorithm string          `json:"algorithm"` // "or" is the only one
+	Rules     []RetentionRule `json:"rules"`     // 15 at most
+	Trigger   struct {
+		Kind     string `json:"kind"` // "Schedule"
+		Settings struct {
+			Cron string `json:"cron"` // six fields, seconds first; empty for by hand only
+		} `json:"settings"`
+	} `json:"trigger"`
+	Scope RetentionScope `json:"scope"`
+}
+
+// RetentionScope is whose policy it is.
+type RetentionScope struct {
+	Level     string `json:"level"` // "project"
+	ProjectID int64  `json:"ref"`
+}
+
+// RetentionRule keeps some tags of some repositories.
+type RetentionRule struct {
+	ID       int64  `json:"id,omitempty"`
+	Disabled bool   `json:"disabled"`
+	Action   string `json:"action"` // "retain" is the only one
+	// Template is KeepLatest, KeepPulled, KeepPushed or KeepAlways, and Params
+	// its number under the template's own name; empty for KeepAlways.
+	Template string           `json:"template"`
+	Params   map[string]int64 `json:"params"`
+	// Tags select within the repositories of Scope["repository"].
+	Tags  []Selector            `json:"tag_selectors"`
+	Scope map[string][]Selector `json:"scope_selectors"`
+}
+
+// Templates of rules.
+const (
+	KeepLatest = "latestPushedK"      // the K tags that were pushed last
+	KeepPulled = "nDaysSinceLastPull" // tags that were pulled in the last N days; HEAD is no pull
+	KeepPushed = "nDaysSinceLastPush" // tags that were pushed in the last N days
+	KeepAlways = "always"
+)
+
+// Selector matches names by a pattern with * and **.
+type Selector struct {
+	Kind       string `json:"kind"`       // "doublestar"
+	Decoration string `json:"decoration"` // matches, excludes; repoMatches, repoExcludes
+	Pattern    string `json:"pattern"`
+}
+
+// KeepTags is a rule for all tags of all repositories.
+func KeepTags(template string, n int64) RetentionRule {
+	r := RetentionRule{
+		Action: "retain", Template: template, Params: map[string]int64{},
+		Tags:  []Selector{{Kind: "doublestar", Decoration: "matches", Pattern: "**"}},
+		Scope: map[string][]Selector{"repository": {{Kind: "doublestar", Decoration: "repoMatches", Pattern: "**"}}},
+	}
+	if template != KeepAlways {
+		r.Params[template] = n
+	}
+	return r
+}
+
+// NewRetention is a policy of a project, by its id, that runs by hand only.
+func NewRetention(projectID int64, rules ...RetentionRule) Retention {
+	r := Retention{Algorithm: "or", Rules: rules, Scope: RetentionScope{Level: "project", ProjectID: projectID}}
+	r.Trigger.Kind = "Schedule"
+	return r
+}
+
+const retentionsPath = apiRoot + "/retentions"
+
+func retentionPath(id int64) string { return fmt.Sprintf("%s/%d", retentionsPath, id) }
+
+// Retention asks for a policy; a project names its own in its metadata.
+func (c *Client) Retention(ctx context.Context, id int64) (Retention, error) {
+	var r Retention
+	err := c.get(ctx, retentionPath(id), nil, &r)
+	return r, err
+}
+
+// CreateRetention gives a project a policy and returns its id; a second one for
+// the same project is 400.
+func (c *Client) CreateRetention(ctx context.Context, r Retention) (int64, error) {
+	return c.create(ctx, retentionsPath, r)
+}
+
+// UpdateRetention replaces the policy with r.ID.
+func (c *Client) UpdateRetention(ctx context.Context, r Retention) error {
+	return c.put(ctx, retentionPath(r.ID), r)
+}
+
+// TriggerRetention runs a policy and returns the run's id. A dry run deletes
+// nothing.
+func (c *Client) TriggerRetention(ctx context.Context, id int64, dryRun bool) (int64, error) {
+	return c.create(ctx, retentionPath(id)+"/executions", map[string]any{"dry_run": dryRun})
+}
+
+// RetentionRun is one run of a policy.
+type RetentionRun struct {
+	ID      int64  `json:"id"`
+	Status  string `json:"status"` // may say Running for a quarter of a minute after the end
+	DryRun  bool   `json:"dry_run"`
+	Trigger string `json:"trigger"`    // MANUAL or SCHEDULE
+	Started string `json:"start_time"` // as Harbor writes it
+	Ended   string `json:"end_time"`
+}
+
+// RetentionRuns are the runs of a policy, the last one first.
+func (c *Client) RetentionRuns(ctx context.Context, id int64) iter.Seq2[RetentionRun, error] {
+	return pages[RetentionRun](ctx, c, retentionPath(id)+"/executions", nil, nil)
+}
