@@ -150,10 +150,10 @@ func (c *Client) notLoggedInFault(to LoginTarget, user string, err error) error 
 			return f
 		}
 		return fault.Newf(err, "see the request: jrun --verbose login "+to.String(), "cannot log in to %s", host)
-	case refusal.StatusCode == http.StatusUnauthorized && c.doubtful(err) && isHarbor(refusal):
+	case refusal.StatusCode == http.StatusUnauthorized && c.doubtful(err) && isHarbor(refusal) && !isRobot(user):
 		return fault.Newf(fmt.Errorf("it refused at once, twice, without looking at the password: %w", err),
 			"wait a minute and log in again: another program may be trying an old password of "+user+", which locks the account for moments\n"+
-				"if it stays so, ask the administrator whether the directory (LDAP) behind "+host+" is working", "%s lets %s not log in at the moment", host, user)
+				"if it stays so, ask the administrator whether the directory (LDAP) behind "+host+" is working", "%s does not let %s log in at the moment", host, user)
 	case refusal.StatusCode == http.StatusUnauthorized:
 		return refusedFault(host, user, err)
 	case refusal.StatusCode == http.StatusForbidden:
