@@ -252,8 +252,8 @@ func TestLoginKeepsWhatIsInTheFile(t *testing.T) {
 	reg := newRegistry(t)
 	client, home, warnings := loginHome(t, Options{})
 	file := filepath.Join(home, ".config/containers/auth.json")
-	real := filepath.Join(home, "dotfiles/auth.json")
-	write(t, real, `{"credsStore":"x","HttpHeaders":{"A":"<b>"},"auths":{"other.example":{"auth":"YTpi","email":"a@b"},"`+reg.host+`":{"auth":"b2xkOm9sZA=="}}}`, 0o644)
+	dotfile := filepath.Join(home, "dotfiles/auth.json")
+	write(t, dotfile, `{"credsStore":"x","HttpHeaders":{"A":"<b>"},"auths":{"other.example":{"auth":"YTpi","email":"a@b"},"`+reg.host+`":{"auth":"b2xkOm9sZA=="}}}`, 0o644)
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -264,12 +264,12 @@ func TestLoginKeepsWhatIsInTheFile(t *testing.T) {
 		t.Errorf("kept in %s", kept)
 	}
 	wantMode(t, file, fs.ModeSymlink|0o777)
-	wantMode(t, real, 0o600)
+	wantMode(t, dotfile, 0o600)
 	if len(*warnings) != 1 || !strings.Contains((*warnings)[0], "could be read by others") {
 		t.Errorf("warnings: %q", *warnings)
 	}
 	var got, want any
-	b, err := os.ReadFile(real)
+	b, err := os.ReadFile(dotfile)
 	if err == nil {
 		err = json.Unmarshal(b, &got)
 	}
@@ -282,7 +282,7 @@ func TestLoginKeepsWhatIsInTheFile(t *testing.T) {
 		t.Errorf("content (-want +got):\n%s", diff)
 	}
 	logIn(t, client, reg.host) // the same again
-	for _, dir := range []string{filepath.Dir(real), filepath.Dir(file)} {
+	for _, dir := range []string{filepath.Dir(dotfile), filepath.Dir(file)} {
 		if entries, _ := os.ReadDir(dir); len(entries) != 1 {
 			t.Errorf("left behind: %v", entries)
 		}
