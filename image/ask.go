@@ -28,8 +28,8 @@ const maxAnswer = 256 << 10
 type RefusalError struct {
 	StatusCode int
 	Header     http.Header
-	Body       []byte // nil: the question was HEAD
-	Took       time.Duration
+	Body       []byte        // nil: the question was HEAD
+	Took       time.Duration // to think about it, see stopwatch
 }
 
 func newRefusal(response *http.Response, body []byte, took time.Duration) *RefusalError {
@@ -104,10 +104,7 @@ func (c *Client) newAsking(ref Reference, sys *types.SystemContext) (*asking, er
 	if configured != nil && configured.Blocked {
 		return nil, fmt.Errorf("%w: registries.conf blocks %s", ErrForbidden, configured.Prefix)
 	}
-	host := reference.Domain(ref.name)
-	if host == "docker.io" {
-		host = "registry-1.docker.io"
-	}
+	host := apiHost(reference.Domain(ref.name))
 	e, err := c.endpointFor(host, sys)
 	if err != nil {
 		return nil, err
@@ -244,8 +241,8 @@ func (a *asking) once(ctx context.Context, method string) (*http.Response, error
 		basic := &http.Request{Header: header}
 		basic.SetBasicAuth(a.auth.Username, a.auth.Password)
 	}
-	began := time.Now()
-	response, err := a.do(ctx, method, "/v2/"+a.repository+"/manifests/"+a.name, header)
+	watch := stopwatch{}
+	response, err := a.do(watch.on(ctx), method, "/v2/"+a.repository+"/manifests/"+a.name, header)
 	if err != nil {
 		return nil, err
 	}
@@ -260,5 +257,5 @@ func (a *asking) once(ctx context.Context, method string) (*http.Response, error
 	if method == http.MethodHead {
 		body = nil
 	}
-	return nil, newRefusal(response, body, time.Since(began))
+	return nil, newRefusal(response, body, watch.took())
 }

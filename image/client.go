@@ -91,8 +91,10 @@ var ErrStalled = errors.New("nothing has come for too long")
 
 // Client reaches registries and local images. It is safe for concurrent use.
 type Client struct {
-	opts Options
-	base types.SystemContext
+	opts     Options
+	base     types.SystemContext
+	refusals refusalTiming
+	oneFile  bool // Options.AuthFile was given: logins elsewhere are left alone
 }
 
 // NewClient returns a client. It reads no file and makes no request yet. The
@@ -109,7 +111,8 @@ func NewClient(opts Options) *Client {
 	if opts.Architecture == "" {
 		opts.Architecture = runtime.GOARCH
 	}
-	if opts.AuthFile == "" {
+	oneFile := opts.AuthFile != ""
+	if !oneFile {
 		// The library leaves this variable to its callers.
 		opts.AuthFile = os.Getenv("REGISTRY_AUTH_FILE")
 	}
@@ -128,7 +131,7 @@ func NewClient(opts Options) *Client {
 	if opts.Warn == nil {
 		opts.Warn = func(string) {}
 	}
-	return &Client{opts: opts, base: types.SystemContext{
+	return &Client{opts: opts, refusals: harborTiming, oneFile: oneFile, base: types.SystemContext{
 		AuthFilePath:            opts.AuthFile,
 		OSChoice:                opts.OS,
 		ArchitectureChoice:      opts.Architecture,

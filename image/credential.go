@@ -3,9 +3,10 @@ package image
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
+	"time"
 
+	"github.com/jrun-hpc/jrun/image/store"
 	"go.podman.io/image/v5/pkg/docker/config"
 )
 
@@ -21,39 +22,38 @@ func (c *Client) user(ref Reference) string {
 	return auth.Username
 }
 
-// authFiles are the files in which credentials are looked for, in that order.
-func (c *Client) authFiles() []string {
-	if c.opts.AuthFile != "" {
-		return []string{c.opts.AuthFile}
-	}
-	var files []string
-	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
-		files = append(files, filepath.Join(dir, "containers", "auth.json"))
-	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return files
-	}
-	configDir := os.Getenv("XDG_CONFIG_HOME")
-	if configDir == "" {
-		configDir = filepath.Join(home, ".config")
-	}
-	docker := os.Getenv("DOCKER_CONFIG")
-	if docker == "" {
-		docker = filepath.Join(home, ".docker")
-	}
-	return append(files, filepath.Join(configDir, "containers", "auth.json"), filepath.Join(docker, "config.json"))
-}
-
 // credentialState changes whenever somebody logs in anew.
 func (c *Client) credentialState() string {
 	var state strings.Builder
 	for _, file := range c.authFiles() {
-		if info, err := os.Stat(file); err == nil {
-			fmt.Fprintf(&state, "%s %d %d\n", file, info.Size(), info.ModTime().UnixNano())
+		if info, err := os.Stat(file.path); err == nil {
+			fmt.Fprintf(&state, "%s %d %d\n", file.path, info.Size(), info.ModTime().UnixNano())
 		}
 	}
 	return state.String()
+}
+
+// loginNote says when jrun last logged in or out: credential helpers keep logins
+// where the files' states do not tell.
+const loginNote = "login"
+
+// loginState changes with every login that jrun can know of. Failures that may be
+// due to a login are remembered for as long as it is the same.
+func (c *Client) loginState(st *store.Store) func() string {
+	return func() string {
+		stamp := ""
+		if st != nil {
+			_, _ = st.Note(loginNote, "", &stamp) // empty if there was none
+		}
+		return c.credentialState() + stamp
+	}
+}
+
+// stampLogin changes the login's state.
+func stampLogin(st *store.Store) {
+	if st != nil {
+		_ = st.SetNote(loginNote, "", time.Now().Format(time.RFC3339Nano)) // failures are forgotten soon anyway
+	}
 }
 
 // OpenCredentials returns the files with credentials that others than their owner
@@ -61,9 +61,8 @@ func (c *Client) credentialState() string {
 func (c *Client) OpenCredentials() []string {
 	var open []string
 	for _, file := range c.authFiles() {
-		info, err := os.Stat(file)
-		if err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 && info.Size() > 0 {
-			open = append(open, file)
+		if info, err := os.Stat(file.path); err == nil && info.Size() > 0 && openToOthers(file.path) {
+			open = append(open, file.path)
 		}
 	}
 	return open

@@ -3,7 +3,9 @@ package image
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strings"
+	"time"
 
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/store"
@@ -19,7 +21,10 @@ func (c *Client) askHead(ctx context.Context, st *store.Store, ref Reference, sy
 		return "", nil, err
 	}
 	if a.auth.Username != "" {
-		if err := recall(st, refusedNote, a.login(), refusedGrace, c.credentialState()); err != nil {
+		if err := recall(st, refusedNote, a.login(), c.loginState(st)); err != nil {
+			return "", a, err
+		}
+		if err := recall(st, deniedNote, a.login()+" "+ref.String(), c.loginState(st)); err != nil {
 			return "", a, err
 		}
 	}
@@ -43,11 +48,26 @@ func (c *Client) refusalFault(ctx context.Context, st *store.Store, a *asking, r
 	if errors.As(err, &login) && a != nil {
 		f := c.loginFault(ref, err)
 		if a.auth.Username != "" {
-			remember(st, refusedNote, a.login(), c.credentialState(), f)
+			remember(st, refusedNote, a.login(), refusedGrace, c.loginState(st), f)
 		}
 		return f
 	}
-	return c.registryFault(ctx, ref, err)
+	f := c.registryFault(ctx, ref, err)
+	var refusal *RefusalError
+	if errors.As(err, &refusal) && refusal.StatusCode == http.StatusUnauthorized && a != nil && a.auth.Username != "" {
+		remember(st, deniedNote, a.login()+" "+ref.String(), c.deniedFor(refusal), c.loginState(st), f)
+	}
+	return f
+}
+
+// deniedFor is how long a 401 is not asked for again. One that took its time is
+// most likely a wrong password, with which every attempt locks the account for a
+// moment (facts of Harbor); one that came at once may be over soon.
+func (c *Client) deniedFor(refusal *RefusalError) time.Duration {
+	if c.refusals.slow(refusal) {
+		return refusedGrace
+	}
+	return deniedGrace
 }
 
 // digestByGet reads the manifest, through image/v5, which knows mirrors.

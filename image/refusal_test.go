@@ -135,12 +135,12 @@ func TestRefusals(t *testing.T) {
 		what      string // in the fault's first part
 		says      string // in the whole message
 	}{
-		{"basic, no login", wantBasic, "1", "", "not for everybody", "podman login"},
+		{"basic, no login", wantBasic, "1", "", "not for everybody", "jrun login"},
 		{"basic, wrong password", wantBasic, "1", "wrong", "not yours to have", "log in again"},
-		{"bearer, no login", wantBearer(false), "1", "", "wants a login", "podman login"},
+		{"bearer, no login", wantBearer(false), "1", "", "wants a login", "jrun login"},
 		{"bearer, wrong password", wantBearer(false), "1", "wrong", "does not accept the password of aiko", "log in again"},
 		{"bearer as Harbor does it, wrong password", wantBearer(true), "1", "wrong", "not yours to have", "aiko is a member"},
-		{"bearer as Harbor does it, no login", wantBearer(true), "1", "", "not for everybody", "podman login"},
+		{"bearer as Harbor does it, no login", wantBearer(true), "1", "", "not for everybody", "jrun login"},
 		{"forbidden", always(403, "", `{"errors":[{"code":"DENIED","message":"go away"}]}`), "1", "", "does not let you have", "go away"},
 		{"forbidden, HTML", always(403, "", html), "1", "", "does not let you have", "right to pull"},
 		{"no such tag", nil, "2", "", "does not exist", "tags that exist: 1"},

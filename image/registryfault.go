@@ -30,7 +30,7 @@ func (c *Client) registryFault(ctx context.Context, ref Reference, err error) er
 	if explained := explain(ref, err); isFault(explained) {
 		return explained
 	}
-	if f := networkFault(ref, err); f != nil {
+	if f := networkFault(ref.Host(), err); f != nil {
 		return f
 	}
 	host := ref.Host()
@@ -51,7 +51,7 @@ func (c *Client) registryFault(ctx context.Context, ref Reference, err error) er
 		return fault.Newf(c.answered(ctx, ref, err), "look at the image's page in the registry, or ask its administrator",
 			"a rule of %s forbids the use of %s", host, ref)
 	case status == http.StatusTooManyRequests:
-		return fault.Newf(&StatusError{Status: status, Cause: err}, "wait some minutes and try again; a login often raises the limit: podman login "+host,
+		return fault.Newf(&StatusError{Status: status, Cause: err}, "wait some minutes and try again; a login often raises the limit: "+loginHelp(host),
 			"%s has had too many requests", host)
 	case status >= http.StatusInternalServerError:
 		return fault.Newf(down(&StatusError{Status: status, Cause: err}), "try again in a minute; if it stays so, tell the registry's administrator",
@@ -71,8 +71,7 @@ func isBlob(err error) bool {
 }
 
 // networkFault explains failures below HTTP; nil when it is none.
-func networkFault(ref Reference, err error) error {
-	host := ref.Host()
+func networkFault(host string, err error) error {
 	var dns *net.DNSError
 	var verification *tls.CertificateVerificationError
 	var header tls.RecordHeaderError
@@ -104,10 +103,8 @@ func networkFault(ref Reference, err error) error {
 	return nil
 }
 
-// loginHelp names what writes an auth.json.
-func loginHelp(host string) string {
-	return "podman login " + host + " (or skopeo login, docker login), which writes the auth.json that jrun reads"
-}
+// loginHelp is the command that logs in.
+func loginHelp(host string) string { return "jrun login " + host }
 
 // loginFault is for a password that a token service has refused.
 func (c *Client) loginFault(ref Reference, err error) error {
@@ -116,8 +113,7 @@ func (c *Client) loginFault(ref Reference, err error) error {
 	if user == "" {
 		return fault.Newf(err, "log in first: "+loginHelp(host), "%s wants a login", host)
 	}
-	return fault.Newf(err, "log in again: "+loginHelp(host)+"\nafter several attempts wait a minute: registries then refuse right passwords, too",
-		"%s does not accept the password of %s", host, user)
+	return refusedFault(host, user, err)
 }
 
 // unauthorizedFault is for a 401 at the image itself, which says little: many

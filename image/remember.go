@@ -18,39 +18,44 @@ const (
 
 	refusedNote  = "refused" // a login, by host and account
 	refusedGrace = 2 * time.Minute
+
+	deniedNote  = "denied" // an image to a login; the login may be wrong, or have no right to it
+	deniedGrace = 10 * time.Second
 )
 
 // failure is a fault as it is written down.
 type failure struct {
 	State       string `json:"state,omitempty"` // it holds only while this is so
+	Seconds     int    `json:"seconds"`         // and for so long
 	What        string `json:"what"`
 	Why         string `json:"why"`
 	Next        string `json:"next"`
 	Unreachable bool   `json:"unreachable,omitempty"`
 }
 
-// remember writes a fault down. A failure to do so is of no consequence.
-func remember(st *store.Store, kind, name, state string, err error) {
+// remember writes a fault down that holds for as long as state stays what it is,
+// and no longer than grace. A failure to do so is of no consequence.
+func remember(st *store.Store, kind, name string, grace time.Duration, state func() string, err error) {
 	var f *fault.Error
 	if st == nil || !errors.As(err, &f) {
 		return
 	}
-	note := failure{State: state, What: f.What, Next: f.Next, Unreachable: unreachable(err)}
+	note := failure{State: state(), Seconds: int(grace.Seconds()), What: f.What, Next: f.Next, Unreachable: unreachable(err)}
 	if f.Why != nil {
 		note.Why = f.Why.Error()
 	}
 	_ = st.SetNote(kind, name, note)
 }
 
-// recall returns a fault that was written down no longer than grace ago, and nil
-// when there is none.
-func recall(st *store.Store, kind, name string, grace time.Duration, state string) error {
+// recall returns a fault that was written down and still holds, and nil when there
+// is none.
+func recall(st *store.Store, kind, name string, state func() string) error {
 	if st == nil {
 		return nil
 	}
 	var note failure
 	age, err := st.Note(kind, name, &note)
-	if err != nil || age < 0 || age > grace || note.State != state {
+	if err != nil || age < 0 || age > time.Duration(note.Seconds)*time.Second || note.State != state() {
 		return nil
 	}
 	why := fmt.Errorf("%s (found out %d seconds ago, by another process)", note.Why, int(age.Seconds()))

@@ -101,12 +101,12 @@ func (c *Client) resolveRegistry(ctx context.Context, st *store.Store, ref Refer
 // a hundred times.
 func (c *Client) askForJob(ctx context.Context, st *store.Store, ref Reference) (store.JobRef, error) {
 	failure := c.opts.Job + " " + ref.String()
-	if err := recall(st, failedNote, failure, failedGrace, ""); err != nil {
+	if err := recall(st, failedNote, failure, c.loginState(st)); err != nil {
 		return store.JobRef{}, err
 	}
 	r, err := c.resolveNow(ctx, st, ref)
 	if err != nil {
-		remember(st, failedNote, failure, "", err)
+		remember(st, failedNote, failure, failedGrace, c.loginState(st), err)
 		return store.JobRef{}, err
 	}
 	host, _ := os.Hostname() // for people

@@ -79,6 +79,11 @@ func (c *Client) open(ctx context.Context, ref Reference, want digest.Digest, st
 		src.cleanup()
 		return nil, fmt.Errorf("opening %s: %w", ref, err)
 	}
+	if ref.kind == Registry {
+		src.ImageSource = newRenewing(src.ImageSource, func(ctx context.Context) (types.ImageSource, error) {
+			return from.NewImageSource(ctx, sys)
+		})
+	}
 	if err := src.readTop(ctx, want); err != nil {
 		return nil, errors.Join(err, src.Close())
 	}

@@ -78,7 +78,8 @@ func (e *endpoint) token(ctx context.Context, b bearer, auth types.DockerAuthCon
 		}
 		realm.RawQuery = all.Encode()
 	}
-	request, err := http.NewRequestWithContext(ctx, method, realm.String(), strings.NewReader(body))
+	watch := stopwatch{}
+	request, err := http.NewRequestWithContext(watch.on(ctx), method, realm.String(), strings.NewReader(body))
 	if err != nil {
 		return "", fmt.Errorf("asking the token service: %w", err)
 	}
@@ -88,7 +89,6 @@ func (e *endpoint) token(ctx context.Context, b bearer, auth types.DockerAuthCon
 	} else if auth.Username != "" {
 		request.SetBasicAuth(auth.Username, auth.Password)
 	}
-	began := time.Now()
 	response, err := e.client.Do(request)
 	if err != nil {
 		return "", err
@@ -99,10 +99,10 @@ func (e *endpoint) token(ctx context.Context, b bearer, auth types.DockerAuthCon
 		return "", fmt.Errorf("reading the token: %w", err)
 	}
 	if response.StatusCode == http.StatusUnauthorized || response.StatusCode == http.StatusForbidden {
-		return "", &LoginError{StatusCode: response.StatusCode, Message: messageIn(text), Took: time.Since(began)}
+		return "", &LoginError{StatusCode: response.StatusCode, Message: messageIn(text), Took: watch.took()}
 	}
 	if response.StatusCode != http.StatusOK {
-		return "", newRefusal(response, text, time.Since(began))
+		return "", newRefusal(response, text, watch.took())
 	}
 	return tokenIn(text)
 }

@@ -8,9 +8,11 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"go.podman.io/image/v5/pkg/sysregistriesv2"
@@ -65,6 +67,35 @@ func (c *Client) endpointFor(host string, sys *types.SystemContext) (*endpoint, 
 			IdleConnTimeout:     time.Minute,
 		},
 	}}, nil
+}
+
+// dockerHub is a registry by another name than its host's.
+const dockerHub = "docker.io"
+
+// apiHost is the host that answers for a registry.
+func apiHost(registry string) string {
+	if registry == dockerHub {
+		return "registry-1.docker.io"
+	}
+	return registry
+}
+
+// stopwatch measures how long the other side thinks about a request: from its last
+// byte to the first of the answer. The way there, with names, connections and TLS,
+// does not count.
+type stopwatch struct {
+	sent, answered atomic.Int64 // Unix nanoseconds
+}
+
+func (s *stopwatch) on(ctx context.Context) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		WroteRequest:         func(httptrace.WroteRequestInfo) { s.sent.Store(time.Now().UnixNano()) },
+		GotFirstResponseByte: func() { s.answered.Store(time.Now().UnixNano()) },
+	})
+}
+
+func (s *stopwatch) took() time.Duration {
+	return max(0, time.Duration(s.answered.Load()-s.sent.Load()))
 }
 
 // certificatesOf is the first directory certs.d/HOST of those that image/v5

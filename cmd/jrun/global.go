@@ -25,7 +25,8 @@ type globalOptions struct {
 	quiet     bool
 	verbose   bool
 
-	pull pullFlag // of the commands that run something
+	pull     pullFlag // of the commands that run something
+	authFile string   // of login and logout
 }
 
 func (g *globalOptions) addFlags(flags *pflag.FlagSet) {
@@ -71,8 +72,14 @@ func (g *globalOptions) open() (*session, error) {
 	if err != nil {
 		return nil, err
 	}
+	return &session{config: c, store: st, client: g.client(c, report), report: report}, nil
+}
+
+// client reaches registries as the flags and the configuration say.
+func (g *globalOptions) client(c config, report *progress) *image.Client {
 	options := image.Options{
 		SkipTLSVerify:     !g.tlsVerify,
+		AuthFile:          g.authFile,
 		DefaultRegistry:   c.DefaultRegistry,
 		AllowedRegistries: c.AllowedRegistries,
 		Pull:              image.Pull(g.pull),
@@ -88,8 +95,7 @@ func (g *globalOptions) open() (*session, error) {
 	if g.verbose {
 		options.Log = os.Stderr // every request that is made
 	}
-	client := image.NewClient(options)
-	return &session{config: c, store: st, client: client, report: report}, nil
+	return image.NewClient(options)
 }
 
 // defaultOfflineGrace is how long a registry's answer counts that cannot be

@@ -18,7 +18,8 @@ directory, same files at home, same exit status.
 IMAGE is a name as docker knows it (registry/repository[:tag][@digest]), or
 oci:DIR, oci-archive:FILE, docker-archive:FILE, or the path of a .sqfs file.`
 
-const rootExamples = `  jrun harbor.example.ac.jp/lab/python:3 python3 script.py
+const rootExamples = `  jrun login harbor.example.ac.jp
+  jrun harbor.example.ac.jp/lab/python:3 python3 script.py
   jrun run harbor.example.ac.jp/lab/python:3 -- python3 -c 'print("hello")'
   jrun pull harbor.example.ac.jp/lab/python:3
   jrun shell harbor.example.ac.jp/lab/python:3
@@ -61,6 +62,7 @@ func newRootCommand() *cobra.Command {
 		newRunCommand(&g), newShellCommand(&g), newPullCommand(&g), newImagesCommand(&g), newInspectCommand(&g),
 		newRemoveCommand(&g), newConvertCommand(&g), newMountCommand(&g), newVerifyCommand(&g),
 		newResolveCommand(&g), newGCCommand(&g), newPinCommand(&g), newUnpinCommand(&g), newStoreCommand(&g),
+		newLoginCommand(&g), newLogoutCommand(&g),
 		newDoctorCommand(&g), newVersionCommand(),
 	)
 	root.AddCommand(extraCommands...)
