@@ -12,8 +12,8 @@ import (
 // a tag that has moved must not be forgotten because the registry went away before
 // its new image was here. So is a refusal, which ends what was allowed before.
 const (
-	answerNote = "answer" // store.Ref, by reference
-	deniedNote = "denied" // by reference, or by repository
+	answerNote  = "answer"  // store.Ref, by reference
+	revokedNote = "revoked" // by reference, or by repository
 
 	// answerInterval is how often an unchanged answer is written down.
 	answerInterval = 10 * time.Minute
@@ -42,9 +42,9 @@ func keepRefusal(st *store.Store, ref Reference, err error) {
 	}
 	switch status := httpStatus(err); {
 	case status == http.StatusNotFound:
-		_ = st.SetNote(deniedNote, ref.String(), status)
+		_ = st.SetNote(revokedNote, ref.String(), status)
 	case status >= 400 && status < 500:
-		_ = st.SetNote(deniedNote, ref.name.Name(), status)
+		_ = st.SetNote(revokedNote, ref.name.Name(), status)
 	}
 }
 
@@ -52,7 +52,7 @@ func keepRefusal(st *store.Store, ref Reference, err error) {
 func denied(st *store.Store, ref Reference, at time.Time) bool {
 	for _, name := range []string{ref.String(), ref.name.Name()} {
 		var status int
-		age, err := st.Note(deniedNote, name, &status)
+		age, err := st.Note(revokedNote, name, &status)
 		if err == nil && !st.Now().Add(-age).Before(at) {
 			return true
 		}

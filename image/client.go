@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/jrun-hpc/jrun/image/harbor"
 	"github.com/jrun-hpc/jrun/image/store"
 	"github.com/sirupsen/logrus"
 	"go.podman.io/image/v5/docker"
@@ -66,9 +67,14 @@ type Options struct {
 	// images may come from; empty for all.
 	AllowedRegistries []string
 
+	// Severity is this site's own rule about vulnerabilities.
+	Severity SeverityGate
+
 	// Warn is told what a person should know although the image can be used. It
 	// may be nil.
 	Warn func(string)
+
+	harborTiming harbor.Timing // of tests
 
 	// Log receives the lines that image/v5 logs, when one wants to see its
 	// requests. Without it they are dropped: every failure is returned.

@@ -54,6 +54,9 @@ func (c *Client) obtainRegistry(ctx context.Context, st *store.Store, r Resolved
 	if err := c.checkSignatures(ctx, st, r); err != nil {
 		return store.Object{}, false, err
 	}
+	if err := c.checkSeverity(ctx, st, r); err != nil {
+		return store.Object{}, false, err
+	}
 	if object, ok, err := c.lookup(st, r, r.Digest); ok || err != nil {
 		return object, false, err
 	}

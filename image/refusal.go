@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/image/harbor"
 	"github.com/jrun-hpc/jrun/image/store"
 	"github.com/opencontainers/go-digest"
 	"go.podman.io/image/v5/docker/reference"
@@ -29,7 +30,33 @@ func (c *Client) askHead(ctx context.Context, st *store.Store, ref Reference, sy
 		}
 	}
 	d, err := a.digest(ctx, st)
+	var refusal *RefusalError
+	if !errors.As(err, &refusal) || refusal.StatusCode == http.StatusTooManyRequests {
+		return d, a, err
+	}
+	cause, ok := c.diagnose(ctx, a, refusal)
+	if ok && cause.Cause == harbor.Passing { // a moment later it is allowed
+		d, err = a.digest(ctx, st)
+	} else if ok {
+		err = c.diagnosed(st, a, cause, refusal, err)
+	}
 	return d, a, err
+}
+
+// diagnosed explains a refusal of Harbor's, and remembers those that the other
+// processes of this user would meet as well.
+func (c *Client) diagnosed(st *store.Store, a *asking, d harbor.Diagnosis, refusal *RefusalError, err error) error {
+	f := c.diagnosisFault(a, d, refusal)
+	if f == nil {
+		return err
+	}
+	switch d.Cause {
+	case harbor.WrongPassword, harbor.RobotRefused:
+		remember(st, refusedNote, a.login(), refusedGrace, c.loginState(st), f)
+	case harbor.NotMember, harbor.NoProject, harbor.LoginLocked:
+		remember(st, deniedNote, a.login()+" "+a.ref.String(), deniedGrace, c.loginState(st), f)
+	}
+	return f
 }
 
 // login names an account at a registry.

@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"reflect"
-	"strings"
 	"syscall"
 	"time"
 
@@ -199,12 +198,7 @@ func (c *Client) notFoundFault(ctx context.Context, ref Reference, err error) er
 	if tagsErr != nil || len(tags) == 0 {
 		return fault.Newf(err, check, "%s does not exist", ref)
 	}
-	more := ""
-	if len(tags) > maxTagsShown {
-		more = fmt.Sprintf(" and %d more", len(tags)-maxTagsShown)
-		tags = tags[len(tags)-maxTagsShown:]
-	}
-	return fault.Newf(err, "take one of the tags that exist: "+strings.Join(tags, ", ")+more, "%s does not exist", ref)
+	return fault.Newf(err, tagsAdvice(tags), "%s does not exist", ref)
 }
 
 // httpStatus is the status of the answer that err is about, or 0. Half of the

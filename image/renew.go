@@ -36,6 +36,15 @@ func newRenewing(first types.ImageSource, reopen func(context.Context) (types.Im
 	return &renewing{ImageSource: first, current: first, reopen: reopen}
 }
 
+// asOpened is src as image/v5 opened it: signatures are read through methods that
+// a wrapper cannot have.
+func asOpened(src types.ImageSource) types.ImageSource {
+	if r, ok := src.(*renewing); ok {
+		return r.ImageSource
+	}
+	return src
+}
+
 func (r *renewing) GetManifest(ctx context.Context, instance *digest.Digest) (b []byte, mime string, err error) {
 	err = r.try(ctx, func(src types.ImageSource) (err error) {
 		b, mime, err = src.GetManifest(ctx, instance)

@@ -111,7 +111,7 @@ func accepted(ctx context.Context, policy *signature.Policy, src *source, instan
 		return fmt.Errorf("reading the policy about signatures: %w", err)
 	}
 	defer func() { _ = judge.Destroy() }()
-	unparsed := podman.UnparsedInstanceWithReference(podman.UnparsedInstance(src.ImageSource, instance), asked)
+	unparsed := podman.UnparsedInstanceWithReference(podman.UnparsedInstance(asOpened(src.ImageSource), instance), asked)
 	allowed, err := judge.IsRunningImageAllowed(ctx, unparsed)
 	if err == nil && !allowed {
 		err = errors.New("it is not allowed")

@@ -279,4 +279,3 @@ func TestChaosOnNodes(t *testing.T) {
 	two.ok("gc")
 	c.requireClean(s)
 }
-

@@ -11,6 +11,7 @@ import (
 
 	"github.com/BurntSushi/toml"
 	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/image"
 )
 
 // siteConfig is read before the user's own file, which wins where it is not about
@@ -39,6 +40,19 @@ type policyConfig struct {
 	MaxSeverity string `toml:"max_severity"` // none, low, medium, high or critical; empty: no look at the scan
 	Action      string `toml:"action"`       // warn or deny (the default)
 	NotScanned  string `toml:"not_scanned"`  // allow, warn (the default) or deny
+}
+
+// gate is the rule about vulnerabilities; without words it denies what is worse, and
+// warns about what was not scanned.
+func (p policyConfig) gate() image.SeverityGate {
+	g := image.SeverityGate{Max: p.MaxSeverity, Action: image.Action(p.Action), NotScanned: image.Action(p.NotScanned)}
+	if g.Action == "" {
+		g.Action = image.Deny
+	}
+	if g.NotScanned == "" {
+		g.NotScanned = image.Warn
+	}
+	return g
 }
 
 // gcConfig bounds the store.

@@ -85,6 +85,7 @@ func (g *globalOptions) client(c config, report *progress) *image.Client {
 		Pull:              image.Pull(g.pull),
 		OfflineGrace:      defaultOfflineGrace,
 		Job:               currentJob(),
+		Severity:          c.Policy.gate(),
 		Warn:              report.warn,
 		UserAgent:         "jrun/" + version(),
 		Converter:         "jrun " + version(),

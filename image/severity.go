@@ -1,0 +1,139 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/image/harbor"
+	"github.com/jrun-hpc/jrun/image/store"
+)
+
+// Action is what is done about an image that a rule of this site is against.
+type Action string
+
+// The actions, from lax to strict.
+const (
+	Allow Action = "allow"
+	Warn  Action = "warn"
+	Deny  Action = "deny"
+)
+
+// SeverityGate is this site's own rule about vulnerabilities, for projects that
+// have none. Harbor's report on the image is read for it, once in an hour.
+type SeverityGate struct {
+	Max        string // the worst severity that may run: none, low, medium, high, critical; empty: no rule
+	Action     Action // about an image that has a worse one
+	NotScanned Action // about an image without a report, or whose report this user may not see
+}
+
+// severityNote remembers what was found out about a digest.
+const (
+	severityNote  = "severity"
+	severityGrace = time.Hour
+)
+
+// scanResult is what a report says, or why there is none.
+type scanResult struct {
+	Worst    string           `json:"worst,omitempty"`
+	Findings *harbor.Findings `json:"findings,omitempty"`
+	Missing  string           `json:"missing,omitempty"`
+}
+
+// checkSeverity applies Options.Severity to a registry's image.
+func (c *Client) checkSeverity(ctx context.Context, st *store.Store, r Resolved) error {
+	gate := c.opts.Severity
+	if gate.Max == "" {
+		return nil
+	}
+	name := r.Reference.name.Name() + "@" + r.Digest.String()
+	var result scanResult
+	if age, err := st.Note(severityNote, name, &result); err != nil || age < 0 || age > severityGrace {
+		result = c.scanOf(ctx, r)
+		if ctx.Err() != nil {
+			return fmt.Errorf("reading the report on %s: %w", r.Reference, context.Cause(ctx))
+		}
+		if result.Missing == "" { // what is missing may be there the next time
+			_ = st.SetNote(severityNote, name, result)
+		}
+	}
+	switch {
+	case result.Missing != "":
+		return c.act(gate.NotScanned, r.Reference, errors.New(result.Missing), "scan it: on the image's page in the registry, or ask the project's owner")
+	case severityRank(result.Worst) > severityRank(gate.Max):
+		why := fmt.Errorf("it has known vulnerabilities of the severity %s; this site allows %s at most (max_severity)", strings.ToLower(result.Worst), gate.Max)
+		if result.Findings != nil {
+			why = fmt.Errorf("%w: %s", why, summaryOf(result.Findings))
+		}
+		return c.act(gate.Action, r.Reference, why, "build the image again on an updated base, and push it")
+	}
+	return nil
+}
+
+// act does what the site wants done. No action is the strict one.
+func (c *Client) act(action Action, ref Reference, why error, next string) error {
+	switch action {
+	case Allow:
+		return nil
+	case Warn:
+		c.opts.Warn(fmt.Sprintf("%s: %v", ref, why))
+		return nil
+	}
+	return fault.Newf(why, next, "a rule of this site forbids the use of %s", ref)
+}
+
+// scanOf reads Harbor's report on an image.
+func (c *Client) scanOf(ctx context.Context, r Resolved) scanResult {
+	missing := func(format string, args ...any) scanResult {
+		return scanResult{Missing: "it is not known whether it has vulnerabilities: " + fmt.Sprintf(format, args...)}
+	}
+	ctx, cancel := context.WithTimeout(ctx, diagnoseTimeout)
+	defer cancel()
+	sys, err := c.systemFor(r.Reference.name)
+	if err != nil {
+		return missing("%v", err)
+	}
+	a, err := c.newAsking(r.Reference, sys)
+	if err != nil {
+		return missing("%v", err)
+	}
+	project, repository, ok := strings.Cut(a.repository, "/")
+	if !ok {
+		return missing("%s is not a Harbor registry", a.host)
+	}
+	client, err := a.harborAnywhere(ctx)
+	if err != nil {
+		return missing("%v", err)
+	}
+	artifact, err := client.Artifact(ctx, project, repository, r.Digest.String())
+	switch status := harbor.Status(err); {
+	case status == http.StatusForbidden, status == http.StatusUnauthorized:
+		return missing("%s may not see its report (a robot account needs the right to read artifacts)", a.auth.Username)
+	case err != nil:
+		return missing("%v", err)
+	}
+	scan := artifact.Scan()
+	if scan == nil || scan.Status != harbor.ScanStatusSuccess {
+		return missing("it has not been scanned")
+	}
+	return scanResult{Worst: scan.Severity, Findings: &harbor.Findings{
+		Worst: scan.Severity, Total: scan.Counts.Total, Fixable: scan.Counts.Fixable, BySeverity: scan.Counts.BySeverity, Scanned: scan.Ended,
+	}}
+}
+
+// harborAnywhere is the API's client before anything has been asked: where plain
+// http is allowed, which it is must be found out.
+func (a *asking) harborAnywhere(ctx context.Context) (*harbor.Client, error) {
+	if a.plain {
+		response, err := a.do(ctx, http.MethodGet, "/api/v2.0/ping", http.Header{"User-Agent": {a.userAgent}})
+		if err != nil {
+			return nil, err
+		}
+		response.Body.Close()
+	}
+	return a.harbor()
+}
