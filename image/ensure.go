@@ -170,14 +170,18 @@ func (c *Client) convert(ctx context.Context, st *store.Store, src *source, r Re
 // write converts the layers into a pending file and publishes it, unless
 // somebody else has done so meanwhile.
 func (c *Client) write(ctx context.Context, st *store.Store, src *source, p *plan, report *reporter) (store.Object, bool, error) {
-	for {
+	for try := 1; ; try++ {
 		object, converted, err := c.writeOnce(ctx, st, src, p, report)
-		if errors.Is(err, store.ErrLost) || errors.Is(err, store.ErrNotFound) {
+		if (errors.Is(err, store.ErrLost) || errors.Is(err, store.ErrNotFound)) && try < lostTries {
 			continue // swept by another host, or removed again: make it anew
 		}
 		return object, converted, err
 	}
 }
+
+// lostTries is how often a conversion is begun again whose result others took
+// away.
+const lostTries = 5
 
 func (c *Client) writeOnce(ctx context.Context, st *store.Store, src *source, p *plan, report *reporter) (store.Object, bool, error) {
 	pending, err := st.Create(ctx, p.digest, report.waiting)

@@ -1,9 +1,9 @@
 package main
 
 import (
-	"fmt"
 	"os"
 
+	"github.com/jrun-hpc/jrun/image/store"
 	"github.com/jrun-hpc/jrun/presence"
 )
 
@@ -30,5 +30,5 @@ func currentJob() string {
 	if tree == presence.Self() {
 		return ""
 	}
-	return fmt.Sprintf("tree-%s", tree)
+	return store.TreeJob(tree)
 }

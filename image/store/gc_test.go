@@ -297,3 +297,21 @@ func TestJobRefIsSettledOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestTreesAreForgotten: the state of a script that has ended goes with the next
+// one's; that of a batch job, or of a living script, stays.
+func TestTreesAreForgotten(t *testing.T) {
+	s := newStore(t)
+	d := digest.FromString("m")
+	living, batch := TreeJob(presence.Self()), "7.pbs"
+	for _, job := range []string{TreeJob(deadOwner()), batch, living} {
+		_, err := s.SettleJobRef(job, JobRef{Ref: Ref{Name: "n", Digest: d}})
+		check(t, err)
+	}
+	for job, want := range map[string]bool{TreeJob(deadOwner()): false, batch: true, living: true} {
+		_, err := s.JobRef(job, "n")
+		if got := err == nil; got != want {
+			t.Errorf("job %s is known: %v, want %v", job, got, want)
+		}
+	}
+}

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/jrun-hpc/jrun/presence"
 )
 
 // JobRef is what a reference stands for in one job, on all its nodes. It
@@ -21,6 +23,13 @@ type JobRef struct {
 	How  string `json:"how"`            // how it was found out; package image has the words
 	Host string `json:"host,omitempty"` // where
 }
+
+// treePrefix begins the names of jobs that are no batch system's.
+const treePrefix = "tree-"
+
+// TreeJob is the name of the job that the processes below one process are. What is
+// known of it is forgotten when that process has ended.
+func TreeJob(root presence.Owner) string { return treePrefix + root.String() }
 
 // jobGrace is how long after its last use a job's state is kept.
 const jobGrace = 60 * 24 * time.Hour
@@ -90,6 +99,7 @@ func (s *Store) SettleJobRef(job string, r JobRef) (JobRef, error) {
 		return JobRef{}, s.WriteFault(err)
 	}
 	if won {
+		s.sweepTrees()
 		return r, nil
 	}
 	// It is there; a host that caches names may see it late.
@@ -136,16 +146,32 @@ func (s *Store) AskOnce(ctx context.Context, job, name string, ask func() (JobRe
 // askClaim begins the names of claims on asking a registry.
 const askClaim = "ask-"
 
-// sweepJobs forgets jobs that have been over for long.
-func (s *Store) sweepJobs() {
+// sweepTrees forgets the jobs whose process, on this machine, has ended.
+func (s *Store) sweepTrees() {
 	entries, err := os.ReadDir(s.own.jobs())
 	if err != nil {
 		return
 	}
 	for _, e := range entries {
-		path := filepath.Join(s.own.jobs(), e.Name())
-		if info, err := os.Lstat(path); err == nil && info.IsDir() && s.clock.now().Sub(info.ModTime()) > jobGrace {
-			_ = os.RemoveAll(path)
+		root, isTree := strings.CutPrefix(e.Name(), treePrefix)
+		if owner, err := presence.Parse(root); isTree && err == nil && s.clock.gone(owner) {
+			_ = os.RemoveAll(filepath.Join(s.own.jobs(), e.Name()))
+		}
+	}
+}
+
+// sweepJobs forgets jobs that have been over for long, and notes as old.
+func (s *Store) sweepJobs() {
+	for _, dir := range []string{s.own.jobs(), s.own.notes()} {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			continue
+		}
+		for _, e := range entries {
+			path := filepath.Join(dir, e.Name())
+			if info, err := os.Lstat(path); err == nil && s.clock.now().Sub(info.ModTime()) > jobGrace {
+				_ = os.RemoveAll(path)
+			}
 		}
 	}
 }

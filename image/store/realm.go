@@ -86,6 +86,9 @@ func ownerOf(info fs.FileInfo) int {
 // make creates the directories that are missing.
 func (r *realm) make() error {
 	for _, dir := range r.dirs() {
+		if _, err := os.Lstat(dir); err == nil {
+			continue // cheaper than asking a file server to make it again
+		}
 		if err := os.Mkdir(dir, r.mode); err != nil && !errors.Is(err, fs.ErrExist) {
 			return &fs.PathError{Op: "making", Path: dir, Err: errors.Unwrap(err)}
 		}
