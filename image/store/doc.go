@@ -12,6 +12,7 @@
 //	    objects/.converting-*       being made; see below
 //	    refs/<sha256 of name>.json  a name and the digest it stood for, and when
 //	    aliases/<index>.<platform>  index digest → digest of the instance
+//	    records/<month>/<job>/<key>.json  what was run (package provenance)
 //
 // Only the user realm exists yet; STORE/site is reserved for objects that a
 // service account publishes for everybody.
