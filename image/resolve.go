@@ -46,6 +46,7 @@ type Resolved struct {
 	Reference Reference     // with its registry filled in
 	Digest    digest.Digest // of the index or manifest; empty for a squashfs file
 	How       How
+	Settled   How       // where How is FromJob: how it was found out for the job
 	Time      time.Time // when the registry said that it is so and that this user may have it
 }
 
@@ -89,9 +90,9 @@ func (c *Client) resolveRegistry(ctx context.Context, st *store.Store, ref Refer
 		}
 		return Resolved{}, err
 	}
-	r := Resolved{Reference: ref, Digest: settled.Resolved, How: FromJob, Time: settled.Time}
+	r := Resolved{Reference: ref, Digest: settled.Resolved, How: FromJob, Settled: How(settled.How), Time: settled.Time}
 	if asked {
-		r.How = How(settled.How)
+		r.How, r.Settled = r.Settled, ""
 	}
 	return r, nil
 }
@@ -100,7 +101,8 @@ func (c *Client) resolveRegistry(ctx context.Context, st *store.Store, ref Refer
 // seconds, for the others: a hundred ranks with a wrong password must not try it
 // a hundred times.
 func (c *Client) askForJob(ctx context.Context, st *store.Store, ref Reference) (store.JobRef, error) {
-	failure := c.opts.Job + " " + ref.String()
+	// One policy's failure is none of another's.
+	failure := fmt.Sprint(c.opts.Job, " ", ref, " ", int(c.opts.Pull))
 	if err := recall(st, failedNote, failure, failedGrace, ""); err != nil {
 		return store.JobRef{}, err
 	}
@@ -170,10 +172,26 @@ func (c *Client) answerAbout(st *store.Store, ref Reference, d digest.Digest) (s
 		}
 	}
 	if best.Name == "" {
-		return best, store.ErrNotFound
+		return c.answerWhenMade(st, ref, d)
 	}
 	best.Resolved = d
 	return best, nil
+}
+
+// answerWhenMade is for a digest that no name leads to any more, because the tag
+// has moved on: when the image was converted, the registry had let this user have
+// it under the name that the image still bears.
+func (c *Client) answerWhenMade(st *store.Store, ref Reference, d digest.Digest) (store.Ref, error) {
+	object, err := st.Get(c.instanceOf(st, d))
+	if err != nil {
+		return store.Ref{}, err
+	}
+	name := object.Meta.Reference
+	other, err := ParseReference(name)
+	if err != nil || other.name == nil || other.name.Name() != ref.name.Name() {
+		return store.Ref{}, store.ErrNotFound
+	}
+	return store.Ref{Name: name, Digest: object.Digest, Resolved: d, Time: object.Meta.Created}, nil
 }
 
 func (c *Client) recent(known store.Ref) bool {
