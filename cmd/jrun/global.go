@@ -41,6 +41,8 @@ type session struct {
 	store  *store.Store
 	client *image.Client
 	report *progress
+
+	clientOptions image.Options // of client
 }
 
 func (g *globalOptions) open() (*session, error) {
@@ -89,7 +91,7 @@ func (g *globalOptions) open() (*session, error) {
 		options.Log = os.Stderr // every request that is made
 	}
 	client := image.NewClient(options)
-	return &session{config: c, store: st, client: client, report: report}, nil
+	return &session{config: c, store: st, client: client, report: report, clientOptions: options}, nil
 }
 
 // defaultOfflineGrace is how long a registry's answer counts that cannot be

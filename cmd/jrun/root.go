@@ -61,6 +61,7 @@ func newRootCommand() *cobra.Command {
 		newRunCommand(&g), newShellCommand(&g), newPullCommand(&g), newImagesCommand(&g), newInspectCommand(&g),
 		newRemoveCommand(&g), newConvertCommand(&g), newMountCommand(&g), newVerifyCommand(&g),
 		newResolveCommand(&g), newGCCommand(&g), newPinCommand(&g), newUnpinCommand(&g), newStoreCommand(&g),
+		newHistoryCommand(&g), newWhyCommand(&g), newReproduceCommand(&g),
 		newDoctorCommand(&g), newVersionCommand(),
 	)
 	root.AddCommand(extraCommands...)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/jrun-hpc/jrun/image"
 	"github.com/jrun-hpc/jrun/image/store"
 	"github.com/jrun-hpc/jrun/runtime/launch"
 	"github.com/spf13/cobra"
@@ -103,12 +104,25 @@ func start(ctx context.Context, g *globalOptions, o *runOptions, name string, l 
 	if err != nil {
 		return err
 	}
+	return s.start(ctx, o, name, l, s.ensure)
+}
+
+// obtain finds the image of a name, as session.ensure does.
+type obtain func(ctx context.Context, name string) (store.Object, image.Resolved, error)
+
+// start becomes the job.
+func (s *session) start(ctx context.Context, o *runOptions, name string, l launch.Options, get obtain) error {
+	l.Env, l.EnvFiles, l.CleanEnv = o.env, o.envFiles, o.cleanEnv
+	given, err := l.Environment()
+	if err != nil {
+		return err
+	}
+	l.Env, l.EnvFiles = given, nil
 	l.Workdir = o.workdir
 	l.Binds = slices.Concat(s.siteBinds(), o.binds)
-	l.Env, l.EnvFiles, l.CleanEnv = o.env, o.envFiles, o.cleanEnv
 	l.NoHome, l.WritableTmpfs, l.Root = o.noHome, o.writableTmpfs, o.root
 	for try := 1; ; try++ {
-		err := s.startOnce(ctx, o, name, l)
+		err := s.startOnce(ctx, o, name, l, get)
 		if !errors.Is(err, store.ErrNotFound) || try == removedTries {
 			return err
 		}
@@ -117,8 +131,8 @@ func start(ctx context.Context, g *globalOptions, o *runOptions, name string, l 
 
 // startOnce becomes the job. The error wraps store.ErrNotFound when the image was
 // removed at the same time.
-func (s *session) startOnce(ctx context.Context, o *runOptions, name string, l launch.Options) error {
-	object, resolved, err := s.ensure(ctx, name)
+func (s *session) startOnce(ctx context.Context, o *runOptions, name string, l launch.Options, get obtain) error {
+	object, resolved, err := get(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -134,7 +148,7 @@ func (s *session) startOnce(ctx context.Context, o *runOptions, name string, l l
 			l.Profiles = s.store.ProfileStem(object)
 		}
 	}
-	_ = resolved
+	s.record(o, &l, object, resolved)
 	return launch.Run(ctx, l)
 }
 
