@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -524,4 +526,35 @@ func TestUnknownJob(t *testing.T) {
 	if !errors.Is(err, provenance.ErrUnknownJob) {
 		t.Errorf("got %v", err)
 	}
+}
+
+// BenchmarkRecord is what recording costs the first process of a job, and what it
+// costs the others.
+func BenchmarkRecord(b *testing.B) {
+	file, err := os.Open(os.DevNull)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer file.Close()
+	st, err := store.Open(filepath.Join(b.TempDir(), "store"), store.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	s := &session{store: st, report: &progress{out: io.Discard}}
+	l := launchOf(file)
+	record := func() {
+		s.record(&runOptions{}, &l, store.Object{Digest: ranDigest}, image.Resolved{How: image.FromRegistry, Time: ranTime})
+	}
+	record() // makes the store
+	b.Run("first", func(b *testing.B) {
+		for i := 0; b.Loop(); i++ {
+			b.Setenv("PBS_JOBID", fmt.Sprintf("%d.%d", b.N, i))
+			record()
+		}
+	})
+	b.Run("others", func(b *testing.B) {
+		for b.Loop() {
+			record()
+		}
+	})
 }
