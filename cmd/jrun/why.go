@@ -153,6 +153,9 @@ func ago(d time.Duration) string {
 	return fmt.Sprintf("%d days", int(d.Hours()/24))
 }
 
+// whyPatience is how long a person waits for what is only the last line but one.
+var whyPatience = 30 * time.Second
+
 // standsForNow asks what the name of an image stands for at this moment, for
 // nobody's job.
 func (s *session) standsForNow(ctx context.Context, was provenance.Image) whyNow {
@@ -164,7 +167,12 @@ func (s *session) standsForNow(ctx context.Context, was provenance.Image) whyNow
 	ref, err := image.ParseReference(was.Reference)
 	var r image.Resolved
 	if err == nil {
-		r, err = image.NewClient(options).Resolve(ctx, s.store, ref)
+		asking, stop := context.WithTimeout(ctx, whyPatience)
+		defer stop()
+		r, err = image.NewClient(options).Resolve(asking, s.store, ref)
+		if asking.Err() != nil && ctx.Err() == nil {
+			return whyNow{State: "unknown", Words: fmt.Sprintf("the registry has not answered within %s", whyPatience)}
+		}
 	}
 	var status *image.StatusError
 	var down *image.UnreachableError

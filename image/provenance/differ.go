@@ -4,6 +4,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Difference is something that is not as it was when a record was written.
@@ -37,8 +38,13 @@ func (r Record) Differences(now Surroundings) []Difference {
 	add("architecture", r.Machine.Architecture, now.Machine.Architecture)
 	add("operating system", r.Machine.OS, now.Machine.OS)
 	add("GPU driver", strings.Join(r.Machine.GPUDrivers, ", "), strings.Join(now.Machine.GPUDrivers, ", "))
+	if f := r.Image.File; f != nil {
+		if same, there := f.Unchanged(); there && !same {
+			add("file "+f.Path, "written "+f.Modified.Format(time.RFC3339), "written to since; jrun verify tells whether it is sound")
+		}
+	}
 	if !now.Exists(r.Command.Directory) {
-		add("directory", r.Command.Directory, "not there")
+		list = append(list, Difference{What: "directory", Then: r.Command.Directory, Now: "not there", Remedy: "the current one is used"})
 	}
 	for _, bind := range r.Options.Binds {
 		if source, _, _ := strings.Cut(bind, ":"); !now.Exists(source) {
