@@ -103,12 +103,17 @@ func (c *Client) resolveRegistry(ctx context.Context, st *store.Store, ref Refer
 func (c *Client) askForJob(ctx context.Context, st *store.Store, ref Reference) (store.JobRef, error) {
 	// One policy's failure is none of another's.
 	failure := fmt.Sprint(c.opts.Job, " ", ref, " ", int(c.opts.Pull))
-	if err := recall(st, failedNote, failure, failedGrace, ""); err != nil {
-		return store.JobRef{}, err
+	asks := c.opts.Pull != PullNever // else there is nothing to spare
+	if asks {
+		if err := recall(st, failedNote, failure, failedGrace, ""); err != nil {
+			return store.JobRef{}, err
+		}
 	}
 	r, err := c.resolveNow(ctx, st, ref)
 	if err != nil {
-		remember(st, failedNote, failure, "", err)
+		if asks {
+			remember(st, failedNote, failure, "", err)
+		}
 		return store.JobRef{}, err
 	}
 	host, _ := os.Hostname() // for people
