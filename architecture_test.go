@@ -23,13 +23,14 @@ var allowed = map[string][]string{
 	"squash/profile":    {},
 	"image":             {"fault", "squash", "squash/writer", "image/store", "image/gunzip", "image/harbor"},
 	"image/gunzip":      {},
+	"image/provenance":  {"fault", "image/store"},
 	"image/store":       {"fault", "presence", "squash"},
 	"image/harbor":      {"fault"},
 	"runtime/identity":  {},
 	"runtime/sandbox":   {"fault", "presence", "squash", "squash/reader", "squash/fusefs", "squash/profile"},
 	"runtime/hostmount": {"fault", "squash/reader", "squash/fusefs"},
 	"runtime/launch":    {"fault", "squash/reader", "runtime/identity", "runtime/sandbox"},
-	"cmd/jrun":          {"fault", "presence", "squash", "squash/reader", "squash/writer", "image", "image/store", "runtime/hostmount", "runtime/identity", "runtime/launch", "runtime/sandbox"},
+	"cmd/jrun":          {"fault", "presence", "squash", "squash/reader", "squash/writer", "image", "image/store", "image/provenance", "runtime/hostmount", "runtime/identity", "runtime/launch", "runtime/sandbox"},
 	"integration":       {"fault", "squash", "image", "runtime", "integration"},
 
 	// A Harbor for tests. It must not share even the client's types.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jrun-hpc/jrun/image/store"
+	"github.com/opencontainers/go-digest"
 )
 
 // What registries said is kept as soon as it is known, before anything is fetched:
@@ -28,7 +29,7 @@ func (c *Client) keepAnswer(st *store.Store, r Resolved) {
 	name := r.Reference.String()
 	var known store.Ref
 	age, err := st.Note(answerNote, name, &known)
-	if err == nil && known.Resolved == r.Digest && age >= 0 && age < answerInterval && !denied(st, r.Reference, known.Time) {
+	if err == nil && known.Resolved == r.Digest && age >= 0 && age < answerInterval && !c.denied(st, r.Reference, known) {
 		return
 	}
 	_ = st.SetNote(answerNote, name, store.Ref{Name: name, Digest: c.instanceOf(st, r.Digest), Resolved: r.Digest, Time: r.Time})
@@ -48,12 +49,16 @@ func keepRefusal(st *store.Store, ref Reference, err error) {
 	}
 }
 
-// denied reports whether the registry has refused ref after at.
-func denied(st *store.Store, ref Reference, at time.Time) bool {
+// denied reports whether the registry has refused ref after at. That it has a
+// digest no more is no refusal for who has pinned it.
+func (c *Client) denied(st *store.Store, ref Reference, known store.Ref) bool {
 	for _, name := range []string{ref.String(), ref.name.Name()} {
 		var status int
 		age, err := st.Note(revokedNote, name, &status)
-		if err == nil && !st.Now().Add(-age).Before(at) {
+		if err != nil || st.Now().Add(-age).Before(known.Time) {
+			continue
+		}
+		if status != http.StatusNotFound || ref.Digest() == "" || !c.keptForGood(st, known) {
 			return true
 		}
 	}
@@ -69,12 +74,15 @@ func (c *Client) lastAnswer(st *store.Store, ref Reference) (store.Ref, bool) {
 	var known store.Ref
 	_, err := st.Note(answerNote, ref.String(), &known)
 	if d := ref.Digest(); err != nil && d != "" {
-		known, err = answerAbout(st, ref)
+		known, err = c.answerAbout(st, ref)
 	}
-	if err != nil || denied(st, ref, known.Time) {
+	if err != nil {
 		return store.Ref{}, false
 	}
 	known.Digest = c.instanceOf(st, known.Resolved)
+	if c.denied(st, ref, known) {
+		return store.Ref{}, false
+	}
 	_, err = st.Find(placeOf(ref), known.Digest)
 	if errors.Is(err, store.ErrNotFound) {
 		err = st.Undelete(known.Digest)
@@ -83,7 +91,7 @@ func (c *Client) lastAnswer(st *store.Store, ref Reference) (store.Ref, bool) {
 }
 
 // answerAbout finds a digest that was got from the same repository by a tag.
-func answerAbout(st *store.Store, ref Reference) (store.Ref, error) {
+func (c *Client) answerAbout(st *store.Store, ref Reference) (store.Ref, error) {
 	d := ref.Digest()
 	refs, _ := st.Refs() // those that can be read
 	best := store.Ref{}
@@ -97,10 +105,26 @@ func answerAbout(st *store.Store, ref Reference) (store.Ref, error) {
 		}
 	}
 	if best.Name == "" {
-		return best, errors.New("there is no answer about it")
+		return c.answerWhenMade(st, ref, d)
 	}
 	best.Resolved = d
 	return best, nil
+}
+
+// answerWhenMade is for a digest that no name leads to any more, because the tag
+// has moved on: when the image was converted, the registry had let this user have
+// it under the name that the image still bears.
+func (c *Client) answerWhenMade(st *store.Store, ref Reference, d digest.Digest) (store.Ref, error) {
+	object, err := st.Get(c.instanceOf(st, d))
+	if err != nil {
+		return store.Ref{}, err
+	}
+	name := object.Meta.Reference
+	other, err := ParseReference(name)
+	if err != nil || other.name == nil || other.name.Name() != ref.name.Name() {
+		return store.Ref{}, store.ErrNotFound
+	}
+	return store.Ref{Name: name, Digest: object.Digest, Resolved: d, Time: object.Meta.Created}, nil
 }
 
 // recent reports whether an answer still counts.

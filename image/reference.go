@@ -238,6 +238,19 @@ func (r Reference) Digest() digest.Digest {
 	return ""
 }
 
+// At is the same repository at a digest, whatever its tag stands for now. A
+// reference that has a digest, or is not of a registry, is returned as it is.
+func (r Reference) At(d digest.Digest) (Reference, error) {
+	if r.kind != Registry || r.name == nil || r.Digest() != "" {
+		return r, nil
+	}
+	named, err := reference.WithDigest(r.name, d)
+	if err != nil {
+		return Reference{}, fmt.Errorf("naming %s by its digest %s: %w", r, d, err)
+	}
+	return Reference{kind: Registry, name: named}, nil
+}
+
 // Host is the registry's host and port; empty for local images and for names
 // that leave the registry to the configuration.
 func (r Reference) Host() string {

@@ -31,6 +31,7 @@ type failure struct {
 	Why         string `json:"why"`
 	Next        string `json:"next"`
 	Unreachable bool   `json:"unreachable,omitempty"`
+	Status      int    `json:"status,omitempty"` // of the registry's answer
 }
 
 // remember writes a fault down that holds for as long as state stays what it is,
@@ -43,6 +44,10 @@ func remember(st *store.Store, kind, name string, grace time.Duration, state fun
 	note := failure{State: state(), Seconds: int(grace.Seconds()), What: f.What, Next: f.Next, Unreachable: unreachable(err)}
 	if f.Why != nil {
 		note.Why = f.Why.Error()
+	}
+	var status *StatusError
+	if errors.As(err, &status) {
+		note.Status = status.Status
 	}
 	_ = st.SetNote(kind, name, note)
 }
@@ -59,8 +64,22 @@ func recall(st *store.Store, kind, name string, state func() string) error {
 		return nil
 	}
 	why := fmt.Errorf("%s (found out %d seconds ago, by another process)", note.Why, int(age.Seconds()))
+	if note.Status != 0 {
+		why = &rememberedError{text: why.Error(), status: &StatusError{Status: note.Status}}
+	}
 	if note.Unreachable {
 		why = &UnreachableError{Cause: why}
 	}
 	return fault.New(note.What, why, note.Next)
 }
+
+// rememberedError is what another process found out about a registry's refusal.
+type rememberedError struct {
+	text   string
+	status *StatusError
+}
+
+func (e *rememberedError) Error() string { return e.text }
+
+// Unwrap returns the refusal.
+func (e *rememberedError) Unwrap() error { return e.status }

@@ -46,6 +46,7 @@ type Resolved struct {
 	Reference Reference     // with its registry filled in
 	Digest    digest.Digest // of the index or manifest; empty for a squashfs file
 	How       How
+	Settled   How       // where How is FromJob: how it was found out for the job
 	Time      time.Time // when the registry said that it is so and that this user may have it
 }
 
@@ -89,9 +90,9 @@ func (c *Client) resolveRegistry(ctx context.Context, st *store.Store, ref Refer
 		}
 		return Resolved{}, err
 	}
-	r := Resolved{Reference: ref, Digest: settled.Resolved, How: FromJob, Time: settled.Time}
+	r := Resolved{Reference: ref, Digest: settled.Resolved, How: FromJob, Settled: How(settled.How), Time: settled.Time}
 	if asked {
-		r.How = How(settled.How)
+		r.How, r.Settled = r.Settled, ""
 	}
 	return r, nil
 }
@@ -100,13 +101,19 @@ func (c *Client) resolveRegistry(ctx context.Context, st *store.Store, ref Refer
 // seconds, for the others: a hundred ranks with a wrong password must not try it
 // a hundred times.
 func (c *Client) askForJob(ctx context.Context, st *store.Store, ref Reference) (store.JobRef, error) {
-	failure := c.opts.Job + " " + ref.String()
-	if err := recall(st, failedNote, failure, c.loginState(st)); err != nil {
-		return store.JobRef{}, err
+	// One policy's failure is none of another's.
+	failure := fmt.Sprint(c.opts.Job, " ", ref, " ", int(c.opts.Pull))
+	asks := c.opts.Pull != PullNever // else there is nothing to spare
+	if asks {
+		if err := recall(st, failedNote, failure, c.loginState(st)); err != nil {
+			return store.JobRef{}, err
+		}
 	}
 	r, err := c.resolveNow(ctx, st, ref)
 	if err != nil {
-		remember(st, failedNote, failure, failedGrace, c.loginState(st), err)
+		if asks {
+			remember(st, failedNote, failure, failedGrace, c.loginState(st), err)
+		}
 		return store.JobRef{}, err
 	}
 	host, _ := os.Hostname() // for people

@@ -42,6 +42,8 @@ type session struct {
 	store  *store.Store
 	client *image.Client
 	report *progress
+
+	clientOptions image.Options // of client
 }
 
 func (g *globalOptions) open() (*session, error) {
@@ -72,11 +74,12 @@ func (g *globalOptions) open() (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &session{config: c, store: st, client: g.client(c, report), report: report}, nil
+	options := g.clientOptions(c, report)
+	return &session{config: c, store: st, client: image.NewClient(options), report: report, clientOptions: options}, nil
 }
 
-// client reaches registries as the flags and the configuration say.
-func (g *globalOptions) client(c config, report *progress) *image.Client {
+// clientOptions say how registries are reached, by the flags and the configuration.
+func (g *globalOptions) clientOptions(c config, report *progress) image.Options {
 	options := image.Options{
 		SkipTLSVerify:     !g.tlsVerify,
 		AuthFile:          g.authFile,
@@ -96,7 +99,7 @@ func (g *globalOptions) client(c config, report *progress) *image.Client {
 	if g.verbose {
 		options.Log = os.Stderr // every request that is made
 	}
-	return image.NewClient(options)
+	return options
 }
 
 // defaultOfflineGrace is how long a registry's answer counts that cannot be

@@ -1,7 +1,11 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/base32"
 	"os"
+	"strings"
+	"sync"
 
 	"github.com/jrun-hpc/jrun/image/store"
 	"github.com/jrun-hpc/jrun/presence"
@@ -17,18 +21,46 @@ var launchers = []string{"PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK", "PALS_
 // currentJob names the job that this process belongs to: the batch system's, or
 // the tree of processes of one command. It is empty for a process that is alone.
 func currentJob() string {
-	for _, name := range schedulers {
-		if id := os.Getenv(name); id != "" {
-			return id
-		}
+	if id := batchJob(); id != "" {
+		return id
 	}
-	beyond := false
-	for _, name := range launchers {
-		beyond = beyond || os.Getenv(name) != ""
-	}
-	tree := presence.Tree(beyond)
+	tree := currentTree()
 	if tree == presence.Self() {
 		return ""
 	}
 	return store.TreeJob(tree)
 }
+
+// batchJob is the batch system's id of this job; empty outside of one.
+func batchJob() string {
+	for _, name := range schedulers {
+		if id := os.Getenv(name); id != "" {
+			return id
+		}
+	}
+	return ""
+}
+
+var currentTree = sync.OnceValue(func() presence.Owner {
+	beyond := false
+	for _, name := range launchers {
+		beyond = beyond || os.Getenv(name) != ""
+	}
+	return presence.Tree(beyond)
+})
+
+// recordedJob is the id under which this job is in the history: the batch
+// system's, or one that is made of the machine, the process at the top of the
+// tree, and the time at which it started; short, because people type it.
+func recordedJob() string {
+	if id := batchJob(); id != "" {
+		return id
+	}
+	host, _ := os.Hostname() // for people
+	host, _, _ = strings.Cut(host, ".")
+	sum := sha256.Sum256([]byte(currentTree().String()))
+	return typable.EncodeToString(sum[:5]) + "." + host
+}
+
+// typable has no letters that look like others.
+var typable = base32.NewEncoding("abcdefghjkmnpqrstuvwxyz023456789").WithPadding(base32.NoPadding)

@@ -80,7 +80,7 @@ func (g *globalOptions) openForLogin() (config, *image.Client, *store.Store, err
 	if err != nil {
 		return c, nil, nil, err
 	}
-	return c, g.client(c, newProgress(os.Stderr, g.quiet, g.verbose)), nil, nil
+	return c, image.NewClient(g.clientOptions(c, newProgress(os.Stderr, g.quiet, g.verbose))), nil, nil
 }
 
 // loginTarget is the registry that is meant.

@@ -111,6 +111,13 @@ func (p *progress) warn(text string) {
 	}
 }
 
+// detail says, with --verbose, what nobody needs to act on.
+func (p *progress) detail(text string) {
+	if p.verbose {
+		fmt.Fprintln(p.out, "jrun: "+text)
+	}
+}
+
 // end clears the bar and says what came of it.
 func (p *progress) end(object store.Object, fetched bool, err error) {
 	if p.drawn {

@@ -61,7 +61,7 @@ func (s *session) remove(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if ref, err := image.ParseReference(name); err == nil && (len(refs) > 1 || object.Site) {
+	if ref, err := image.ParseReference(name); err == nil && !isDigestHead(name) && (len(refs) > 1 || object.Site) {
 		canonical, err := s.client.Canonical(ref)
 		if err != nil {
 			return "", err

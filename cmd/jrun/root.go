@@ -63,6 +63,7 @@ func newRootCommand() *cobra.Command {
 		newRemoveCommand(&g), newConvertCommand(&g), newMountCommand(&g), newVerifyCommand(&g),
 		newResolveCommand(&g), newGCCommand(&g), newPinCommand(&g), newUnpinCommand(&g), newStoreCommand(&g),
 		newLoginCommand(&g), newLogoutCommand(&g),
+		newHistoryCommand(&g), newWhyCommand(&g), newReproduceCommand(&g),
 		newDoctorCommand(&g), newVersionCommand(),
 	)
 	root.AddCommand(extraCommands...)

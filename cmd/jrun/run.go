@@ -104,17 +104,31 @@ func start(ctx context.Context, g *globalOptions, o *runOptions, name string, l 
 	if err != nil {
 		return err
 	}
-	l.Workdir = o.workdir
-	l.Binds = slices.Concat(s.siteBinds(), o.binds)
-	l.Env, l.EnvFiles, l.CleanEnv = o.env, o.envFiles, o.cleanEnv
-	l.NoHome, l.WritableTmpfs, l.Root = o.noHome, o.writableTmpfs, o.root
-	l.Name = name
 	resolved, err := s.resolve(ctx, name)
 	if err != nil {
 		return err
 	}
+	l.Name = name
+	return s.start(ctx, o, l, func() (store.Object, image.Resolved, error) {
+		object, err := s.obtain(ctx, resolved)
+		return object, resolved, err
+	})
+}
+
+// start becomes the job, in the image that get returns. It may be called again,
+// when the image has been taken away at the same time.
+func (s *session) start(ctx context.Context, o *runOptions, l launch.Options, get func() (store.Object, image.Resolved, error)) error {
+	l.Env, l.EnvFiles, l.CleanEnv = o.env, o.envFiles, o.cleanEnv
+	given, err := l.Environment()
+	if err != nil {
+		return err
+	}
+	l.Env, l.EnvFiles = given, nil
+	l.Workdir = o.workdir
+	l.Binds = slices.Concat(s.siteBinds(), o.binds)
+	l.NoHome, l.WritableTmpfs, l.Root = o.noHome, o.writableTmpfs, o.root
 	for try := 1; ; try++ {
-		err := s.startOnce(ctx, o, resolved, l)
+		err := s.startOnce(ctx, o, l, get)
 		if !errors.Is(err, store.ErrNotFound) || try == removedTries {
 			return err
 		}
@@ -123,8 +137,8 @@ func start(ctx context.Context, g *globalOptions, o *runOptions, name string, l 
 
 // startOnce becomes the job. The error wraps store.ErrNotFound when the image was
 // removed at the same time.
-func (s *session) startOnce(ctx context.Context, o *runOptions, resolved image.Resolved, l launch.Options) error {
-	object, err := s.obtain(ctx, resolved)
+func (s *session) startOnce(ctx context.Context, o *runOptions, l launch.Options, get func() (store.Object, image.Resolved, error)) error {
+	object, resolved, err := get()
 	if err != nil {
 		return err
 	}
@@ -140,6 +154,7 @@ func (s *session) startOnce(ctx context.Context, o *runOptions, resolved image.R
 			l.Profiles = s.store.ProfileStem(object)
 		}
 	}
+	s.record(o, &l, object, resolved)
 	return launch.Run(ctx, l)
 }
 

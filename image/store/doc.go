@@ -18,6 +18,7 @@
 //	    deleted/<time>-<stem>/      an object that can be had back
 //	    jobs/<job>/<name>.json      what a name stands for in a job
 //	    notes/<kind>-<name>.json    what was found out, to spare a request
+//	    records/<month>/<job>/<key>.json  what was run (package provenance)
 //	  site/                         see site.go
 //	    <registry>/<project>/       a realm like a user's, of the service account
 //

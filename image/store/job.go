@@ -34,20 +34,30 @@ func TreeJob(root presence.Owner) string { return treePrefix + root.String() }
 // jobGrace is how long after its last use a job's state is kept.
 const jobGrace = 60 * 24 * time.Hour
 
-// jobDir is the directory of a job. Names are hashed where they could be
-// anything but a name.
-func (s *Store) jobDir(job string) string {
-	safe := strings.Map(func(r rune) rune {
+func (s *Store) jobDir(job string) string { return filepath.Join(s.own.jobs(), fileNameOf(job)) }
+
+// fileNameOf makes a file name of a job's name, which could be anything: what
+// cannot stand in one is replaced, and a hash keeps different jobs apart.
+func fileNameOf(job string) string {
+	safe := fileLetters(job)
+	if safe != job || len(safe) > 100 || strings.Trim(safe, ".") == "" {
+		sum := sha256.Sum256([]byte(job))
+		safe = strings.Trim(safe[:min(len(safe), hashedNameHead)], ".") + "-" + hex.EncodeToString(sum[:8])
+	}
+	return safe
+}
+
+// hashedNameHead is how much of a job's name stands before the hash, bytes.
+const hashedNameHead = 40
+
+// fileLetters replaces, one by one, what a file name should not hold.
+func fileLetters(s string) string {
+	return strings.Map(func(r rune) rune {
 		if r < 0x80 && (r == '.' || r == '-' || r == '_' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z') {
 			return r
 		}
 		return '_'
-	}, job)
-	if safe != job || len(safe) > 100 || strings.Trim(safe, ".") == "" {
-		sum := sha256.Sum256([]byte(job))
-		safe = strings.Trim(safe[:min(len(safe), 40)], ".") + "-" + hex.EncodeToString(sum[:8])
-	}
-	return filepath.Join(s.own.jobs(), safe)
+	}, s)
 }
 
 func (s *Store) jobRefPath(job, name string) string {

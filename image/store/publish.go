@@ -31,7 +31,13 @@ func (s *Store) publishSmall(path string, b []byte) error {
 // did. Of any number of processes on any number of hosts one succeeds: link(2)
 // is decided by the file server.
 func (s *Store) publishOnce(path string, b []byte, keep durability) (won bool, err error) {
-	f, err := s.createTemporary(filepath.Dir(path), "once")
+	return s.publishOnceFrom(filepath.Dir(path), path, b, keep)
+}
+
+// publishOnceFrom is publishOnce with the temporary file in another directory of
+// the same file system, one that is swept.
+func (s *Store) publishOnceFrom(dir, path string, b []byte, keep durability) (won bool, err error) {
+	f, err := s.createTemporary(dir, "once")
 	if err != nil {
 		return false, err
 	}
@@ -71,9 +77,10 @@ func sameFile(a, b string) bool {
 	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
 }
 
-// hasNoLinks recognises file systems without hard links.
+// hasNoLinks recognises file systems without hard links, or with none between
+// directories.
 func hasNoLinks(err error) bool {
-	for _, no := range []error{unix.EPERM, unix.ENOTSUP, unix.EOPNOTSUPP, unix.ENOSYS, unix.EMLINK} {
+	for _, no := range []error{unix.EPERM, unix.ENOTSUP, unix.EOPNOTSUPP, unix.ENOSYS, unix.EMLINK, unix.EXDEV} {
 		if errors.Is(err, no) {
 			return true
 		}

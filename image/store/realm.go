@@ -26,10 +26,11 @@ func (r *realm) pins() string    { return filepath.Join(r.dir, "pins") }
 func (r *realm) deleted() string { return filepath.Join(r.dir, "deleted") }
 func (r *realm) jobs() string    { return filepath.Join(r.dir, "jobs") }
 func (r *realm) notes() string   { return filepath.Join(r.dir, "notes") }
+func (r *realm) records() string { return filepath.Join(r.dir, "records") }
 
 // dirs are the realm's directories, the outer first.
 func (r *realm) dirs() []string {
-	return []string{r.dir, r.objects(), r.refs(), r.aliases(), r.leases(), r.pins(), r.deleted(), r.jobs(), r.notes()}
+	return []string{r.dir, r.objects(), r.refs(), r.aliases(), r.leases(), r.pins(), r.deleted(), r.jobs(), r.notes(), r.records()}
 }
 
 // check refuses directories that somebody else could have filled. What does not

@@ -90,7 +90,7 @@ func isAt(f *os.File, path string) bool {
 // sweep removes what dead processes left behind. It is best effort: what cannot
 // be removed now is met again by the next one.
 func (s *Store) sweep() {
-	for _, dir := range []string{s.objectsDir(), s.refsDir(), s.aliasesDir(), s.own.leases(), s.own.pins(), s.own.jobs(), s.own.notes()} {
+	for _, dir := range []string{s.objectsDir(), s.refsDir(), s.aliasesDir(), s.own.leases(), s.own.pins(), s.own.jobs(), s.own.notes(), s.own.records()} {
 		entries, err := os.ReadDir(dir)
 		if err != nil {
 			continue

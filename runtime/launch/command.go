@@ -51,8 +51,10 @@ func (o *Options) directory(home, cwd string, own bool) (string, error) {
 	return cwd, nil
 }
 
-// environment returns what the user asked for with --env-file and --env.
-func (o *Options) environment() ([]string, error) {
+// Environment returns what the user asked for with --env-file and --env, as
+// NAME=VALUE. The files are read, which may be possible only once; the result can
+// take the place of Env, without EnvFiles.
+func (o *Options) Environment() ([]string, error) {
 	var set []string
 	for _, file := range o.EnvFiles {
 		pairs, err := readEnvFile(file)

@@ -64,7 +64,7 @@ func TestEnvironmentFlags(t *testing.T) {
 	}
 	write("# comment\n\nA=1\nB='quoted stays'\n  PASSED\nC=\n")
 	o := Options{EnvFiles: []string{file}, Env: []string{"A=2", "PASSED", "NOT_SET_ANYWHERE"}}
-	got, err := o.environment()
+	got, err := o.Environment()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,10 +73,10 @@ func TestEnvironmentFlags(t *testing.T) {
 		t.Errorf("variables (-want +got):\n%s", diff)
 	}
 	for _, bad := range []Options{{Env: []string{"=x"}}, {Env: []string{"a b=x"}}, {EnvFiles: []string{file + ".missing"}}} {
-		_, err := bad.environment()
+		_, err := bad.Environment()
 		requireAdvice(t, err)
 	}
 	write("export A=1\n")
-	_, err = o.environment()
+	_, err = o.Environment()
 	requireAdvice(t, err)
 }

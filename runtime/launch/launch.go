@@ -69,7 +69,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	set, err := o.environment()
+	set, err := o.Environment()
 	if err != nil {
 		return err
 	}
