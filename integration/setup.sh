@@ -52,6 +52,7 @@ squashfs-tools    test,bench            mksquashfs and unsquashfs
 umoci             test,bench            independent unpacking of layers
 skopeo            test,bench            independent copying of images
 file              test                  is bin/jrun static?
+acl               test                  an access list that others made
 iproute2          test                  addresses for test registries
 squashfs-tools-ng bench                 tar2sqfs
 squashfuse        bench                 the reader to compare with

@@ -15,7 +15,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 duration=${1:-10m}
-campaigns=${2:-'^Test(KilledPulls|FullStores|FailingStore|BrokenRegistry|Resume|UnreliableRegistry|ChaosOfPulls|ChaosOfSandboxes)$'}
+campaigns=${2:-'^Test(KilledPulls|FullStores|FailingStore|BrokenRegistry|Resume|UnreliableRegistry|ChaosOfPulls|ChaosOfSandboxes|ChaosOnNodes|NodesAgree)$'}
 tags=containers_image_openpgp,exclude_graphdriver_btrfs,containers_image_docker_daemon_stub,netgo,osusergo
 
 fuzz_all() {
@@ -38,6 +38,8 @@ if [[ $duration != 0 ]]; then
   fuzz_all
 fi
 if [[ $campaigns != none ]]; then
+  # Ten thousand simulated worlds of users, nodes and a registry.
+  JRUN_SOAK=1 go test -tags "$tags" -count 1 -v -timeout 3h -run "${campaigns/'^Test('/'^Test(NoStaleRun|'}" ./image/store
   make build
   JRUN_SOAK=1 go test -tags "$tags,e2e" -count 1 -v -timeout 3h -run "$campaigns" ./integration
 fi

@@ -243,10 +243,18 @@ func (g gcReport) print(out io.Writer, quiet bool) error {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(out, "%s %d images (%s); %d stay (%s); %s freed; %d left-over files swept\n",
-		verb, g.RemovedCount, size(g.RemovedBytes), g.RemainingImages, size(g.RemainingBytes), size(g.FreedBytes), len(g.Swept))
+	_, err := fmt.Fprintf(out, "%s %s (%s), kept %s (%s), freed %s, swept %s\n",
+		verb, count(g.RemovedCount, "image"), size(g.RemovedBytes), count(g.RemainingImages, "image"), size(g.RemainingBytes), size(g.FreedBytes), count(len(g.Swept), "left-over file"))
 	if err == nil && len(g.Deleted) > 0 && !g.DryRun {
-		_, err = fmt.Fprintf(out, "%d removed images can be had back for %s after their removal: jrun gc --undelete DIGEST\n", len(g.Deleted), g.UndeletableFor)
+		_, err = fmt.Fprintf(out, "%s can be had back for %s after the removal: jrun gc --undelete DIGEST\n", count(len(g.Deleted), "removed image"), g.UndeletableFor)
 	}
 	return err
+}
+
+// count writes a number of things.
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }

@@ -102,7 +102,7 @@ func (t storeStatus) print(out io.Writer) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "store\t%s (%s, %s free)\n", t.Store, t.FileSystem, size(t.FreeBytes))
 	fmt.Fprintf(table, "images\t%d, %s\n", len(t.Images), size(t.SizeBytes))
-	fmt.Fprintf(table, "in use\tby %d running jobs\n", t.Leases)
+	fmt.Fprintf(table, "in use\tby %s\n", count(t.Leases, "running job"))
 	fmt.Fprintf(table, "pinned\t%d\n", t.Pins)
 	fmt.Fprintf(table, "removed\t%d can be had back\n", len(t.Deleted))
 	fmt.Fprintf(table, "reclaimable\t%s\n", size(t.ReclaimableBytes))
