@@ -77,15 +77,35 @@ func (c *Client) resolveRegistry(ctx context.Context, st *store.Store, ref Refer
 	if st == nil || c.opts.Job == "" {
 		return c.resolveNow(ctx, st, ref)
 	}
+	// A failure is kept for some seconds, for the other processes: a hundred ranks
+	// with a wrong password must not try it a hundred times. One policy's failure is
+	// none of another's, and --pull=never spares nothing.
+	failure := fmt.Sprint(c.opts.Job, " ", ref, " ", int(c.opts.Pull))
+	asks := c.opts.Pull != PullNever
+	var told error
+	failed := func() error {
+		if asks {
+			told = recall(st, failedNote, failure, c.loginState(st))
+		}
+		return told
+	}
 	asked := false
-	settled, err := st.AskOnce(ctx, c.opts.Job, ref.String(), func() (store.JobRef, error) {
+	settled, err := st.AskOnce(ctx, c.opts.Job, ref.String(), failed, func() (store.JobRef, error) {
 		asked = true
-		return c.askForJob(ctx, st, ref)
+		r, err := c.resolveNow(ctx, st, ref)
+		if err != nil && asks {
+			remember(st, failedNote, failure, failedGrace, c.loginState(st), err)
+		}
+		host, _ := os.Hostname() // for people
+		return store.JobRef{
+			Ref: store.Ref{Name: ref.String(), Digest: c.instanceOf(st, r.Digest), Resolved: r.Digest, Time: r.Time},
+			How: string(r.How), Host: host,
+		}, err
 	})
 	if err != nil {
 		// A store that cannot be written must not keep a job from running: its
 		// processes then ask by themselves.
-		if !asked && ctx.Err() == nil {
+		if !asked && told == nil && ctx.Err() == nil {
 			return c.resolveNow(ctx, st, ref)
 		}
 		return Resolved{}, err
@@ -95,32 +115,6 @@ func (c *Client) resolveRegistry(ctx context.Context, st *store.Store, ref Refer
 		r.How, r.Settled = r.Settled, ""
 	}
 	return r, nil
-}
-
-// askForJob asks on behalf of all processes of a job. A failure is kept for some
-// seconds, for the others: a hundred ranks with a wrong password must not try it
-// a hundred times.
-func (c *Client) askForJob(ctx context.Context, st *store.Store, ref Reference) (store.JobRef, error) {
-	// One policy's failure is none of another's.
-	failure := fmt.Sprint(c.opts.Job, " ", ref, " ", int(c.opts.Pull))
-	asks := c.opts.Pull != PullNever // else there is nothing to spare
-	if asks {
-		if err := recall(st, failedNote, failure, c.loginState(st)); err != nil {
-			return store.JobRef{}, err
-		}
-	}
-	r, err := c.resolveNow(ctx, st, ref)
-	if err != nil {
-		if asks {
-			remember(st, failedNote, failure, failedGrace, c.loginState(st), err)
-		}
-		return store.JobRef{}, err
-	}
-	host, _ := os.Hostname() // for people
-	return store.JobRef{
-		Ref: store.Ref{Name: ref.String(), Digest: c.instanceOf(st, r.Digest), Resolved: r.Digest, Time: r.Time},
-		How: string(r.How), Host: host,
-	}, nil
 }
 
 // resolveNow applies the policy, without regard to the job.

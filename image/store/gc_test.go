@@ -267,7 +267,7 @@ func TestJobRefIsSettledOnce(t *testing.T) {
 	asked := 0
 	for range 8 {
 		go func() {
-			r, err := s.AskOnce(t.Context(), "7.pbs", "reg.example/app:1", func() (JobRef, error) {
+			r, err := s.AskOnce(t.Context(), "7.pbs", "reg.example/app:1", func() error { return nil }, func() (JobRef, error) {
 				asked++ // one at a time, says the claim
 				time.Sleep(5 * time.Millisecond)
 				return JobRef{Ref: Ref{Name: "reg.example/app:1", Digest: digest.FromString(time.Now().String())}}, nil

@@ -124,9 +124,10 @@ func (s *Store) SettleJobRef(job string, r JobRef) (JobRef, error) {
 }
 
 // AskOnce lets one process of a job, on all its nodes, find out what name stands
-// for, by ask, while the others wait for what it settles; if it fails, they ask
-// themselves, one after the other, or at once after its death.
-func (s *Store) AskOnce(ctx context.Context, job, name string, ask func() (JobRef, error)) (JobRef, error) {
+// for, by ask, while the others wait for what it settles, or until failed, which is
+// asked again and again, tells them that it could not be found out. They take over
+// at once when that process dies.
+func (s *Store) AskOnce(ctx context.Context, job, name string, failed func() error, ask func() (JobRef, error)) (JobRef, error) {
 	if r, err := s.JobRef(job, name); err == nil {
 		return r, nil
 	}
@@ -134,13 +135,21 @@ func (s *Store) AskOnce(ctx context.Context, job, name string, ask func() (JobRe
 		return JobRef{}, err
 	}
 	sum := sha256.Sum256([]byte(job + "\x00" + name))
+	var failure error
 	settled := func() bool {
-		_, err := s.JobRef(job, name)
-		return err == nil
+		if _, err := s.JobRef(job, name); err == nil {
+			failure = nil
+			return true
+		}
+		failure = failed()
+		return failure != nil
 	}
 	c, err := s.claim(ctx, askClaim+hex.EncodeToString(sum[:16]), s.jobDir(job), settled, nil)
 	if err != nil {
 		return JobRef{}, err
+	}
+	if c == nil && failure != nil {
+		return JobRef{}, failure
 	}
 	if c == nil {
 		return s.JobRef(job, name)
