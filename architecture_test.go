@@ -25,11 +25,12 @@ var allowed = map[string][]string{
 	"image/gunzip":       {},
 	"image/store":        {"fault", "presence", "squash"},
 	"runtime/identity":   {},
+	"runtime/nodecache":  {"fault", "presence", "runtime/rendezvous"},
 	"runtime/rendezvous": {},
 	"runtime/sandbox":    {"fault", "presence", "runtime/rendezvous", "squash", "squash/reader", "squash/fusefs", "squash/profile"},
 	"runtime/hostmount":  {"fault", "squash/reader", "squash/fusefs"},
 	"runtime/launch":     {"fault", "squash/reader", "runtime/identity", "runtime/sandbox"},
-	"cmd/jrun":           {"fault", "presence", "squash", "squash/reader", "squash/writer", "image", "image/store", "runtime/hostmount", "runtime/identity", "runtime/launch", "runtime/sandbox"},
+	"cmd/jrun":           {"fault", "presence", "squash", "squash/reader", "squash/writer", "image", "image/store", "runtime/hostmount", "runtime/identity", "runtime/launch", "runtime/nodecache", "runtime/sandbox"},
 	"integration":        {"fault", "squash", "image", "runtime", "integration"},
 }
 

@@ -17,18 +17,42 @@ var launchers = []string{"PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK", "PALS_
 // currentJob names the job that this process belongs to: the batch system's, or
 // the tree of processes of one command. It is empty for a process that is alone.
 func currentJob() string {
+	if id := batchJob(); id != "" {
+		return id
+	}
+	tree := presence.Tree(launched())
+	if tree == presence.Self() {
+		return ""
+	}
+	return fmt.Sprintf("tree-%s", tree)
+}
+
+// batchJob is the batch system's id of the job, or empty.
+func batchJob() string {
 	for _, name := range schedulers {
 		if id := os.Getenv(name); id != "" {
 			return id
 		}
 	}
-	beyond := false
+	return ""
+}
+
+// launched says whether a launcher of many processes started this one.
+func launched() bool {
 	for _, name := range launchers {
-		beyond = beyond || os.Getenv(name) != ""
+		if os.Getenv(name) != "" {
+			return true
+		}
 	}
-	tree := presence.Tree(beyond)
-	if tree == presence.Self() {
-		return ""
+	return false
+}
+
+// jobProcess is the process on this machine that lasts as long as the job. (A
+// batch system's daemon belongs to root; what root starts below it has no such
+// process.)
+func jobProcess() presence.Owner {
+	if batchJob() != "" && os.Getuid() != 0 {
+		return presence.Top()
 	}
-	return fmt.Sprintf("tree-%s", tree)
+	return presence.Tree(launched())
 }
