@@ -131,11 +131,7 @@ func (t *temporary) readOnly() (*os.File, error) {
 	if err := t.Chmod(0o400); err != nil {
 		return nil, fmt.Errorf("protecting the copy: %w", err)
 	}
-	file, err := os.Open(fmt.Sprintf("/proc/self/fd/%d", t.Fd()))
-	if err != nil {
-		return nil, fmt.Errorf("opening the copy for reading: %w", err)
-	}
-	return file, nil
+	return reopen(t.File)
 }
 
 // publish gives the copy its final name, in place of what has it.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jrun-hpc/jrun/presence"
 	"github.com/jrun-hpc/jrun/runtime/rendezvous"
+	"golang.org/x/sys/unix"
 )
 
 // Options says where copies are and how long.
@@ -154,19 +155,34 @@ func ask(ctx context.Context, conn *net.UnixConn, o Options, i Image) (*os.File,
 		rendezvous.CloseAll(files)
 		return nil, fmt.Errorf("another process could not make it: %s", r.Refused)
 	}
+	defer files[0].Close()
 	info, err := files[0].Stat()
 	if err == nil && (!info.Mode().IsRegular() || info.Size() != i.SizeBytes) {
 		err = errors.New("the keeper of the copy sent another file")
 	}
 	if err != nil {
-		files[0].Close()
 		return nil, err
 	}
-	return files[0], nil
+	return reopen(files[0])
+}
+
+// reopen returns a descriptor for reading that shares neither position nor advice
+// about reading ahead with others.
+func reopen(f *os.File) (*os.File, error) {
+	own, err := os.Open(fmt.Sprintf("/proc/self/fd/%d", f.Fd()))
+	if err != nil {
+		return nil, fmt.Errorf("opening the copy for reading: %w", err)
+	}
+	return own, nil
 }
 
 // refuse answers those who wait now; others will ask again.
 func refuse(listener *net.UnixListener, why error) {
+	// An attempt to pass the socket on has made it blocking (os.File.Fd).
+	raw, err := listener.SyscallConn()
+	if err != nil || raw.Control(func(fd uintptr) { err = unix.SetNonblock(int(fd), true) }) != nil || err != nil {
+		return // they will see the end of the connection
+	}
 	for listener.SetDeadline(time.Now().Add(time.Millisecond)) == nil {
 		conn, err := listener.AcceptUnix()
 		if err != nil {
