@@ -69,11 +69,11 @@ func Open(ctx context.Context, o Options, i Image) (*os.File, error) {
 // the same one after the other.
 func create(ctx context.Context, listener *net.UnixListener, o Options, i Image, stem string) (*os.File, error) {
 	defer listener.Close()
-	make := makeUnnamed
+	copyTo := makeUnnamed
 	if o.Keep {
-		make = makeKept
+		copyTo = makeKept
 	}
-	file, err := make(ctx, o, i, stem)
+	file, err := copyTo(ctx, o, i, stem)
 	if err == nil && !o.Keep {
 		err = startKeeper(ctx, listener, file, o.Owners)
 	}
