@@ -123,7 +123,7 @@ type keeper struct {
 	file     *os.File
 
 	mu     sync.Mutex
-	owners int
+	owners map[presence.Owner]bool // a job's first process is named by each of its commands
 	ended  chan struct{}
 }
 
@@ -152,7 +152,8 @@ func newKeeper(owners []string) (*keeper, error) {
 	if err != nil {
 		return nil, fmt.Errorf("taking over the socket: %w", err)
 	}
-	k := &keeper{listener: listener.(*net.UnixListener), file: os.NewFile(keeperCopyFD, "copy"), ended: make(chan struct{})}
+	k := &keeper{listener: listener.(*net.UnixListener), file: os.NewFile(keeperCopyFD, "copy"),
+		owners: map[presence.Owner]bool{}, ended: make(chan struct{})}
 	var all []presence.Owner
 	for _, text := range owners {
 		o, err := presence.Parse(text)
@@ -234,43 +235,41 @@ func (k *keeper) admit(conn *net.UnixConn) {
 // watch holds the copy until all of owners have ended. It returns
 // rendezvous.ErrGone when it is let go already.
 func (k *keeper) watch(owners []presence.Owner) error {
-	var found []*os.File
-	failed := errors.New("no process is named")
-	for _, o := range owners {
-		pidfd, err := openProcess(o)
-		if err != nil {
-			failed = err
-			continue
-		}
-		found = append(found, pidfd)
-	}
-	if len(found) == 0 {
-		return fmt.Errorf("watching the processes that want the copy: %w", failed)
-	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	select {
 	case <-k.ended:
-		rendezvous.CloseAll(found)
 		return rendezvous.ErrGone
 	default:
 	}
-	for _, pidfd := range found {
-		k.owners++
-		go func() {
-			waitEnd(pidfd)
-			pidfd.Close()
-			k.leave()
-		}()
+	watched, failed := 0, errors.New("no process is named")
+	for _, o := range owners {
+		if !k.owners[o] {
+			pidfd, err := openProcess(o)
+			if err != nil {
+				failed = err
+				continue
+			}
+			k.owners[o] = true
+			go func() {
+				waitEnd(pidfd)
+				pidfd.Close()
+				k.leave(o)
+			}()
+		}
+		watched++
+	}
+	if watched == 0 {
+		return fmt.Errorf("watching the processes that want the copy: %w", failed)
 	}
 	return nil
 }
 
 // leave lets the copy go after the last owner.
-func (k *keeper) leave() {
+func (k *keeper) leave(o presence.Owner) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.owners--; k.owners == 0 {
+	if delete(k.owners, o); len(k.owners) == 0 {
 		k.listener.Close()
 		close(k.ended)
 	}
