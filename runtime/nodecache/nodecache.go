@@ -178,18 +178,30 @@ func reopen(f *os.File) (*os.File, error) {
 
 // refuse answers those who wait now; others will ask again.
 func refuse(listener *net.UnixListener, why error) {
-	// An attempt to pass the socket on has made it blocking (os.File.Fd).
 	raw, err := listener.SyscallConn()
-	if err != nil || raw.Control(func(fd uintptr) { err = unix.SetNonblock(int(fd), true) }) != nil || err != nil {
+	if err != nil {
 		return // they will see the end of the connection
 	}
-	for listener.SetDeadline(time.Now().Add(time.Millisecond)) == nil {
-		conn, err := listener.AcceptUnix()
+	for {
+		var fd int
+		controlErr := raw.Control(func(listening uintptr) {
+			// An attempt to pass the socket on has made it blocking (os.File.Fd).
+			if err = unix.SetNonblock(int(listening), true); err == nil {
+				fd, _, err = unix.Accept4(int(listening), unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK)
+			}
+		})
+		if controlErr != nil || err != nil {
+			return
+		}
+		f := os.NewFile(uintptr(fd), "waiting")
+		conn, err := net.FileConn(f)
+		f.Close()
 		if err != nil {
 			return
 		}
-		if uid, _, err := rendezvous.Peer(conn); err == nil && uid == os.Getuid() {
-			_ = rendezvous.Send(conn, nil, reply{Refused: why.Error()})
+		waiting := conn.(*net.UnixConn)
+		if uid, _, err := rendezvous.Peer(waiting); err == nil && uid == os.Getuid() {
+			_ = rendezvous.Send(waiting, nil, reply{Refused: why.Error()})
 		}
 		conn.Close()
 	}
