@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -176,6 +177,10 @@ func reopen(f *os.File) (*os.File, error) {
 	return own, nil
 }
 
+// refusalPatience is how long the request of one who is refused may take. Those
+// who wait have sent it, unless they were stopped.
+const refusalPatience = time.Second
+
 // refuse answers those who wait now; others will ask again.
 func refuse(listener *net.UnixListener, why error) {
 	raw, err := listener.SyscallConn()
@@ -200,7 +205,9 @@ func refuse(listener *net.UnixListener, why error) {
 			return
 		}
 		waiting := conn.(*net.UnixConn)
-		if uid, _, err := rendezvous.Peer(waiting); err == nil && uid == os.Getuid() {
+		if uid, _, err := rendezvous.Peer(waiting); err == nil && uid == os.Getuid() && conn.SetDeadline(time.Now().Add(refusalPatience)) == nil {
+			// To close with something unread would take back what was sent (ECONNRESET).
+			_, _ = io.Copy(io.Discard, conn)
 			_ = rendezvous.Send(waiting, nil, reply{Refused: why.Error()})
 		}
 		conn.Close()
