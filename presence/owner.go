@@ -82,9 +82,10 @@ func Parse(s string) (Owner, error) {
 
 // process is what /proc/<pid>/stat says of one.
 type process struct {
-	state                byte
-	parent, session, tty int
-	start                uint64
+	state       byte
+	parent, tty int
+	leader      bool // of its session
+	start       uint64
 }
 
 // look reads /proc/<pid>/stat. The name of the program, in parentheses, may hold
@@ -102,11 +103,13 @@ func look(pid int) (process, error) {
 		return process{}, fmt.Errorf("reading /proc/%d/stat: it has too few fields", pid)
 	}
 	p := process{state: fields[0][0]}
-	for field, into := range map[int]*int{4: &p.parent, 6: &p.session, 7: &p.tty} {
+	var session int
+	for field, into := range map[int]*int{4: &p.parent, 6: &session, 7: &p.tty} {
 		if *into, err = strconv.Atoi(fields[field-first]); err != nil {
 			return process{}, fmt.Errorf("reading /proc/%d/stat: %w", pid, err)
 		}
 	}
+	p.leader = session == pid
 	p.start, err = strconv.ParseUint(fields[startField-first], 10, 64)
 	if err != nil {
 		return process{}, fmt.Errorf("reading /proc/%d/stat: %w", pid, err)

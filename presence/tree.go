@@ -13,6 +13,22 @@ import (
 // sessions, too, for launchers that give each of their processes a session of its
 // own. It is Self when this process is alone at the top.
 func Tree(beyond bool) Owner {
+	return topmost(func(p process) bool { return p.leader && !beyond },
+		func(above process) bool { return above.leader && above.tty != 0 }) // the shell of a terminal
+}
+
+// Top is the process from which everything of one batch job on this machine
+// descends that this process can know of: its topmost ancestor of the same user,
+// whatever the sessions and terminals between. The batch system's own daemon,
+// above it, belongs to root; so for root it means nothing.
+func Top() Owner {
+	never := func(process) bool { return false }
+	return topmost(never, never)
+}
+
+// topmost climbs from this process through those of the same user until one is
+// the last, or the one above it is not to be entered.
+func topmost(last, outside func(process) bool) Owner {
 	self := Self()
 	root := self
 	uid := os.Getuid()
@@ -22,12 +38,12 @@ func Tree(beyond bool) Owner {
 			return root
 		}
 		root = Owner{Machine: self.Machine, PID: pid, Start: p.start}
-		if p.session == pid && !beyond || p.parent <= 1 || uidOf(p.parent) != uid {
+		if last(p) || p.parent <= 1 || uidOf(p.parent) != uid {
 			return root
 		}
 		above, err := look(p.parent)
-		if err != nil || above.session == p.parent && above.tty != 0 {
-			return root // the shell of a terminal
+		if err != nil || outside(above) {
+			return root
 		}
 		pid = p.parent
 	}

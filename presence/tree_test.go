@@ -13,7 +13,11 @@ const asChild = "JRUN_TEST_TREE"
 
 func TestMain(m *testing.M) {
 	if how := os.Getenv(asChild); how != "" {
-		os.Stdout.WriteString(Tree(how == "beyond").String())
+		tree := Tree(how == "beyond")
+		if how == "top" {
+			tree = Top()
+		}
+		os.Stdout.WriteString(tree.String())
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
@@ -61,5 +65,15 @@ func TestTree(t *testing.T) {
 	same, _ := treeOf(t, "beyond", `"$0"; :`)
 	if same.PID != beyond.PID {
 		t.Errorf("two below this test have the trees %v and %v, of the shells %d", beyond, same, shell)
+	}
+}
+
+// TestTop: the top of a batch job is above sessions and the shells of terminals,
+// so that an interactive job's commands have the same.
+func TestTop(t *testing.T) {
+	one, _ := treeOf(t, "top", `"$0"; :`)
+	other, shell := treeOf(t, "top", `setsid -w sh -c '"$0"; :' "$0"; :`)
+	if one != other || one.PID == shell || one.PID == os.Getpid() && os.Getppid() > 1 && uidOf(os.Getppid()) == os.Getuid() {
+		t.Errorf("two processes of one job have the tops %v and %v", one, other)
 	}
 }

@@ -67,7 +67,11 @@ func diagnose(ctx context.Context, g *globalOptions) []finding {
 		}
 		findings = append(findings, f)
 	}
-	return append(findings, diagnoseStore(g))
+	findings = append(findings, diagnoseStore(g))
+	if f, wanted := diagnoseNodeCache(g); wanted {
+		findings = append(findings, f)
+	}
+	return findings
 }
 
 func diagnoseStore(g *globalOptions) finding {

@@ -41,13 +41,27 @@ func batchJob() string {
 	return ""
 }
 
-var currentTree = sync.OnceValue(func() presence.Owner {
-	beyond := false
+// launched says whether a launcher of many processes started this one.
+func launched() bool {
 	for _, name := range launchers {
-		beyond = beyond || os.Getenv(name) != ""
+		if os.Getenv(name) != "" {
+			return true
+		}
 	}
-	return presence.Tree(beyond)
-})
+	return false
+}
+
+var currentTree = sync.OnceValue(func() presence.Owner { return presence.Tree(launched()) })
+
+// jobProcess is the process on this machine that lasts as long as the job. (A
+// batch system's daemon belongs to root; what root starts below it has no such
+// process.)
+func jobProcess() presence.Owner {
+	if batchJob() != "" && os.Getuid() != 0 {
+		return presence.Top()
+	}
+	return currentTree()
+}
 
 // recordedJob is the id under which this job is in the history: the batch
 // system's, or one that is made of the machine, the process at the top of the

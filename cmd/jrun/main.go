@@ -7,11 +7,15 @@ import (
 	"os"
 
 	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/runtime/nodecache"
 	"github.com/jrun-hpc/jrun/runtime/sandbox"
 )
 
 func main() {
 	if status, isStage := sandbox.RunStage(); isStage {
+		os.Exit(status)
+	}
+	if status, isStage := nodecache.RunStage(); isStage {
 		os.Exit(status)
 	}
 	ctx, interrupted := untilSignal(context.Background())

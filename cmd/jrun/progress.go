@@ -76,18 +76,29 @@ func (p *progress) event(e image.Event) {
 	}
 }
 
-// draw replaces the bar on the current line.
+// draw shows an event on the current line.
 func (p *progress) draw(e image.Event) {
-	line := fmt.Sprintf("%s %s", e.Phase, p.name)
-	if (e.Phase == image.Converting || e.Phase == image.Waiting) && e.AllBytes > 0 {
-		const cells = 24
-		full := int(min(e.DoneBytes, e.AllBytes) * cells / e.AllBytes)
-		line = fmt.Sprintf("[%s%s] %3d%%  %s of %s  %s", strings.Repeat("=", full), strings.Repeat(" ", cells-full),
-			min(e.DoneBytes, e.AllBytes)*100/e.AllBytes, size(e.DoneBytes), size(e.AllBytes), p.name)
-		if e.Phase == image.Waiting {
-			line += " (by " + e.Other + ")"
-		}
+	if e.Phase != image.Converting && e.Phase != image.Waiting || e.AllBytes <= 0 {
+		p.show(fmt.Sprintf("%s %s", e.Phase, p.name))
+		return
 	}
+	what := p.name
+	if e.Phase == image.Waiting {
+		what += " (by " + e.Other + ")"
+	}
+	p.bar(e.DoneBytes, e.AllBytes, what)
+}
+
+// bar shows how much of something is done; all is not 0.
+func (p *progress) bar(done, all int64, what string) {
+	const cells = 24
+	full := int(min(done, all) * cells / all)
+	p.show(fmt.Sprintf("[%s%s] %3d%%  %s of %s  %s", strings.Repeat("=", full), strings.Repeat(" ", cells-full),
+		min(done, all)*100/all, size(done), size(all), what))
+}
+
+// show replaces what stands on the current line.
+func (p *progress) show(line string) {
 	if p.width > 1 && len(line) >= p.width {
 		line = line[:p.width-1]
 	}
@@ -95,12 +106,17 @@ func (p *progress) draw(e image.Event) {
 	p.drawn = true
 }
 
-// warn says what a person should know, one line each, also with --quiet.
-func (p *progress) warn(text string) {
+// clear takes away what show has written.
+func (p *progress) clear() {
 	if p.drawn {
 		fmt.Fprint(p.out, "\r\x1b[K")
 		p.drawn = false
 	}
+}
+
+// warn says what a person should know, one line each, also with --quiet.
+func (p *progress) warn(text string) {
+	p.clear()
 	for i, line := range strings.Split(text, "\n") {
 		if i == 0 {
 			line = "jrun: warning: " + line
@@ -120,10 +136,7 @@ func (p *progress) detail(text string) {
 
 // end clears the bar and says what came of it.
 func (p *progress) end(object store.Object, fetched bool, err error) {
-	if p.drawn {
-		fmt.Fprint(p.out, "\r\x1b[K")
-		p.drawn = false
-	}
+	p.clear()
 	if err != nil || p.quiet {
 		return
 	}

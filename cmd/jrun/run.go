@@ -150,6 +150,7 @@ func (s *session) startOnce(ctx context.Context, o *runOptions, l launch.Options
 	l.Config = object.Meta.Config.Config
 	if s.store.Holds(object) {
 		l.Lease = func() (*os.File, error) { return s.store.Lease(object, file, currentJob()) }
+		l.Local = s.localCopy(object)
 		if !o.noProfile {
 			l.Profiles = s.store.ProfileStem(object)
 		}

@@ -30,7 +30,7 @@ func (s *Store) Usable() (Usage, error) {
 	if err := unix.Statfs(dir, &st); err != nil {
 		return u, s.accessFault(dir, err)
 	}
-	u.FileSystem = fileSystemName(st.Type)
+	u.FileSystem = FileSystemName(st.Type)
 	u.FreeBytes = int64(min(st.Bavail, 1<<62/uint64(max(st.Bsize, 1)))) * st.Bsize
 	if err := s.checkRealm(); err != nil {
 		return u, err
@@ -67,9 +67,9 @@ func (s *Store) nearestExisting() string {
 	}
 }
 
-// fileSystemName names the file systems a site is likely to have. The numbers
+// FileSystemName names the file systems a site is likely to have. The numbers
 // are those of statfs(2).
-func fileSystemName(magic int64) string {
+func FileSystemName(magic int64) string {
 	names := map[int64]string{
 		unix.EXT4_SUPER_MAGIC:      "ext4",
 		unix.XFS_SUPER_MAGIC:       "xfs",

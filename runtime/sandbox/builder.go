@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jrun-hpc/jrun/runtime/rendezvous"
 	"github.com/jrun-hpc/jrun/squash/fusefs"
 	"github.com/opencontainers/cgroups"
 	"github.com/opencontainers/runc/libcontainer"
@@ -64,9 +65,9 @@ func runBuilder() (*os.File, error) {
 		return nil, fmt.Errorf("talking to the builder: %w", err)
 	}
 	defer conn.Close()
-	files, receiveErr := receiveDescriptors(conn.(*net.UnixConn), &struct{}{})
+	files, receiveErr := rendezvous.Receive(conn.(*net.UnixConn), &struct{}{})
 	if err := cmd.Wait(); err != nil {
-		closeAll(files)
+		rendezvous.CloseAll(files)
 		if text := strings.TrimSpace(stderr.String()); text != "" {
 			err = errors.New(text)
 		}
@@ -146,7 +147,7 @@ func build(p *plan, conn *net.UnixConn) error {
 		return fmt.Errorf("opening the sandbox's mount namespace: %w", err)
 	}
 	defer mountNS.Close()
-	return sendDescriptors(conn, []*os.File{mountNS}, struct{}{})
+	return rendezvous.Send(conn, []*os.File{mountNS}, struct{}{})
 }
 
 // containerConfig mounts what the job sees and says to libcontainer where that

@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/runtime/rendezvous"
 	"golang.org/x/sys/unix"
 )
 
@@ -40,7 +41,7 @@ func Enter(ctx context.Context, key Key, create func() (*Spec, error)) (*Entranc
 			"use a jrun that was built with 'make build'")
 	}
 	for {
-		conn, listener, err := rendezvous(ctx, key)
+		conn, listener, err := rendezvous.Meet(ctx, key.socket())
 		if err != nil {
 			return nil, err
 		}
@@ -54,7 +55,7 @@ func Enter(ctx context.Context, key Key, create func() (*Spec, error)) (*Entranc
 		}
 		stop := context.AfterFunc(ctx, func() { conn.Close() })
 		var r reply
-		files, err := receiveDescriptors(conn, &r)
+		files, err := rendezvous.Receive(conn, &r)
 		stop()
 		conn.Close()
 		switch {
@@ -62,7 +63,7 @@ func Enter(ctx context.Context, key Key, create func() (*Spec, error)) (*Entranc
 			return &Entrance{namespaces: files, Note: r.Note}, nil
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
-		case !errors.Is(err, errGone):
+		case !errors.Is(err, rendezvous.ErrGone):
 			return nil, fmt.Errorf("entering the sandbox: %w", err)
 		}
 	}

@@ -2,11 +2,8 @@ package sandbox
 
 import (
 	"errors"
-	"io"
-	"net"
 	"os"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 
@@ -82,83 +79,3 @@ func TestKeysDiffer(t *testing.T) {
 
 // Of many processes that come at once exactly one creates; when it ends, the
 // next one does.
-func TestRendezvous(t *testing.T) {
-	key, err := NewKey(t.Name(), os.Getpid())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var mu sync.Mutex
-	var creators []*net.UnixListener
-	var joiners []*net.UnixConn
-	var group sync.WaitGroup
-	for range 32 {
-		group.Go(func() {
-			conn, listener, err := rendezvous(t.Context(), key)
-			mu.Lock()
-			defer mu.Unlock()
-			switch {
-			case err != nil:
-				t.Error(err)
-			case listener != nil:
-				creators = append(creators, listener)
-			default:
-				joiners = append(joiners, conn)
-			}
-		})
-	}
-	group.Wait()
-	if len(creators) != 1 || len(joiners) != 31 {
-		t.Fatalf("%d created and %d joined", len(creators), len(joiners))
-	}
-	creators[0].Close()
-	for _, conn := range joiners {
-		if _, err := receiveDescriptors(conn, &reply{}); !errors.Is(err, errGone) {
-			t.Errorf("a joiner whose creator ended got %v", err)
-		}
-		conn.Close()
-	}
-	_, again, err := rendezvous(t.Context(), key)
-	if err != nil || again == nil {
-		t.Fatalf("the name is not free again: %v", err)
-	}
-	again.Close()
-}
-
-func TestDescriptorsTravel(t *testing.T) {
-	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ends := make([]*net.UnixConn, 2)
-	for i, fd := range pair {
-		file := os.NewFile(uintptr(fd), "end")
-		conn, err := net.FileConn(file)
-		file.Close()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-		ends[i] = conn.(*net.UnixConn)
-	}
-	file, err := memoryFile("test", []byte("content"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	long := strings.Repeat("x", 1<<20)
-	go func() {
-		if err := sendDescriptors(ends[0], []*os.File{file}, long); err != nil {
-			t.Error(err)
-		}
-	}()
-	var message string
-	files, err := receiveDescriptors(ends[1], &message)
-	if err != nil || len(files) != 1 || message != long {
-		t.Fatalf("received %d files and %d bytes: %v", len(files), len(message), err)
-	}
-	defer closeAll(files)
-	text, err := io.ReadAll(files[0])
-	if err != nil || string(text) != "content" {
-		t.Errorf("the descriptor reads %q, %v", text, err)
-	}
-}

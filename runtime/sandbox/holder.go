@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/jrun-hpc/jrun/presence"
+	"github.com/jrun-hpc/jrun/runtime/rendezvous"
 	"github.com/jrun-hpc/jrun/squash/fusefs"
 	"github.com/jrun-hpc/jrun/squash/profile"
 	"github.com/jrun-hpc/jrun/squash/reader"
@@ -158,7 +159,7 @@ func (h *holder) accept() {
 func (h *holder) admit(conn *net.UnixConn) {
 	defer conn.Close()
 	// In U1 the caller is 0, and everybody else the overflow uid.
-	uid, pid, err := peer(conn)
+	uid, pid, err := rendezvous.Peer(conn)
 	if err != nil || uid != 0 {
 		return
 	}
@@ -169,7 +170,7 @@ func (h *holder) admit(conn *net.UnixConn) {
 	if !h.watch(pidfd) {
 		return // too late; it will be told by the end of the connection
 	}
-	_ = sendDescriptors(conn, h.namespaces, reply{Note: h.plan.Note})
+	_ = rendezvous.Send(conn, h.namespaces, reply{Note: h.plan.Note})
 }
 
 // watch counts a rank until the process of pidfd ends. It reports false when
@@ -200,7 +201,7 @@ func (h *holder) leave() {
 	}
 	h.startUp.save() // a program that took less than the time that is recorded
 	h.listener.Close()
-	closeAll(h.namespaces)
+	rendezvous.CloseAll(h.namespaces)
 	h.namespaces = nil
 }
 

@@ -49,6 +49,9 @@ type Spec struct {
 // the same one, so a key must depend on everything that Spec depends on.
 type Key string
 
+// socket is where the processes of a sandbox meet (package rendezvous).
+func (k Key) socket() string { return fmt.Sprintf("jrun/%d/%s", os.Getuid(), string(k)) }
+
 // NewKey hashes parts, and adds what must never differ among the processes of
 // one sandbox: the user and the namespaces that they come from.
 func NewKey(parts ...any) (Key, error) {
