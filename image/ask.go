@@ -137,18 +137,18 @@ func (a *asking) digest(ctx context.Context, st *store.Store) (digest.Digest, er
 			a.bearer = &known
 		}
 	}
-	response, err := a.manifest(ctx, http.MethodHead)
+	header, err := a.manifest(ctx, http.MethodHead)
 	if err != nil {
 		return "", err
 	}
 	if st != nil && a.bearer != nil && a.token != "" {
 		a.remember(st)
 	}
-	d := digest.Digest(response.Header.Get("Docker-Content-Digest"))
-	if d.Validate() != nil {
-		return "", nil
+	d := digest.Digest(header.Get("Docker-Content-Digest"))
+	if d.Validate() == nil {
+		return d, nil
 	}
-	return d, nil
+	return "", nil
 }
 
 // Where a registry's token service is remembered, and for how long.
@@ -164,19 +164,19 @@ func (a *asking) remember(st *store.Store) {
 	}
 }
 
-// manifest asks for the manifest, with a token where one is wanted. The body of
-// the answer has been read and closed. Errors are *RefusalError, *LoginError, or
+// manifest asks for the manifest, with a token where one is wanted, and returns the
+// answer's header. Errors are *RefusalError, *LoginError, or
 // the network's.
-func (a *asking) manifest(ctx context.Context, method string) (*http.Response, error) {
+func (a *asking) manifest(ctx context.Context, method string) (http.Header, error) {
 	if a.bearer != nil && a.token == "" {
 		if err := a.fetchToken(ctx); err != nil {
 			return nil, err
 		}
 	}
-	response, err := a.try(ctx, method)
+	header, err := a.try(ctx, method)
 	var refusal *RefusalError
 	if !errors.As(err, &refusal) || refusal.StatusCode != http.StatusUnauthorized || a.token != "" {
-		return response, err
+		return header, err
 	}
 	b, ok := bearerOf(&http.Response{Header: refusal.Header, StatusCode: refusal.StatusCode})
 	if !ok {
@@ -203,12 +203,12 @@ const (
 
 // try asks once, and again when the registry is overloaded. A refused login is
 // never tried again: Harbor locks the account for a moment after each.
-func (a *asking) try(ctx context.Context, method string) (*http.Response, error) {
+func (a *asking) try(ctx context.Context, method string) (http.Header, error) {
 	for attempt := 1; ; attempt++ {
-		response, err := a.once(ctx, method)
+		header, err := a.once(ctx, method)
 		var refusal *RefusalError
 		if !errors.As(err, &refusal) || attempt == overloadedTries || !overloaded(refusal.StatusCode) {
-			return response, err
+			return header, err
 		}
 		select {
 		case <-ctx.Done():
@@ -232,7 +232,7 @@ func pauseAfter(header http.Header, attempt int) time.Duration {
 	return pause/2 + rand.N(pause)
 }
 
-func (a *asking) once(ctx context.Context, method string) (*http.Response, error) {
+func (a *asking) once(ctx context.Context, method string) (http.Header, error) {
 	header := http.Header{"Accept": {a.accept}, "User-Agent": {a.userAgent}}
 	switch {
 	case a.token != "":
@@ -252,7 +252,7 @@ func (a *asking) once(ctx context.Context, method string) (*http.Response, error
 		return nil, fmt.Errorf("reading the answer of %s: %w", a.host, err)
 	}
 	if response.StatusCode == http.StatusOK {
-		return response, nil
+		return response.Header, nil
 	}
 	if method == http.MethodHead {
 		body = nil

@@ -60,7 +60,7 @@ func recall(st *store.Store, kind, name string, state func() string) error {
 	}
 	var note failure
 	age, err := st.Note(kind, name, &note)
-	if err != nil || age < 0 || age > time.Duration(note.Seconds)*time.Second || note.State != state() {
+	if holds := err == nil && age >= 0 && age <= time.Duration(note.Seconds)*time.Second && note.State == state(); !holds {
 		return nil
 	}
 	why := fmt.Errorf("%s (found out %d seconds ago, by another process)", note.Why, int(age.Seconds()))

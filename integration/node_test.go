@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -47,7 +48,7 @@ func newCluster(t *testing.T, s *session, nodes int, options ...string) *cluster
 	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", binary, "./nfsmount").CombinedOutput(); err != nil {
 		t.Fatalf("building nfsmount: %v: %s", err, out)
 	}
-	args := append(options, filepath.Join(s.dir, "server"))
+	args := append(slices.Clone(options), filepath.Join(s.dir, "server"))
 	dirs := []string{filepath.Join(s.dir, "server"), c.shared}
 	for i := range nodes {
 		dir := filepath.Join(s.dir, fmt.Sprint("node", i+1))

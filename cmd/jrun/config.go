@@ -135,8 +135,9 @@ var (
 // with is the configuration of a user at a site. What the site allows can only be
 // narrowed. (That is a guard against mistakes: a user who wants to get around it
 // can build a jrun without it.)
-func (site config) with(own config) config {
-	c := own
+func (c config) with(own config) config {
+	site := c
+	c = own
 	c.Store = firstOf(own.Store, site.Store)
 	c.DefaultRegistry = firstOf(own.DefaultRegistry, site.DefaultRegistry)
 	c.SiteOwner = firstOf(site.SiteOwner, own.SiteOwner)

@@ -15,7 +15,7 @@ func (a *age) UnmarshalText(text []byte) error {
 	s := strings.TrimSpace(string(text))
 	if days, ok := strings.CutSuffix(s, "d"); ok {
 		n, err := strconv.ParseFloat(days, 64)
-		if err != nil || n < 0 || n > 36500 {
+		if inRange := n >= 0 && n <= 36500; err != nil || !inRange { // NaN is in no range
 			return fmt.Errorf("%q is no length of time: write 30d, 12h or 0", s)
 		}
 		*a = age(n * 24 * float64(time.Hour))
@@ -71,7 +71,7 @@ func (b *bytesize) UnmarshalText(text []byte) error {
 		}
 	}
 	n, err := strconv.ParseFloat(strings.TrimSpace(upper), 64)
-	if err != nil || n < 0 || n*unit > 1<<60 {
+	if inRange := n >= 0 && n*unit <= 1<<60; err != nil || !inRange { // NaN is in no range
 		return fmt.Errorf("%q is no size: write 200G, 1.5T or 0", s)
 	}
 	*b = bytesize(n * unit)

@@ -181,7 +181,7 @@ func (s *Store) takeClaim(what string, generation int) (*claim, error) {
 	}
 	won, err := s.publishOnce(c.path, b, passing)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil //nolint:nilerr // our temporary file is not visible to the server yet, or was swept: once more
+		return nil, nil // our temporary file was swept, or is not visible to the server yet: once more
 	}
 	if err != nil {
 		return nil, s.WriteFault(err)

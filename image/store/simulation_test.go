@@ -431,7 +431,7 @@ func (w *world) run(p *process, user, job string) {
 	}
 	resolved, err := client.Resolve(context.Background(), st, ref)
 	if err != nil {
-		w.refused(p, user, job, err)
+		w.refused(p, user, err)
 		return
 	}
 	w.judge(p, user, job, resolved)
@@ -507,7 +507,7 @@ func (w *world) judge(p *process, user, job string, r image.Resolved) {
 
 // refused says whether a refusal was right: the registry has said no, or could not
 // be asked and there was no answer that counts.
-func (w *world) refused(p *process, user, job string, err error) {
+func (w *world) refused(p *process, user string, err error) {
 	w.tell("process %d: %s is refused: %v", p.id, user, err)
 	if len(p.asked) > 0 && p.asked[len(p.asked)-1].digest == "" {
 		w.Refused++

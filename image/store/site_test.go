@@ -154,9 +154,9 @@ func TestSiteObjectsAreForMembers(t *testing.T) {
 	want(carol, "lab", nothing)
 
 	// A digest that is there and one that is not look the same to a stranger.
-	real := filepath.Join(service.objectsDir(), "sha256-"+o.Digest.Encoded()+imageSuffix)
-	fake := filepath.Join(service.objectsDir(), "sha256-"+digest.FromString("x").Encoded()+imageSuffix)
-	for _, path := range []string{real, fake} {
+	actual := filepath.Join(service.objectsDir(), "sha256-"+o.Digest.Encoded()+imageSuffix)
+	absent := filepath.Join(service.objectsDir(), "sha256-"+digest.FromString("x").Encoded()+imageSuffix)
+	for _, path := range []string{actual, absent} {
 		cmd := exec.CommandContext(t.Context(), "stat", "-c", "there", path)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: carol, Gid: carol}}
 		if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "Permission denied") {

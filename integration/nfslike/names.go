@@ -71,8 +71,8 @@ func (c *client) Lookup(_ <-chan struct{}, header *fuse.InHeader, name string, o
 }
 
 // change is a request to change what a name in a directory means. What the node
-// believes of the name ends, whether the change succeeds or not.
-func (c *client) change(dir *inode, name string, act func() error) error {
+// believes of the directory ends, whether the change succeeds or not.
+func (c *client) change(dir *inode, act func() error) error {
 	var of reply
 	err := c.call(func() (err error) {
 		if _, err = c.server.living(dir.handle, c); err != nil {
@@ -93,7 +93,7 @@ func (c *client) make(header *fuse.InHeader, name string, out *fuse.EntryOut, ac
 		return nil, syscall.Errno(st)
 	}
 	var e entry
-	err := c.change(dir, name, func() error {
+	err := c.change(dir, func() error {
 		err := act(dir.handle.fd)
 		if err == nil {
 			e, err = c.server.lookup(dir.handle, name)
@@ -265,7 +265,7 @@ func (c *client) Unlink(_ <-chan struct{}, header *fuse.InHeader, name string) f
 		defer c.server.release(target)
 		c.awaitReleases(target)
 	}
-	err := c.change(dir, name, func() error {
+	err := c.change(dir, func() error {
 		return c.once(func() error {
 			if done, err := c.server.makeSilly(c, dir.handle, name); done || err != nil {
 				return err
@@ -294,7 +294,7 @@ func (c *client) Rmdir(_ <-chan struct{}, header *fuse.InHeader, name string) fu
 	if !st.Ok() {
 		return st
 	}
-	return status(c.change(dir, name, func() error {
+	return status(c.change(dir, func() error {
 		return c.once(func() error { return unix.Unlinkat(dir.handle.fd, name, unix.AT_REMOVEDIR) })
 	}))
 }
@@ -319,7 +319,7 @@ func (c *client) Rename(_ <-chan struct{}, in *fuse.RenameIn, oldName, newName s
 		defer c.server.release(target)
 	}
 	var ofTo reply
-	err := c.change(from, oldName, func() error {
+	err := c.change(from, func() error {
 		if _, err := c.server.living(to.handle, c); err != nil {
 			return err
 		}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func ageOf(d time.Duration) *age            { a := age(d); return &a }
+func bytesOf(n int64) *bytesize             { b := bytesize(n); return &b }
+func policyOf(words ...string) policyConfig { return policyConfig{words[0], words[1], words[2]} }
+
+// TestUserAtASite: what the site allows can be narrowed, the rest is the user's.
+func TestUserAtASite(t *testing.T) {
+	for name, tt := range map[string]struct{ site, own, want config }{
+		"nothing of one's own": {
+			config{Store: "/a", AllowedRegistries: []string{"h"}, Binds: []string{"/x"}, OfflineGrace: ageOf(5)}, config{},
+			config{Store: "/a", AllowedRegistries: []string{"h"}, Binds: []string{"/x"}, OfflineGrace: ageOf(5)},
+		},
+		"tastes are the user's": {
+			config{Store: "/a", DefaultRegistry: "h", GC: gcConfig{MaxSize: bytesOf(1), UnusedFor: ageOf(9)}, NodeCache: "/l", NodeCacheKeep: true},
+			config{Store: "/b", DefaultRegistry: "i", GC: gcConfig{MaxSize: bytesOf(2)}, NodeCache: "/m"},
+			config{Store: "/b", DefaultRegistry: "i", GC: gcConfig{MaxSize: bytesOf(2), UnusedFor: ageOf(9)}, NodeCache: "/m"},
+		},
+		"the site's owner is the site's": {config{SiteOwner: "svc"}, config{SiteOwner: "me"}, config{SiteOwner: "svc"}},
+		"an owner without a site's":      {config{}, config{SiteOwner: "me"}, config{SiteOwner: "me"}},
+		"less time":                      {config{OfflineGrace: ageOf(5)}, config{OfflineGrace: ageOf(3)}, config{OfflineGrace: ageOf(3)}},
+		"not more time":                  {config{OfflineGrace: ageOf(5)}, config{OfflineGrace: ageOf(9)}, config{OfflineGrace: ageOf(5)}},
+		"never":                          {config{OfflineGrace: ageOf(0)}, config{OfflineGrace: ageOf(9)}, config{OfflineGrace: ageOf(0)}},
+		"a stricter policy":              {config{Policy: policyOf("high", "warn", "warn")}, config{Policy: policyOf("low", "deny", "deny")}, config{Policy: policyOf("low", "deny", "deny")}},
+		"not a laxer policy":             {config{Policy: policyOf("low", "deny", "deny")}, config{Policy: policyOf("critical", "warn", "allow")}, config{Policy: policyOf("low", "deny", "deny")}},
+		"a policy of one's own":          {config{}, config{Policy: policyOf("high", "", "allow")}, config{Policy: policyOf("high", "", "allow")}},
+		"a project of the site's registry": {
+			config{AllowedRegistries: []string{"h", "i/lab"}}, config{AllowedRegistries: []string{"h/lab", "i", "j"}},
+			config{AllowedRegistries: []string{"h/lab", "i/lab"}},
+		},
+		"a registry that the site has not": {
+			config{AllowedRegistries: []string{"h/lab"}}, config{AllowedRegistries: []string{"h/labour", "j"}},
+			config{AllowedRegistries: []string{"nothing.invalid"}},
+		},
+	} {
+		if diff := cmp.Diff(tt.want, tt.site.with(tt.own)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func TestReadConfig(t *testing.T) {
+	write := func(text string) string {
+		path := filepath.Join(t.TempDir(), "jrun.toml")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	c, err := readConfig(write(`
+store = "/lustre/jrun"
+offline_grace = "12h"
+node_cache = "/local/jrun"
+node_cache_size = "50G"
+[policy]
+max_severity = "high"
+[gc]
+max_size = "1.5T"
+unused_for = "90d"
+auto = false
+`), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	off := false
+	want := config{
+		Store: "/lustre/jrun", OfflineGrace: ageOf(12 * time.Hour), NodeCache: "/local/jrun", NodeCacheSize: bytesOf(50e9),
+		Policy: policyConfig{MaxSeverity: "high"}, GC: gcConfig{MaxSize: bytesOf(1.5e12), UnusedFor: ageOf(90 * 24 * time.Hour), Auto: &off},
+	}
+	if diff := cmp.Diff(want, c); diff != "" {
+		t.Error(diff)
+	}
+	for name, text := range map[string]string{
+		"an unknown key":         `sore = "x"`,
+		"an unknown key below":   "[gc]\nmaximum = 1",
+		"an unknown severity":    "[policy]\nmax_severity = \"awful\"",
+		"an action that is none": "[policy]\naction = \"allow\"",
+		"no size":                "[gc]\nmax_size = \"much\"",
+		"no time":                `offline_grace = "soon"`,
+		"a time that is past":    `offline_grace = "-1h"`,
+		"no TOML":                "store",
+	} {
+		_, err := readConfig(write(text), true)
+		requireFault(t, name, err)
+	}
+	if _, err := readConfig(filepath.Join(t.TempDir(), "none"), false); err != nil {
+		t.Errorf("a file that need not be there: %v", err)
+	}
+}
+
+func TestUnits(t *testing.T) {
+	for text, want := range map[string]time.Duration{"30d": 720 * time.Hour, "1.5d": 36 * time.Hour, "12h": 12 * time.Hour, "90m": 90 * time.Minute, "0": 0, "0d": 0} {
+		var a age
+		if err := a.Set(text); err != nil || time.Duration(a) != want {
+			t.Errorf("%s is %v, %v", text, a, err)
+		}
+	}
+	for text, want := range map[string]int64{"200G": 200e9, "200GB": 200e9, "1.5T": 1.5e12, "512MiB": 512 << 20, "1k": 1000, "7": 7, "0": 0} {
+		var b bytesize
+		if err := b.Set(text); err != nil || int64(b) != want {
+			t.Errorf("%s is %d, %v", text, b, err)
+		}
+	}
+	for _, text := range []string{"", "d", "x", "-1d", "1w", "NaNd", "99999999d"} {
+		if err := new(age).Set(text); err == nil {
+			t.Errorf("%q is an age", text)
+		}
+	}
+	for _, text := range []string{"", "G", "-1G", "1X", "NaN", "1e30P", "Inf"} {
+		if err := new(bytesize).Set(text); err == nil {
+			t.Errorf("%q is a size", text)
+		}
+	}
+}
