@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jrun-hpc/jrun/presence"
+	"golang.org/x/sys/unix"
 )
 
 // clock is how a Store tells time and who is alive. Hosts are expected to agree
@@ -54,12 +55,17 @@ func (s *Store) askStorage(dir string) time.Time {
 // touch sets the modification time of path to now by the storage's clock, and
 // makes the file if it is missing.
 func touch(path string, mode os.FileMode) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, mode)
+	// Omitting the time means now, by the server where there is one.
+	return stamp(path, mode, unix.Timespec{Nsec: unix.UTIME_NOW})
+}
+
+// stamp sets the modification time of path, and makes the file if it is missing.
+func stamp(path string, mode os.FileMode, to unix.Timespec) error {
+	f, err := openPlain(path, os.O_WRONLY|os.O_CREATE, mode)
 	if err != nil {
 		return fmt.Errorf("marking %s: %w", path, err)
 	}
-	// A null times argument means now, by the server where there is one.
-	err = setTimesToNow(f)
+	err = unix.UtimesNanoAt(unix.AT_FDCWD, fmt.Sprintf("/proc/self/fd/%d", f.Fd()), []unix.Timespec{to, to}, 0)
 	if closeErr := f.Close(); err == nil {
 		err = closeErr
 	}
@@ -67,4 +73,23 @@ func touch(path string, mode os.FileMode) error {
 		return fmt.Errorf("marking %s: %w", path, err)
 	}
 	return nil
+}
+
+// openPlain opens a regular file in a directory where others may have put
+// anything: a symbolic link, which would lead to a file of ours, or a pipe, on
+// which opening waits for ever.
+func openPlain(path string, flags int, mode os.FileMode) (*os.File, error) {
+	f, err := os.OpenFile(path, flags|unix.O_NOFOLLOW|unix.O_NONBLOCK, mode)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is no regular file", path)
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
 }

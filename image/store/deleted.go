@@ -167,7 +167,7 @@ func (s *Store) Undelete(d digest.Digest) error {
 		if _, err := s.Get(d); err != nil {
 			return err
 		}
-		return touch(filepath.Join(s.own.leases(), stem+usedSuffix), 0o600)
+		return touch(filepath.Join(s.usedDir(), stem+usedSuffix), 0o600)
 	}
 	return fmt.Errorf("restoring %s: %w", d, ErrNotFound)
 }
@@ -218,13 +218,19 @@ func (s *Store) purge(d digest.Digest, after time.Duration, now time.Time) ([]De
 	return purged, err
 }
 
-// users counts the running jobs that have taken a lease on d.
-func (s *Store) users(d digest.Digest) (int, error) { return s.leasesOn(d, s.leasesDir()) }
-
 // leasesDir is where the users of this store's own objects leave their leases.
 func (s *Store) leasesDir() string {
 	if s.dropBox != "" {
 		return s.dropBox
+	}
+	return s.own.leases()
+}
+
+// usedDir is where this store keeps when its own objects were last used: nobody
+// else can write there.
+func (s *Store) usedDir() string {
+	if s.dropBox != "" {
+		return filepath.Join(filepath.Dir(s.dropBox), siteUsed)
 	}
 	return s.own.leases()
 }

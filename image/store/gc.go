@@ -157,7 +157,7 @@ func (s *Store) candidates() ([]Candidate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listing the store: %w", err)
 	}
-	leases, used, err := leasesIn(s.leasesDir())
+	leases, used, err := s.leases()
 	if err != nil {
 		return nil, err // without them nothing may be removed
 	}

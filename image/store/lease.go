@@ -102,8 +102,28 @@ type foundLease struct {
 	written  time.Time
 }
 
+// leases reads the leases on this store's own objects and when each was last used.
+func (s *Store) leases() (leases []foundLease, used map[string]time.Time, err error) {
+	if s.dropBox == "" {
+		return leasesIn(s.own.leases(), time.Time{})
+	}
+	// Anybody can date a file to a time that is still to come.
+	leases, used, err = leasesIn(s.dropBox, s.clock.now().Add(clockSlack))
+	if err != nil {
+		return nil, nil, err
+	}
+	_, folded, err := leasesIn(s.usedDir(), time.Time{})
+	for stem, t := range folded {
+		if t.After(used[stem]) {
+			used[stem] = t
+		}
+	}
+	return leases, used, err
+}
+
 // leasesIn reads the leases in a directory and when each object was last used.
-func leasesIn(dir string) (leases []foundLease, used map[string]time.Time, err error) {
+// Times after latest, unless that is zero, count as none.
+func leasesIn(dir string, latest time.Time) (leases []foundLease, used map[string]time.Time, err error) {
 	used = map[string]time.Time{}
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -113,7 +133,7 @@ func leasesIn(dir string) (leases []foundLease, used map[string]time.Time, err e
 		return nil, nil, fmt.Errorf("listing leases: %w", err)
 	}
 	note := func(stem string, t time.Time) {
-		if t.After(used[stem]) {
+		if t.After(used[stem]) && (latest.IsZero() || !t.After(latest)) {
 			used[stem] = t
 		}
 	}
@@ -136,6 +156,9 @@ func leasesIn(dir string) (leases []foundLease, used map[string]time.Time, err e
 		}
 		l.stem = stem
 		note(stem, l.written)
+		if !latest.IsZero() && l.written.After(latest) {
+			l.written = time.Time{}
+		}
 		leases = append(leases, l)
 	}
 	return leases, used, nil
@@ -150,9 +173,9 @@ func readLease(path string) (foundLease, error) {
 		return l, err
 	}
 	l.written = info.ModTime()
-	f, err := os.Open(path)
+	f, err := openPlain(path, os.O_RDONLY, 0)
 	if err != nil {
-		return l, nil // judged by its age
+		return l, nil //nolint:nilerr // judged by its age
 	}
 	defer f.Close()
 	if l.Sign, err = presence.ReadSign(io.LimitReader(f, 1<<12)); err == nil {
@@ -187,13 +210,13 @@ func (s *Store) foldLeases(stem string) {
 	}
 }
 
-// Leases counts the running users of the object of d.
-func (s *Store) leasesOn(d digest.Digest, dir string) (int, error) {
+// users counts the running jobs that have taken a lease on d.
+func (s *Store) users(d digest.Digest) (int, error) {
 	stem, err := fileStem(d)
 	if err != nil {
 		return 0, err
 	}
-	leases, _, err := leasesIn(dir)
+	leases, _, err := s.leases()
 	n, now := 0, time.Time{}
 	for _, l := range leases {
 		if l.stem != stem {

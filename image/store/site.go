@@ -16,6 +16,7 @@ import (
 //
 //	STORE/site/                      0711: nobody can list it
 //	  leases/                        1733: users leave leases and cannot see others'
+//	  used/                          0700: when objects were last used
 //	  <registry>/<project>/          0700 and an access control list: see Share
 //	    objects/ …                   as in a user's realm
 type site struct {
@@ -26,6 +27,9 @@ type site struct {
 }
 
 func (t *site) leases() string { return filepath.Join(t.dir, "leases") }
+
+// siteUsed is the directory, in the site's part, of the times of last uses.
+const siteUsed = "used"
 
 // Place says which project of which registry an image belongs to. The zero
 // value is for images that are in no registry.
@@ -38,9 +42,12 @@ type Place struct {
 // directories.
 func (t *site) projectRealm(p Place) (r realm, ok bool) {
 	for _, word := range []string{p.Registry, p.Project} {
-		if word == "" || word == "." || word == ".." || word == "leases" || strings.ContainsAny(word, "/\x00") {
+		if word == "" || word == "." || word == ".." || strings.ContainsAny(word, "/\x00") {
 			return realm{}, false
 		}
+	}
+	if p.Registry == "leases" || p.Registry == siteUsed {
+		return realm{}, false
 	}
 	return realm{dir: filepath.Join(t.dir, p.Registry, p.Project), owner: t.owner, mode: 0o755}, true
 }
@@ -150,11 +157,13 @@ func (t *site) checkInit() error {
 // makeProject makes a project's directory, which nobody can enter before Share.
 func (t *site) makeProject(r realm) error {
 	registry := filepath.Dir(r.dir)
-	if err := os.Mkdir(registry, 0o711); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	if err := os.Mkdir(r.dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
+	for _, dir := range []struct {
+		path string
+		mode fs.FileMode
+	}{{registry, 0o711}, {r.dir, 0o700}, {filepath.Join(t.dir, siteUsed), 0o700}} {
+		if err := os.Mkdir(dir.path, dir.mode); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
 	}
 	// A umask must not close what the project's gate has let through.
 	for _, dir := range r.dirs()[1:] {

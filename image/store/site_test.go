@@ -247,17 +247,95 @@ func TestSiteLeases(t *testing.T) {
 	if got := collect(); got != nil {
 		t.Errorf("removed %v, which was in use just now", got)
 	}
-	leases, used, err := leasesIn(service.leasesDir())
+	leases, used, err := service.leases()
 	check(t, err)
 	if len(leases) != 0 || len(used) != 1 {
 		t.Errorf("left: %v, %v", leases, used)
 	}
-	marks, err := filepath.Glob(filepath.Join(service.leasesDir(), "*"+usedSuffix))
+	marks, err := filepath.Glob(filepath.Join(root, "site", "*", "*"+usedSuffix))
 	check(t, err)
 	for _, m := range marks {
 		check(t, os.Chtimes(m, old, old))
 	}
 	if got := collect(); len(got) != 1 {
 		t.Errorf("removed %v, want the one that nobody uses", got)
+	}
+}
+
+// What users put into the drop box must neither stop the service account's
+// collection nor make it touch anything elsewhere, nor count for more than a use.
+func TestDropBoxGarbage(t *testing.T) {
+	root, service, o := siteStore(t)
+	stem, err := fileStem(o.Digest)
+	check(t, err)
+	box, outside := service.dropBox, filepath.Join(filepath.Dir(root), "outside")
+	path := func(name string) string { return filepath.Join(box, name) }
+	old, future := time.Now().Add(-48*time.Hour), time.Now().Add(1000*time.Hour)
+	write := func(name, text string, at time.Time) {
+		t.Helper()
+		check(t, os.WriteFile(path(name), []byte(text), 0o600))
+		check(t, os.Chtimes(path(name), at, at))
+	}
+	check(t, syscall.Mkfifo(path(stem+"@PIPE.use"), 0o644))
+	check(t, os.Symlink(outside, path(stem+usedSuffix)))
+	check(t, os.Symlink(outside, path("evil.used")))
+	check(t, os.Mkdir(path("full"), 0o700))
+	check(t, os.WriteFile(path("full/file"), nil, 0o600))
+	write(stem+"@ENDED.use", `{"ended":true}`, time.Now())
+	write("evil@ENDED.use", `{"ended":true}`, time.Now())
+	write(stem+"@FUTURE.use", `{"machine":"elsewhere"}`, future)
+	write(stem+".7.used", "", future)
+	write("garbage", "", old)
+	write("x.use", "", old)
+	write("new", "", time.Now())
+	check(t, os.Chtimes(o.Path, old, old))
+
+	done := make(chan error, 1)
+	go func() {
+		_, err := Collect(t.Context(), []*Store{service}, Policy{})
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		check(t, err)
+	case <-time.After(30 * time.Second):
+		t.Fatal("collection waits for a pipe")
+	}
+	if _, err := os.Lstat(outside); err == nil {
+		t.Error("a file was made where a symbolic link led")
+	}
+	for name, want := range map[string]bool{
+		stem + "@ENDED.use": false, "evil@ENDED.use": false, stem + "@FUTURE.use": false, stem + ".7.used": false,
+		"garbage": false, "x.use": false, "new": true, "full": true, stem + "@PIPE.use": true,
+	} {
+		if _, err := os.Lstat(path(name)); (err == nil) != want {
+			t.Errorf("%s: there is %v, want %v", name, err == nil, want)
+		}
+	}
+	folded, err := os.ReadDir(service.usedDir())
+	check(t, err)
+	if len(folded) != 1 || folded[0].Name() != stem+usedSuffix {
+		t.Errorf("kept the uses %v, want one of %s", folded, stem)
+	}
+	all, err := service.candidates()
+	check(t, err)
+	if len(all) != 1 || time.Since(all[0].LastUsed) > time.Hour || time.Until(all[0].LastUsed) > 0 {
+		t.Errorf("got %+v, want one that was used just now", all)
+	}
+}
+
+// Nor can one user lead another's mark of a use elsewhere.
+func TestDropBoxLinks(t *testing.T) {
+	dir := t.TempDir()
+	link, pipe := filepath.Join(dir, "link"), filepath.Join(dir, "pipe")
+	check(t, os.Symlink(filepath.Join(dir, "target"), link))
+	check(t, syscall.Mkfifo(pipe, 0o666))
+	for _, path := range []string{link, pipe} {
+		if touch(path, 0o644) == nil {
+			t.Errorf("%s was marked", path)
+		}
+	}
+	if _, err := os.Lstat(filepath.Join(dir, "target")); err == nil {
+		t.Error("the link was followed")
 	}
 }

@@ -2,10 +2,13 @@ package store
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // clockSlack is by how much the clocks of hosts may differ, and then some: what
@@ -115,23 +118,91 @@ func (s *Store) allClaims() []foundClaim {
 // sweepLeases removes the leases of jobs that have ended, and keeps the time of
 // the last use.
 func (s *Store) sweepLeases() {
-	leases, used, err := leasesIn(s.leasesDir())
+	leases, used, err := s.leases()
 	if err != nil {
 		return
 	}
+	known := s.knownStems()
 	now := s.clock.now()
 	for _, l := range leases {
 		if s.live(l, now) || now.Sub(l.written) < leaseGrace && !l.readable {
 			continue
 		}
 		// The service account cannot touch what a user made, but it can remove it
-		// and keep a file of its own.
-		path := filepath.Join(s.leasesDir(), l.stem+usedSuffix)
-		if info, err := os.Lstat(path); err != nil || info.ModTime().Before(used[l.stem]) {
-			if touch(path, 0o600) != nil || os.Chtimes(path, used[l.stem], used[l.stem]) != nil {
-				continue
-			}
+		// and keep a file of its own; only of objects that there are, so that no
+		// user can fill its quota with those.
+		if known(l.stem) && !s.keepUse(l.stem, used[l.stem]) {
+			continue
 		}
 		_ = os.Remove(l.path)
 	}
+	if s.dropBox != "" {
+		s.sweepDropBox(known, used)
+	}
+}
+
+// keepUse records when an object was last used, and reports whether that worked.
+func (s *Store) keepUse(stem string, at time.Time) bool {
+	if at.IsZero() {
+		return true // nothing is known
+	}
+	path := filepath.Join(s.usedDir(), stem+usedSuffix)
+	if info, err := os.Lstat(path); err == nil && !info.ModTime().Before(at) {
+		return true
+	}
+	to, err := unix.TimeToTimespec(at)
+	return err == nil && stamp(path, 0o600, to) == nil
+}
+
+// sweepDropBox removes what users have left in the drop box for a day, but
+// leases: times of last uses, which are kept elsewhere, and what has no business
+// there. Directories that are not empty are their owner's to remove.
+func (s *Store) sweepDropBox(known func(string) bool, used map[string]time.Time) {
+	entries, err := os.ReadDir(s.dropBox)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		path := filepath.Join(s.dropBox, e.Name())
+		info, err := os.Lstat(path)
+		isLease := strings.Contains(e.Name(), "@") && strings.HasSuffix(e.Name(), leaseSuffix)
+		if err != nil || isLease {
+			continue
+		}
+		if age := s.clock.now().Sub(info.ModTime()); age < foreignGrace && age > -clockSlack {
+			continue
+		}
+		stem, isUse := strings.CutSuffix(e.Name(), usedSuffix)
+		stem, _, _ = strings.Cut(stem, ".")
+		if isUse && known(stem) && !s.keepUse(stem, used[stem]) {
+			continue
+		}
+		_ = os.Remove(path)
+	}
+}
+
+// knownStems tells which objects there are whose leases are beside those of this
+// store's, also deleted ones.
+func (s *Store) knownStems() func(stem string) bool {
+	if s.dropBox == "" {
+		return func(string) bool { return true }
+	}
+	known := map[string]bool{}
+	places, err := SiteProjects(s.root)
+	for _, p := range places {
+		r := realm{dir: filepath.Join(s.root, "site", p.Registry, p.Project)}
+		objects, objectsErr := os.ReadDir(r.objects())
+		deleted, deletedErr := os.ReadDir(r.deleted())
+		err = errors.Join(err, objectsErr, deletedErr)
+		for _, e := range objects {
+			if stem, ok := strings.CutSuffix(e.Name(), imageSuffix); ok {
+				known[stem] = true
+			}
+		}
+		for _, e := range deleted {
+			_, stem, _ := strings.Cut(e.Name(), "-")
+			known[stem] = true
+		}
+	}
+	return func(stem string) bool { return err != nil || known[stem] }
 }

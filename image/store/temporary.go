@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/jrun-hpc/jrun/presence"
-	"golang.org/x/sys/unix"
 )
 
 // A temporary file is called .converting-WHAT@OWNER@RANDOM, where OWNER is the
@@ -136,10 +135,4 @@ func (s *Store) sweepOld(path string) {
 	if err == nil && s.clock.now().Sub(info.ModTime()) > foreignGrace {
 		_ = os.RemoveAll(path)
 	}
-}
-
-// setTimesToNow is utimensat(2) without times.
-func setTimesToNow(f *os.File) error {
-	now := unix.Timespec{Nsec: unix.UTIME_NOW}
-	return unix.UtimesNanoAt(unix.AT_FDCWD, fmt.Sprintf("/proc/self/fd/%d", f.Fd()), []unix.Timespec{now, now}, 0)
 }
