@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 )
 
 // Exit codes of jrun itself, as in env(1), docker(1) and the POSIX shell.
@@ -53,7 +54,20 @@ func ExitCode(err error) int {
 
 // Format lays err out for a terminal: one line of what happened, then the
 // reason, then the advice. An error that is no fault is printed on one line.
-func Format(program string, err error) string {
+func Format(program string, err error) string { return Printable(format(program, err)) }
+
+// Printable is text without what controls a terminal, but for ends of lines and
+// tabulators: registries, files and command lines may say anything.
+func Printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' || unicode.IsPrint(r) {
+			return r
+		}
+		return '\uFFFD'
+	}, text)
+}
+
+func format(program string, err error) string {
 	var f *Error
 	if !errors.As(err, &f) {
 		return fmt.Sprintf("%s: %v\n", program, err)

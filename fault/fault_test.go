@@ -51,3 +51,11 @@ func TestError(t *testing.T) {
 		t.Errorf("exit code of an ordinary error is %d", got)
 	}
 }
+
+func TestNothingControlsTheTerminal(t *testing.T) {
+	err := New("a\x1b[2J", errors.New("b\r\u202ec\td"), "e\x07\nf é 画")
+	want := "jrun: a\uFFFD[2J\n  why:  b\uFFFD\uFFFDc\td\n  next: e\uFFFD\n  next: f é 画\n"
+	if diff := cmp.Diff(want, Format("jrun", err)); diff != "" {
+		t.Errorf("text (-want +got):\n%s", diff)
+	}
+}

@@ -82,3 +82,50 @@ func TestFailuresOfAJob(t *testing.T) {
 		}
 	}
 }
+
+// TestAlwaysInAJobThatBeganOffline: an old answer that a job has settled is none
+// for those of its processes that take only new ones.
+func TestAlwaysInAJobThatBeganOffline(t *testing.T) {
+	reg := newRegistry(t)
+	st := openStore(t)
+	ref := reg.push(t, "demo/app", "1", twoLayers("gzip"))
+	resolve := func(job string, pull Pull) (Resolved, error) {
+		return NewClient(Options{Job: job, Pull: pull, OfflineGrace: time.Hour, Warn: func(string) {}}).Resolve(t.Context(), st, ref)
+	}
+	if _, _, err := NewClient(Options{}).Ensure(t.Context(), st, ref, nil); err != nil {
+		t.Fatal(err)
+	}
+	reg.take()
+	old, err := resolve("1", PullAsk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reg.push(t, "demo/app", "1", twoLayers("zstd"))
+	down := true
+	reg.intercept = func(w http.ResponseWriter, _ *http.Request, _ http.Handler) bool {
+		if down {
+			w.WriteHeader(http.StatusBadGateway)
+		}
+		return down
+	}
+	if r, err := resolve("2", PullAsk); err != nil || r.How != FromOffline || r.Digest != old.Digest {
+		t.Fatalf("offline: %+v, %v", r, err)
+	}
+	if r, err := resolve("2", PullAlways); err == nil {
+		t.Errorf("--pull=always has taken an old answer: %+v", r)
+	}
+	down = false
+	st.RemoveNote(failedNote, "2 "+ref.String()+" 1")
+	reg.take()
+	for range 2 {
+		if r, err := resolve("2", PullAlways); err != nil || r.Digest == old.Digest {
+			t.Errorf("--pull=always: %+v, %v", r, err)
+		}
+	}
+	if n := reg.count("HEAD "); n != 1 {
+		t.Errorf("two processes have asked the registry %d times", n)
+	}
+	if r, err := resolve("2", PullAsk); err != nil || r.Digest != old.Digest {
+		t.Errorf("the job's own answer has changed: %+v, %v", r, err)
+	}
+}

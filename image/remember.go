@@ -59,11 +59,11 @@ func recall(st *store.Store, kind, name string, state func() string) error {
 		return nil
 	}
 	var note failure
-	age, err := st.Note(kind, name, &note)
-	if holds := err == nil && age >= 0 && age <= time.Duration(note.Seconds)*time.Second && note.State == state(); !holds {
+	old, err := st.Note(kind, name, &note)
+	if holds := err == nil && old >= 0 && old <= time.Duration(note.Seconds)*time.Second && note.State == state(); !holds {
 		return nil
 	}
-	why := fmt.Errorf("%s (found out %d seconds ago, by another process)", note.Why, int(age.Seconds()))
+	why := fmt.Errorf("%s (found out %s ago, by another process)", note.Why, age(old))
 	if note.Status != 0 {
 		why = &rememberedError{text: why.Error(), status: &StatusError{Status: note.Status}}
 	}

@@ -77,6 +77,17 @@ func (c *Client) resolveRegistry(ctx context.Context, st *store.Store, ref Refer
 	if st == nil || c.opts.Job == "" {
 		return c.resolveNow(ctx, st, ref)
 	}
+	r, err := c.resolveForJob(ctx, st, ref, ref.String())
+	if c.opts.Pull == PullAlways && err == nil && (r.Settled == FromOffline || r.Settled == FromStore) {
+		// The job has begun with an old answer. Those of its processes that take
+		// none agree on one of their own.
+		return c.resolveForJob(ctx, st, ref, ref.String()+" --pull=always")
+	}
+	return r, err
+}
+
+// resolveForJob settles what ref stands for in the job, under a name.
+func (c *Client) resolveForJob(ctx context.Context, st *store.Store, ref Reference, name string) (Resolved, error) {
 	// A failure is kept for some seconds, for the other processes: a hundred ranks
 	// with a wrong password must not try it a hundred times. One policy's failure is
 	// none of another's, and --pull=never spares nothing.
@@ -90,7 +101,7 @@ func (c *Client) resolveRegistry(ctx context.Context, st *store.Store, ref Refer
 		return told
 	}
 	asked := false
-	settled, err := st.AskOnce(ctx, c.opts.Job, ref.String(), failed, func() (store.JobRef, error) {
+	settled, err := st.AskOnce(ctx, c.opts.Job, name, failed, func() (store.JobRef, error) {
 		asked = true
 		r, err := c.resolveNow(ctx, st, ref)
 		if err != nil && asks {
@@ -98,7 +109,7 @@ func (c *Client) resolveRegistry(ctx context.Context, st *store.Store, ref Refer
 		}
 		host, _ := os.Hostname() // for people
 		return store.JobRef{
-			Ref: store.Ref{Name: ref.String(), Digest: c.instanceOf(st, r.Digest), Resolved: r.Digest, Time: r.Time},
+			Ref: store.Ref{Name: name, Digest: c.instanceOf(st, r.Digest), Resolved: r.Digest, Time: r.Time},
 			How: string(r.How), Host: host,
 		}, err
 	})
@@ -172,6 +183,8 @@ func (c *Client) neverFault(ref Reference, known store.Ref, there bool, at time.
 // age writes how long ago something was, in the unit that fits.
 func age(d time.Duration) string {
 	switch {
+	case d >= time.Second && d < 2*time.Second:
+		return "1 second"
 	case d < 2*time.Minute:
 		return fmt.Sprintf("%d seconds", int(d.Seconds()))
 	case d < 2*time.Hour:

@@ -61,7 +61,7 @@ type gcDeleted struct {
 }
 
 func newGCCommand(g *globalOptions) *cobra.Command {
-	var o gcOptions
+	o := gcOptions{undeleteFor: age(defaultUndeleteFor)}
 	cmd := &cobra.Command{
 		Use:   "gc [flags]",
 		Short: "Remove images that nobody uses",
@@ -86,16 +86,16 @@ that. An image that a job wants again comes back by itself.`,
 			if err != nil {
 				return err
 			}
-			if o.undelete != "" {
+			if cmd.Flags().Changed("undelete") {
 				return undelete(cmd.OutOrStdout(), stores, o.undelete)
 			}
 			policy := s.gcPolicy()
 			policy.DryRun = o.dryRun
 			if cmd.Flags().Changed("max-size") {
-				policy.MaxBytes = int64(o.maxSize)
+				policy.MaxBytes = max(int64(o.maxSize), 1) // 0 leaves room for none; of a Policy it is no limit
 			}
 			if cmd.Flags().Changed("unused-for") {
-				policy.UnusedFor = time.Duration(o.unusedFor)
+				policy.UnusedFor = max(time.Duration(o.unusedFor), 1)
 			}
 			if cmd.Flags().Changed("undelete-for") {
 				policy.UndeleteFor = time.Duration(o.undeleteFor)
@@ -114,7 +114,7 @@ that. An image that a job wants again comes back by itself.`,
 	flags.BoolVar(&o.dryRun, "dry-run", false, "only say what would be removed")
 	flags.Var(&o.maxSize, "max-size", "remove the least recently used images until the rest takes at most this `SIZE` (200G)")
 	flags.Var(&o.unusedFor, "unused-for", "remove images that no job has used for this `TIME` (30d)")
-	flags.Var(&o.undeleteFor, "undelete-for", "keep removed images for this `TIME` (default 7d)")
+	flags.Var(&o.undeleteFor, "undelete-for", "keep removed images for this `TIME`")
 	flags.StringVar(&o.undelete, "undelete", "", "give the removed image `DIGEST` back")
 	flags.BoolVar(&o.site, "site", false, "of the site's part of the store; for the service account")
 	flags.BoolVar(&o.json, "json", false, "print JSON")
@@ -228,9 +228,9 @@ func deletedEntries(all []store.Deleted) []gcDeleted {
 }
 
 func (g gcReport) print(out io.Writer, quiet bool) error {
-	verb := "removed"
+	verb, keep, free := "removed", "kept", "freed"
 	if g.DryRun {
-		verb = "would remove"
+		verb, keep, free = "would remove", "keep", "free"
 	}
 	if !quiet {
 		table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
@@ -243,8 +243,14 @@ func (g gcReport) print(out io.Writer, quiet bool) error {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(out, "%s %s (%s), kept %s (%s), freed %s, swept %s\n",
-		verb, count(g.RemovedCount, "image"), size(g.RemovedBytes), count(g.RemainingImages, "image"), size(g.RemainingBytes), size(g.FreedBytes), count(len(g.Swept), "left-over file"))
+	_, err := fmt.Fprintf(out, "%s %s (%s), %s %s (%s), %s %s",
+		verb, count(g.RemovedCount, "image"), size(g.RemovedBytes), keep, count(g.RemainingImages, "image"), size(g.RemainingBytes), free, size(g.FreedBytes))
+	if err == nil && !g.DryRun { // which does not watch for left-overs
+		_, err = fmt.Fprintf(out, ", swept %s", count(len(g.Swept), "left-over file"))
+	}
+	if err == nil {
+		_, err = fmt.Fprintln(out)
+	}
 	if err == nil && len(g.Deleted) > 0 && !g.DryRun {
 		_, err = fmt.Fprintf(out, "%s can be had back for %s after the removal: jrun gc --undelete DIGEST\n", count(len(g.Deleted), "removed image"), g.UndeletableFor)
 	}

@@ -25,7 +25,7 @@ func main() {
 		os.Exit(128 + number)
 	}
 	if err != nil && !errors.Is(err, errReported) {
-		fmt.Fprint(os.Stderr, fault.Format("jrun", err))
+		fmt.Fprint(os.Stderr, fault.Format("jrun", flagFault(err)))
 	}
 	if err != nil {
 		os.Exit(fault.ExitCode(err))

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 const rootLong = `jrun runs a program inside a container image, as you, without root.
@@ -86,6 +87,21 @@ func suggest(cmd *cobra.Command, args []string, err error) error {
 		return &better
 	}
 	return err
+}
+
+// flagFault explains errors about flags that stand before a command: cobra does
+// not give them to the function that is set for it.
+func flagFault(err error) error {
+	var known *fault.Error
+	var invalid *pflag.InvalidValueError
+	var missing *pflag.NotExistError
+	var syntax *pflag.InvalidSyntaxError
+	var value *pflag.ValueRequiredError
+	isFlag := errors.As(err, &invalid) || errors.As(err, &missing) || errors.As(err, &syntax) || errors.As(err, &value)
+	if errors.As(err, &known) || !isFlag {
+		return err
+	}
+	return fault.New("cannot understand the command line", err, "see 'jrun --help'")
 }
 
 // wantArgs is cobra.ExactArgs and the like with an error that says what to type.

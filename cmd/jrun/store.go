@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -114,7 +115,7 @@ func (t storeStatus) print(out io.Writer) error {
 	}
 	fmt.Fprintln(table, "\nDIGEST\tSIZE\tLAST USED\tSTATE")
 	for _, i := range t.Images {
-		state := i.Why
+		state := strings.Join(strings.Fields(fault.Printable(i.Why)), " ") // the reason of a pin may be anything
 		if i.Removed {
 			state = "jrun gc would remove it: " + i.Why
 		}

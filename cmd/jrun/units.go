@@ -39,6 +39,9 @@ func (a *age) Set(s string) error { return a.UnmarshalText([]byte(s)) }
 func (a *age) String() string {
 	const day = 24 * time.Hour
 	d := time.Duration(*a)
+	if d == 0 {
+		return "0" // which is also what pflag takes for no default
+	}
 	if d > 0 && d%day == 0 {
 		return fmt.Sprintf("%dd", d/day)
 	}
@@ -81,7 +84,12 @@ func (b *bytesize) UnmarshalText(text []byte) error {
 // Set, String and Type make bytesize a pflag.Value.
 func (b *bytesize) Set(s string) error { return b.UnmarshalText([]byte(s)) }
 
-func (b *bytesize) String() string { return size(int64(*b)) }
+func (b *bytesize) String() string {
+	if *b == 0 {
+		return "0" // which is also what pflag takes for no default
+	}
+	return size(int64(*b))
+}
 
 // Type is the word for it in the help.
 func (*bytesize) Type() string { return "size" }

@@ -143,6 +143,8 @@ func becauseOf(r provenance.Record, how image.How) string {
 // ago writes a length of time in the unit that fits.
 func ago(d time.Duration) string {
 	switch {
+	case d >= time.Second && d < 2*time.Second:
+		return "1 second"
 	case d < 2*time.Minute:
 		return fmt.Sprintf("%d seconds", max(int(d.Seconds()), 0))
 	case d < 2*time.Hour:

@@ -177,7 +177,7 @@ func (b Book) Find(name string) (Job, error) {
 		if len(ids) > 1 {
 			slices.Sort(ids)
 			return Job{}, fault.Newf(fmt.Errorf("%w: %s", ErrAmbiguous, strings.Join(ids[:min(len(ids), 8)], ", ")),
-				"give more of it\njrun history lists your jobs", "cannot tell which job %s is", name)
+				"give more of it\njrun history lists your jobs", "cannot tell which job %q is", name)
 		}
 	}
 	return Job{}, b.notFound(name)
@@ -185,5 +185,5 @@ func (b Book) Find(name string) (Job, error) {
 
 func (b Book) notFound(name string) error {
 	return fault.Newf(fmt.Errorf("%w: %s", ErrUnknownJob, b.Store.Root()),
-		"jrun history lists your jobs\nif it used another store: jrun --store DIR history", "there is no record of a job %s", name)
+		"jrun history lists your jobs\nif it used another store: jrun --store DIR history", "there is no record of a job %q", name)
 }

@@ -55,9 +55,8 @@ func (s *Store) Deleted() ([]Deleted, error) {
 
 // sizeOf is the size of an object's files in dir, in bytes.
 func sizeOf(dir, stem string) int64 {
-	paths, _ := filepath.Glob(filepath.Join(dir, stem+".*")) // the pattern is well formed
 	var bytes int64
-	for _, path := range paths {
+	for _, path := range namesIn(dir, stem+".", "") {
 		if info, err := os.Lstat(path); err == nil {
 			bytes += info.Size()
 		}

@@ -104,23 +104,49 @@ func (s *Store) SettleJobRef(job string, r JobRef) (JobRef, error) {
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return JobRef{}, s.WriteFault(fmt.Errorf("recording the job %s: %w", job, err))
 	}
-	won, err := s.publishOnce(s.jobRefPath(job, r.Name), append(b, '\n'), durable)
-	if err != nil {
-		return JobRef{}, s.WriteFault(err)
+	path := s.jobRefPath(job, r.Name)
+	for range 2 {
+		won, err := s.publishOnce(path, append(b, '\n'), durable)
+		if err != nil {
+			return JobRef{}, s.WriteFault(err)
+		}
+		if won {
+			s.sweepTrees()
+			return r, nil
+		}
+		settled, err := s.awaitJobRef(job, r.Name)
+		if err == nil || errors.Is(err, ErrNotFound) {
+			return settled, err
+		}
+		// Who wrote it died in the middle, where there are no links, or the disk has
+		// lost it. Nobody has got an answer from it.
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return JobRef{}, s.WriteFault(fmt.Errorf("removing what cannot be read: %w", err))
+		}
 	}
-	if won {
-		s.sweepTrees()
-		return r, nil
-	}
-	// It is there; a host that caches names may see it late.
-	for range 6000 {
-		settled, err := s.JobRef(job, r.Name)
-		if err == nil {
-			return settled, nil
+	return s.JobRef(job, r.Name)
+}
+
+// jobRefPatience is how long a file that is being written may make no sense, and
+// jobRefLate how late a host that caches names may see one.
+const (
+	jobRefPatience = 5 * time.Second
+	jobRefLate     = time.Minute
+)
+
+// awaitJobRef returns what name stands for in a job, of which a file is there.
+func (s *Store) awaitJobRef(job, name string) (JobRef, error) {
+	for begun := s.clock.now(); ; {
+		settled, err := s.JobRef(job, name)
+		patience := jobRefPatience
+		if errors.Is(err, ErrNotFound) {
+			patience = jobRefLate
+		}
+		if err == nil || s.clock.now().Sub(begun) > patience {
+			return settled, err
 		}
 		<-s.clock.sleep(claimPollFirst)
 	}
-	return s.JobRef(job, r.Name)
 }
 
 // AskOnce lets one process of a job, on all its nodes, find out what name stands

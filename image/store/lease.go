@@ -199,11 +199,7 @@ func (s *Store) live(l foundLease, now time.Time) bool {
 // foldLeases removes the leases of an object that have ended, after the time of
 // its last use is in its .used file.
 func (s *Store) foldLeases(stem string) {
-	paths, err := filepath.Glob(filepath.Join(s.own.leases(), stem+"@*"+leaseSuffix))
-	if err != nil {
-		return
-	}
-	for _, path := range paths {
+	for _, path := range namesIn(s.own.leases(), stem+"@", leaseSuffix) {
 		if l, err := readLease(path); err == nil && l.readable && (l.Ended || s.clock.gone(l.Owner)) {
 			_ = os.Remove(path) // .used was touched just now, which is later
 		}

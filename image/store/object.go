@@ -148,7 +148,8 @@ func (r *realm) list() ([]Object, error) {
 
 // removeBeside removes what stands beside an object that is not there.
 func (s *Store) removeBeside(stem string) error {
-	beside, failed := filepath.Glob(filepath.Join(s.objectsDir(), stem+".*"+profileSuffix))
+	var failed error
+	beside := namesIn(s.objectsDir(), stem+".", profileSuffix)
 	for _, suffix := range []string{indexSuffix, metaSuffix} {
 		beside = append(beside, filepath.Join(s.objectsDir(), stem+suffix))
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -132,10 +133,27 @@ func publish(f *os.File, path string) error {
 // file system then answers ESTALE.
 func readSmall(path string) (b []byte, err error) {
 	for range 4 {
-		b, err = os.ReadFile(path)
+		b, err = readPlain(path)
 		if !errors.Is(err, unix.ESTALE) {
 			break
 		}
+	}
+	return b, err
+}
+
+// smallLimit is more than any small file has: the largest hold an image's
+// configuration, for which registries have limits of a few megabytes.
+const smallLimit = 64 << 20
+
+func readPlain(path string) ([]byte, error) {
+	f, err := openPlain(path, os.O_RDONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, smallLimit+1))
+	if err == nil && len(b) > smallLimit {
+		err = fmt.Errorf("%s has more than %d bytes", path, smallLimit)
 	}
 	return b, err
 }

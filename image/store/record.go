@@ -122,9 +122,10 @@ func (s *Store) RecordDirs(month, begun string) ([]RecordDir, error) {
 	}
 	head := fileLetters(begun)
 	head = head[:min(len(head), hashedNameHead)]
+	hashed := strings.TrimLeft(head, ".") // as in fileNameOf
 	var dirs []RecordDir
 	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), head) || isTemporary(e.Name()) {
+		if !strings.HasPrefix(e.Name(), head) && !strings.HasPrefix(e.Name(), hashed) || isTemporary(e.Name()) {
 			continue
 		}
 		if info, err := e.Info(); err == nil && info.IsDir() {

@@ -152,3 +152,18 @@ func TestRecordsAreRefusedThatOthersCouldHaveWritten(t *testing.T) {
 	_, err := Open(s.Root(), Options{})
 	wantFault(t, err, ErrUntrusted)
 }
+
+// Ids of jobs may be anything; each must be found by its beginning.
+func TestRecordsOfStrangeJobs(t *testing.T) {
+	s := newStore(t)
+	for _, job := range []string{"../../a/b", ".hidden", "..", "a b\n\x1b[31m", "1[2].pbs"} {
+		if _, err := s.RecordOnce(recordTime, job, "key", content("x")); err != nil {
+			t.Fatal(err)
+		}
+		for _, begun := range []string{job, job[:1], job[:2]} {
+			if dirs, err := s.RecordDirs("2026-11", begun); err != nil || len(dirs) == 0 {
+				t.Errorf("%q is not found by %q: %v", job, begun, err)
+			}
+		}
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jrun-hpc/jrun/fault"
 	"github.com/opencontainers/go-digest"
 )
 
@@ -96,7 +97,8 @@ func (s *Store) Refs() ([]Ref, error) {
 		switch {
 		case errors.Is(err, fs.ErrNotExist): // removed meanwhile
 		case err != nil:
-			failed = errors.Join(failed, err)
+			path := filepath.Join(s.refsDir(), e.Name())
+			failed = errors.Join(failed, fault.Newf(err, "remove it: rm -r "+path+"\nthe name comes back when it is pulled or run again", "a name in the store cannot be read"))
 		default:
 			refs = append(refs, ref)
 		}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/jrun-hpc/jrun/fault"
@@ -146,8 +147,13 @@ func OpenSite(root string, place Place) (*Store, error) {
 
 // checkInit makes sure that the site's part was made by this account.
 func (t *site) checkInit() error {
+	info, err := os.Lstat(t.dir)
+	if err == nil && info.IsDir() && ownerOf(info) != t.owner {
+		return fault.Newf(fmt.Errorf("%s belongs to the account with uid %d, you are uid %d", t.dir, ownerOf(info), t.owner),
+			"become that account: sudo -u '#"+strconv.Itoa(ownerOf(info))+"' jrun …\nor leave --site out, for your own part", "only the service account may change the site's part of the store")
+	}
 	r := realm{owner: t.owner}
-	err := r.checkDir(t.dir)
+	err = r.checkDir(t.dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fault.Newf(err, "make it, as the service account: jrun store init --site", "the store %s has no part for the site", filepath.Dir(t.dir))
 	}
@@ -203,16 +209,35 @@ func InitSite(root string) error {
 	return nil
 }
 
-// SiteProjects lists the projects that the site's part of the store has.
+// SiteProjects lists the projects that the site's part of the store has, for the
+// service account: nobody else can.
 func SiteProjects(root string) ([]Place, error) {
-	dirs, err := filepath.Glob(filepath.Join(root, "site", "*", "*", "objects"))
+	t := &site{dir: filepath.Join(root, "site"), owner: os.Getuid()}
+	if err := t.checkInit(); err != nil {
+		return nil, err
+	}
+	return siteProjects(t.dir)
+}
+
+func siteProjects(dir string) ([]Place, error) {
+	registries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, fmt.Errorf("listing the site's projects: %w", err)
+		return nil, fmt.Errorf("listing the site's registries: %w", err)
 	}
 	var places []Place
-	for _, dir := range dirs {
-		project := filepath.Dir(dir)
-		places = append(places, Place{Registry: filepath.Base(filepath.Dir(project)), Project: filepath.Base(project)})
+	for _, registry := range registries {
+		if registry.Name() == "leases" || registry.Name() == siteUsed || !registry.IsDir() {
+			continue
+		}
+		projects, err := os.ReadDir(filepath.Join(dir, registry.Name()))
+		if err != nil {
+			return nil, fmt.Errorf("listing the site's projects: %w", err)
+		}
+		for _, project := range projects {
+			if _, err := os.Lstat(filepath.Join(dir, registry.Name(), project.Name(), "objects")); err == nil {
+				places = append(places, Place{Registry: registry.Name(), Project: project.Name()})
+			}
+		}
 	}
 	return places, nil
 }

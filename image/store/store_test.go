@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -235,6 +236,72 @@ func TestParseMetaRefuses(t *testing.T) {
 	} {
 		if m, err := ParseMeta([]byte(text)); err == nil {
 			t.Errorf("%s: read as %+v", name, m)
+		}
+	}
+}
+
+// Names in the way to a store may look like patterns.
+func TestPatternsInThePath(t *testing.T) {
+	s, err := Open(filepath.Join(t.TempDir(), "[a-b]*"), Options{})
+	check(t, err)
+	o := put(t, s, digest.FromString("m"), "content")
+	stem, err := fileStem(o.Digest)
+	check(t, err)
+	if got := sizeOf(s.objectsDir(), stem); got < int64(len("content")) {
+		t.Errorf("the object has %d bytes", got)
+	}
+	profile := filepath.Join(s.objectsDir(), stem+".sh"+profileSuffix)
+	check(t, os.WriteFile(profile, nil, 0o600))
+	left := filepath.Join(s.refsDir(), temporaryPrefix+"once@"+presence.Owner{Machine: presence.Machine(), PID: 1 << 30, Start: 1}.String()+"@X")
+	check(t, os.WriteFile(left, nil, 0o600))
+	if got := s.temporaries(); len(got) != 1 {
+		t.Errorf("temporary files are %v, want %s", got, left)
+	}
+	check(t, s.Remove(o.Digest))
+	if _, err := os.Lstat(profile); err == nil {
+		t.Error("the profile of a removed object is left")
+	}
+}
+
+// Whatever stands in the place of a small file, reading it comes to an end.
+func TestSmallFilesThatAreNone(t *testing.T) {
+	s := newStore(t)
+	check(t, s.makeRealm())
+	for i, make := range []func(path string) error{
+		func(path string) error { return os.Symlink("/dev/zero", path) },
+		func(path string) error { return os.Mkdir(path, 0o700) },
+		func(path string) error { return syscall.Mkfifo(path, 0o600) },
+		func(path string) error { return errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, 1<<40)) },
+	} {
+		path := filepath.Join(s.refsDir(), fmt.Sprint(i)+metaSuffix)
+		check(t, make(path))
+		if _, err := readSmall(path); err == nil {
+			t.Errorf("%d was read", i)
+		}
+	}
+	_, err := s.Refs()
+	var f *fault.Error
+	if !errors.As(err, &f) || !strings.Contains(f.Next, "rm -r "+s.refsDir()) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A job's answer that cannot be read, because its writer died or a disk has lost
+// it, is found out again, and holds up nobody for long.
+func TestJobRefThatCannotBeRead(t *testing.T) {
+	s := newStore(t)
+	r := JobRef{Ref: Ref{Name: "reg/lab/app:1", Digest: digest.FromString("m"), Resolved: digest.FromString("m")}, How: "registry"}
+	for _, garbage := range []string{"", "{", `{"name":"another"}`} {
+		check(t, os.MkdirAll(s.jobDir("1"), 0o700))
+		check(t, os.RemoveAll(s.jobRefPath("1", r.Name)))
+		check(t, os.WriteFile(s.jobRefPath("1", r.Name), []byte(garbage), 0o400))
+		begun := time.Now()
+		got, err := s.SettleJobRef("1", r)
+		if err != nil || got.Digest != r.Digest || time.Since(begun) > 20*time.Second {
+			t.Errorf("%q: %v, %v after %s", garbage, got, err, time.Since(begun))
+		}
+		if again, err := s.JobRef("1", r.Name); err != nil || again.Digest != r.Digest {
+			t.Errorf("%q: %v, %v", garbage, again, err)
 		}
 	}
 }

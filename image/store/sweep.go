@@ -59,10 +59,8 @@ func (s *Store) sweepThoroughly(ctx context.Context) []string {
 // temporaries lists the temporary files of the realm.
 func (s *Store) temporaries() []string {
 	var found []string
-	jobs, _ := filepath.Glob(filepath.Join(s.own.jobs(), "*")) // the pattern is well formed
-	for _, dir := range append(s.own.dirs()[1:], jobs...) {
-		paths, _ := filepath.Glob(filepath.Join(dir, temporaryPrefix+"*")) // the pattern is well formed
-		found = append(found, paths...)
+	for _, dir := range append(s.own.dirs()[1:], namesIn(s.own.jobs(), "", "")...) {
+		found = append(found, namesIn(dir, temporaryPrefix, "")...)
 	}
 	return found
 }
@@ -100,9 +98,8 @@ func (s *Store) deadClaims(ctx context.Context) []foundClaim {
 }
 
 func (s *Store) allClaims() []foundClaim {
-	paths, _ := filepath.Glob(filepath.Join(s.own.leases(), "*"+claimSuffix)) // the pattern is well formed
 	names := map[string]bool{}
-	for _, path := range paths {
+	for _, path := range namesIn(s.own.leases(), "", claimSuffix) {
 		name := strings.TrimSuffix(filepath.Base(path), claimSuffix)
 		if what, _, ok := cutLast(name, "."); ok {
 			names[what] = true
@@ -188,7 +185,7 @@ func (s *Store) knownStems() func(stem string) bool {
 		return func(string) bool { return true }
 	}
 	known := map[string]bool{}
-	places, err := SiteProjects(s.root)
+	places, err := siteProjects(filepath.Join(s.root, "site"))
 	for _, p := range places {
 		r := realm{dir: filepath.Join(s.root, "site", p.Registry, p.Project)}
 		objects, objectsErr := os.ReadDir(r.objects())

@@ -86,6 +86,18 @@ func isAt(f *os.File, path string) bool {
 	return err == nil && os.SameFile(opened, named)
 }
 
+// namesIn lists the paths in dir of the names that begin and end like this; a
+// pattern would also be matched against the directory's own name.
+func namesIn(dir, begins, ends string) (paths []string) {
+	entries, _ := os.ReadDir(dir) // what cannot be listed is met again by the next one
+	for _, e := range entries {
+		if name := e.Name(); strings.HasPrefix(name, begins) && strings.HasSuffix(name, ends) {
+			paths = append(paths, filepath.Join(dir, name))
+		}
+	}
+	return paths
+}
+
 // sweep removes what dead processes left behind. It is best effort: what cannot
 // be removed now is met again by the next one.
 func (s *Store) sweep() {
