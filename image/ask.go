@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jrun-hpc/jrun/image/harbor"
 	"github.com/jrun-hpc/jrun/image/store"
 	"github.com/opencontainers/go-digest"
 	"go.podman.io/image/v5/docker/reference"
@@ -59,7 +60,7 @@ func messageIn(body []byte) string {
 	}
 	for _, e := range said.Errors {
 		if e.Message != "" {
-			return oneLine(e.Message)
+			return oneLine(harbor.Unrepeated(e.Message))
 		}
 	}
 	for _, e := range said.Errors {

@@ -93,11 +93,21 @@ func ParseError(body []byte) (code, message string) {
 		if c, ok := e.Code.(string); ok && code == "" {
 			code = printable(c)
 		}
-		if m := printable(e.Message); m != "" {
+		if m := Unrepeated(printable(e.Message)); m != "" {
 			messages = append(messages, m)
 		}
 	}
 	return code, printable(strings.Join(messages, "; "))
+}
+
+// Unrepeated is a message that Harbor says twice, as it does with each 401 on /v2,
+// once: "M" for "M: M".
+func Unrepeated(message string) string {
+	half := (len(message) - len(": ")) / 2
+	if half > 0 && message == message[:half]+": "+message[:half] {
+		return message[:half]
+	}
+	return message
 }
 
 // printable makes one line of text that cannot steer a terminal. strings.Map
