@@ -41,6 +41,8 @@ func keepRefusal(st *store.Store, ref Reference, err error) {
 		return
 	}
 	switch status := httpStatus(err); {
+	case status == http.StatusTooManyRequests:
+		// It has not looked at the question.
 	case status == http.StatusNotFound:
 		_ = st.SetNote(revokedNote, ref.String(), status)
 	case status >= 400 && status < 500:
@@ -48,31 +50,38 @@ func keepRefusal(st *store.Store, ref Reference, err error) {
 	}
 }
 
-// denied reports whether the registry has refused ref after at.
-func denied(st *store.Store, ref Reference, at time.Time) bool {
+// refusedSince is the registry's refusal of ref after at, and how long ago it was.
+func refusedSince(st *store.Store, ref Reference, at time.Time) (status int, ago time.Duration, ok bool) {
+	if st == nil {
+		return 0, 0, false
+	}
 	for _, name := range []string{ref.String(), ref.name.Name()} {
-		var status int
-		age, err := st.Note(revokedNote, name, &status)
-		if err == nil && !st.Now().Add(-age).Before(at) {
-			return true
+		ago, err := st.Note(revokedNote, name, &status)
+		if err == nil && !st.Now().Add(-ago).Before(at) {
+			return status, ago, true
 		}
 	}
-	return false
+	return 0, 0, false
 }
 
-// lastAnswer is what the registry last said to this user about ref, if it was yes
-// and the image is still there.
-func (c *Client) lastAnswer(st *store.Store, ref Reference) (store.Ref, bool) {
+// denied reports whether the registry has refused ref after at.
+func denied(st *store.Store, ref Reference, at time.Time) bool {
+	_, _, ok := refusedSince(st, ref, at)
+	return ok
+}
+
+// lastAnswer is what the registry last said to this user about ref; ok is false if
+// it has said no since then, or the image is not there any more.
+func (c *Client) lastAnswer(st *store.Store, ref Reference) (known store.Ref, ok bool) {
 	if st == nil {
 		return store.Ref{}, false
 	}
-	var known store.Ref
 	_, err := st.Note(answerNote, ref.String(), &known)
 	if d := ref.Digest(); err != nil && d != "" {
 		known, err = answerAbout(st, ref)
 	}
 	if err != nil || denied(st, ref, known.Time) {
-		return store.Ref{}, false
+		return known, false
 	}
 	known.Digest = c.instanceOf(st, known.Resolved)
 	_, err = st.Find(placeOf(ref), known.Digest)

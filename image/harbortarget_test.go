@@ -28,7 +28,8 @@ type harborTarget struct {
 	admin          *harbor.Client
 	adminName      string
 	adminPassword  string
-	user, password string // of somebody who is a member of nothing
+	user, password string            // of somebody who is a member of nothing
+	logins         map[string]string // their auth.json
 }
 
 // harborDelay is what a wrong password takes of the fake: short because tests wait
@@ -41,7 +42,7 @@ func newHarbor(t *testing.T) *harborTarget {
 		return newFakeHarbor(t)
 	}
 	h := &harborTarget{
-		T: t, base: must(url.Parse(os.Getenv("HARBOR_URL"))), adminName: os.Getenv("HARBOR_USER"), adminPassword: os.Getenv("HARBOR_PASSWORD"),
+		T: t, logins: map[string]string{}, base: must(url.Parse(os.Getenv("HARBOR_URL"))), adminName: os.Getenv("HARBOR_USER"), adminPassword: os.Getenv("HARBOR_PASSWORD"),
 		user: os.Getenv("HARBOR_TEST_USER"), password: os.Getenv("HARBOR_TEST_PASSWORD"),
 	}
 	if h.user == "" {
@@ -56,7 +57,7 @@ func newFakeHarbor(t *testing.T) *harborTarget {
 	fake := fakeharbor.New(fakeharbor.Options{LoginDelay: harborDelay, DirectoryTimeout: 4 * harborDelay})
 	t.Cleanup(fake.Close)
 	h := &harborTarget{
-		T: t, fake: fake, base: must(url.Parse(fake.URL)), adminName: fakeharbor.AdminUser, adminPassword: fakeharbor.AdminPassword,
+		T: t, logins: map[string]string{}, fake: fake, base: must(url.Parse(fake.URL)), adminName: fakeharbor.AdminUser, adminPassword: fakeharbor.AdminPassword,
 		user: testUser, password: rightPassword,
 	}
 	h.admin = harbor.New(harbor.Options{Base: h.base, User: h.adminName, Password: h.adminPassword})
@@ -148,11 +149,7 @@ func (h *harborTarget) robot(project string) harbor.RobotSecret {
 // client is one that logs in, at the fake's pace; with no user it does not.
 func (h *harborTarget) client(user, password string, opts Options) *Client {
 	h.Helper()
-	opts.AuthFile = filepath.Join(h.TempDir(), "auth.json")
-	writeFile(h, opts.AuthFile, []byte(`{}`))
-	if user != "" {
-		h.login(opts.AuthFile, user, password)
-	}
+	opts.AuthFile = h.login(user, password)
 	opts.SkipTLSVerify = h.base.Scheme == "http"
 	if h.fake != nil {
 		opts.harborTiming = harbor.Timing{LoginDelay: harborDelay, DirectoryTimeout: 4 * harborDelay}
@@ -164,10 +161,21 @@ func (h *harborTarget) client(user, password string, opts Options) *Client {
 	return c
 }
 
-func (h *harborTarget) login(file, user, password string) {
+// login is an auth.json of somebody, the same one each time: refusals are remembered
+// with it.
+func (h *harborTarget) login(user, password string) string {
 	h.Helper()
-	auth := base64.StdEncoding.EncodeToString([]byte(user + ":" + password))
-	writeFile(h, file, fmt.Appendf(nil, `{"auths":{%q:{"auth":%q}}}`, h.base.Host, auth))
+	if file, ok := h.logins[user+":"+password]; ok {
+		return file
+	}
+	file := filepath.Join(h.TempDir(), "auth.json")
+	text := []byte(`{}`)
+	if user != "" {
+		text = fmt.Appendf(nil, `{"auths":{%q:{"auth":%q}}}`, h.base.Host, base64.StdEncoding.EncodeToString([]byte(user+":"+password)))
+	}
+	writeFile(h, file, text)
+	h.logins[user+":"+password] = file
+	return file
 }
 
 // requests are those since the last call, as "METHOD path"; nil for a real

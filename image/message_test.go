@@ -69,6 +69,12 @@ var sizes = regexp.MustCompile(`[0-9.]+ (B|KiB)\b`)
 // names that differ are replaced.
 func (h *harborTarget) goldenMessage(a asks, err error) {
 	h.Helper()
+	_, row, _ := strings.Cut(h.Name(), "/")
+	h.goldenMessageOf(row, a, err)
+}
+
+func (h *harborTarget) goldenMessageOf(row string, a asks, err error) {
+	h.Helper()
 	wantFault(h, err)
 	message := fault.Format("jrun", err)
 	for _, secret := range []string{a.password, h.password, h.adminPassword} {
@@ -79,7 +85,6 @@ func (h *harborTarget) goldenMessage(a asks, err error) {
 	project, _, _ := strings.Cut(strings.TrimPrefix(a.ref.String(), a.ref.Host()+"/"), "/")
 	message = strings.NewReplacer(h.base.String(), "https://HARBOR", a.ref.Host(), "HARBOR", project, "team", "jrun-test-other", "other", h.user, testUser).Replace(message)
 	message = sizes.ReplaceAllString(message, "SIZE")
-	_, row, _ := strings.Cut(h.Name(), "/")
 	golden := filepath.Join("testdata", "messages", row+".txt")
 	if *update && h.fake != nil {
 		writeFile(h, golden, []byte(message))
@@ -152,6 +157,9 @@ var accessMessages = []messageTest{
 	{"no tag", false, 3, func(h *harborTarget) asks {
 		p := h.memberProject(harbor.Metadata{})
 		h.push(p+"/app", "2026.1", twoLayers("gzip"))
+		if h.fake != nil {
+			h.fake.Sign(p+"/app", "1") // which is a tag, too
+		}
 		return asks{h.ref(p + "/app:2"), h.user, h.password}
 	}},
 	{"no digest", false, 3, func(h *harborTarget) asks {

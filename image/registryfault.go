@@ -50,7 +50,7 @@ func (c *Client) registryFault(ctx context.Context, ref Reference, err error) er
 		return fault.Newf(c.answered(ctx, ref, err), "look at the image's page in the registry, or ask its administrator",
 			"a rule of %s forbids the use of %s", host, ref)
 	case status == http.StatusTooManyRequests:
-		return fault.Newf(&StatusError{Status: status, Cause: err}, "wait some minutes and try again; a login often raises the limit: "+loginHelp(host),
+		return fault.Newf(down(&StatusError{Status: status, Cause: err}), "wait some minutes and try again; a login often raises the limit: "+loginHelp(host),
 			"%s has had too many requests", host)
 	case status >= http.StatusInternalServerError:
 		return fault.Newf(down(&StatusError{Status: status, Cause: err}), "try again in a minute; if it stays so, tell the registry's administrator",
