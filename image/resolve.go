@@ -110,6 +110,9 @@ func (c *Client) askForJob(ctx context.Context, st *store.Store, ref Reference) 
 		remember(st, failedNote, failure, failedGrace, c.loginState(st), err)
 		return store.JobRef{}, err
 	}
+	if c.opts.Severity.Max != "" {
+		c.scanFor(ctx, st, r) // now, so that the other processes find it noted
+	}
 	host, _ := os.Hostname() // for people
 	return store.JobRef{
 		Ref: store.Ref{Name: ref.String(), Digest: c.instanceOf(st, r.Digest), Resolved: r.Digest, Time: r.Time},
