@@ -41,8 +41,6 @@ func keepRefusal(st *store.Store, ref Reference, err error) {
 		return
 	}
 	switch status := httpStatus(err); {
-	case status == http.StatusTooManyRequests:
-		// It has not looked at the question.
 	case status == http.StatusNotFound:
 		_ = st.SetNote(revokedNote, ref.String(), status)
 	case status >= 400 && status < 500:

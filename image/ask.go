@@ -1,6 +1,7 @@
 package image
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -49,26 +50,13 @@ func (e *RefusalError) Error() string {
 // for HTML and other things that are not meant for people.
 func messageIn(body []byte) string {
 	var said struct {
-		Errors []struct {
-			Code    string `json:"code"`
-			Message string `json:"message"`
-		} `json:"errors"`
 		Details string `json:"details"` // Docker Hub's token service
 	}
 	if json.Unmarshal(body, &said) != nil {
 		return ""
 	}
-	for _, e := range said.Errors {
-		if e.Message != "" {
-			return oneLine(harbor.Unrepeated(e.Message))
-		}
-	}
-	for _, e := range said.Errors {
-		if e.Code != "" {
-			return oneLine(e.Code)
-		}
-	}
-	return oneLine(said.Details)
+	code, message := harbor.ParseError(body)
+	return oneLine(cmp.Or(message, code, said.Details))
 }
 
 // oneLine keeps foreign text from pretending to be ours.

@@ -32,7 +32,7 @@ type asks struct {
 type messageTest struct {
 	name        string // of the golden file, too
 	unreachable bool   // the registry has not answered: an old answer may be used
-	sends       int    // how many requests carry the password, in all
+	most        int    // requests that may carry the password, in all
 	ask         func(*harborTarget) asks
 }
 
@@ -57,7 +57,7 @@ func TestMessages(t *testing.T) {
 			}
 			h.goldenMessage(a, err)
 			h.onlyNotes(st, a.password)
-			h.countPasswords(a.user, test.sends)
+			h.countPasswords(a.user, test.most)
 		})
 	}
 }
@@ -117,7 +117,7 @@ func (h *harborTarget) onlyNotes(st *store.Store, secret string) {
 
 // countPasswords checks how often the password went over the network: no more than
 // twice after the first 401, and once if it was wrong.
-func (h *harborTarget) countPasswords(user string, want int) {
+func (h *harborTarget) countPasswords(user string, most int) {
 	h.Helper()
 	if h.fake == nil {
 		return
@@ -128,8 +128,8 @@ func (h *harborTarget) countPasswords(user string, want int) {
 			sent = append(sent, r)
 		}
 	}
-	if len(sent) != want {
-		h.Errorf("the password was sent %d times, want %d: %+v", len(sent), want, sent)
+	if len(sent) > most {
+		h.Errorf("the password was sent %d times, want %d at most: %+v", len(sent), most, sent)
 	}
 	if len(sent) > 3 && sent[0].Status == http.StatusUnauthorized {
 		h.Errorf("the password was sent more than twice after it was refused: %+v", sent)

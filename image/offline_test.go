@@ -202,3 +202,24 @@ func ageNotes(t *testing.T, st *store.Store, by time.Duration) {
 		writeFile(t, path, must(json.Marshal(note)))
 	}
 }
+
+// TestTooManyRequests is no refusal: it does not end what was allowed before.
+func TestTooManyRequests(t *testing.T) {
+	reg := newRegistry(t)
+	ref := reg.push(t, "lab/app", "1", twoLayers("gzip"))
+	st := openStore(t)
+	if _, _, err := NewClient(Options{}).Ensure(t.Context(), st, ref, nil); err != nil {
+		t.Fatal(err)
+	}
+	reg.misbehave(always(429, "Retry-After: 0", ""))
+	for _, tt := range []struct {
+		opts Options
+		ok   bool
+	}{{Options{}, false}, {Options{OfflineGrace: time.Hour}, true}, {Options{OfflineGrace: time.Hour, Pull: PullNever}, true}} {
+		if _, _, err := NewClient(tt.opts).Ensure(t.Context(), st, ref, nil); (err == nil) != tt.ok {
+			t.Errorf("%+v: %v", tt.opts, err)
+		} else if err != nil {
+			wantFault(t, err)
+		}
+	}
+}

@@ -93,19 +93,19 @@ func ParseError(body []byte) (code, message string) {
 		if c, ok := e.Code.(string); ok && code == "" {
 			code = printable(c)
 		}
-		if m := Unrepeated(printable(e.Message)); m != "" {
+		if m := printable(once(e.Message)); m != "" {
 			messages = append(messages, m)
 		}
 	}
 	return code, printable(strings.Join(messages, "; "))
 }
 
-// Unrepeated is a message that Harbor says twice, as it does with each 401 on /v2,
-// once: "M" for "M: M".
-func Unrepeated(message string) string {
-	half := (len(message) - len(": ")) / 2
-	if half > 0 && message == message[:half]+": "+message[:half] {
-		return message[:half]
+// once is what Harbor has said twice: "unauthorized: unauthorized".
+func once(message string) string {
+	const between = ": "
+	n := (len(message) - len(between)) / 2
+	if n > 0 && message == message[:n]+between+message[:n] {
+		return message[:n]
 	}
 	return message
 }

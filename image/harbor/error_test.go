@@ -29,9 +29,9 @@ func FuzzParseError(f *testing.F) {
 	})
 }
 
-func TestUnrepeated(t *testing.T) {
+func TestOnce(t *testing.T) {
 	for in, want := range map[string]string{"a: a": "a", "a: b: a: b": "a: b", "a: b": "a: b", "a: a: a": "a: a: a", "": "", ": ": ": ", "a": "a", ": : ": ": : "} {
-		if got := Unrepeated(in); got != want {
+		if got := once(in); got != want {
 			t.Errorf("%q became %q, want %q", in, got, want)
 		}
 	}

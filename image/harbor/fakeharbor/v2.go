@@ -116,7 +116,7 @@ func (s *Server) challenge(w http.ResponseWriter, r *http.Request, scope, messag
 	s.unauthorized(w, text, message)
 }
 
-// unauthorized says everything twice, as Harbor does.
+// unauthorized says everything twice, as Harbor's way to wrap errors does.
 func (s *Server) unauthorized(w http.ResponseWriter, challenge, message string) {
 	w.Header().Set("Www-Authenticate", challenge)
 	refuse(w, http.StatusUnauthorized, "UNAUTHORIZED", message+": "+message)
