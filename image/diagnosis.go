@@ -159,7 +159,8 @@ func (c *Client) diagnosisFault(a *asking, d harbor.Diagnosis, refusal *RefusalE
 	case harbor.CoreDown:
 		return fault.Newf(down(why), tellAdministrator, "the registry %s is not working", host)
 	case harbor.DatabaseDown:
-		return fault.Newf(down(why), notYou, "%s cannot check logins: its database does not answer", host)
+		// Harbor's words are the database driver's, with addresses and account names.
+		return fault.Newf(down(&StatusError{Status: refusal.StatusCode, Cause: refusal}), notYou, "%s cannot check logins: its database does not answer", host)
 	}
 	return nil
 }
