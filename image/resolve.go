@@ -163,7 +163,7 @@ func (c *Client) keptForGood(st *store.Store, known store.Ref) bool {
 }
 
 func (c *Client) neverFault(st *store.Store, ref Reference, known store.Ref, there bool) error {
-	if status, ago, ok := refusedSince(st, ref, known.Time); ok {
+	if status, ago, ok := refusedSince(st, ref, known.Time); ok && known.Resolved != "" { // it was had before
 		return fault.Newf(fmt.Errorf("it answered %d %s, %s ago", status, http.StatusText(status), age(ago)),
 			"ask it again: leave --pull=never out", "%s has refused %s to you", ref.Host(), ref)
 	}
