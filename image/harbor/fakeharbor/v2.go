@@ -116,9 +116,10 @@ func (s *Server) challenge(w http.ResponseWriter, r *http.Request, scope, messag
 	s.unauthorized(w, text, message)
 }
 
+// unauthorized says everything twice, as Harbor's way to wrap errors does.
 func (s *Server) unauthorized(w http.ResponseWriter, challenge, message string) {
 	w.Header().Set("Www-Authenticate", challenge)
-	refuse(w, http.StatusUnauthorized, "UNAUTHORIZED", message)
+	refuse(w, http.StatusUnauthorized, "UNAUTHORIZED", message+": "+message)
 }
 
 // serveTags lists from the database, with the signatures.
