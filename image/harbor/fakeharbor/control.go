@@ -57,6 +57,14 @@ func (s *Server) SetMetadata(project, key, value string) {
 	s.mustProject(project).metadata[key] = value
 }
 
+// SetScanner gives a project a scanner, or takes it. A scanner that has been
+// down for a minute is none: what was never scanned then passes the gate.
+func (s *Server) SetScanner(project string, scanner bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mustProject(project).scanner = scanner
+}
+
 // SetQuota changes a project's quota; -1 for none.
 func (s *Server) SetQuota(project string, bytes int64) {
 	s.mu.Lock()

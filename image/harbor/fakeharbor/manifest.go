@@ -55,7 +55,7 @@ func (s *Server) pullManifest(q question) {
 	}
 	raw, status := s.raw(repo, a)
 	switch {
-	case status == http.StatusBadGateway:
+	case status >= http.StatusInternalServerError:
 		q.w.WriteHeader(status)
 		return
 	case a.lost:
