@@ -134,10 +134,12 @@ func (d *detective) cause(ctx context.Context) Cause {
 	case 0, http.StatusGatewayTimeout:
 		return d.silent(ctx)
 	}
-	if d.verdict(d.q.Took) == wrong && !d.noRedis {
+	if d.verdict(d.q.Took) == wrong && !d.noRedis && d.reading() {
 		// In a public project a wrong password gets what nobody gets, only late.
 		// It must not be tried once more.
-		d.q.Client = d.q.Client.nobody()
+		if got, err := d.stranger(ctx, http.MethodHead); err == nil && got.status == d.q.Status {
+			d.q.Client = d.q.Client.nobody()
+		}
 	}
 	return d.byStatus(ctx, d.q.Status, d.q.Header, health)
 }
