@@ -276,7 +276,7 @@ func (tgt *target) token(repository, auth string) (string, []string) {
 // eventually waits until f is true.
 func (tgt *target) eventually(what string, f func() bool) {
 	tgt.Helper()
-	for end := time.Now().Add(10 * time.Second); !f(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(40 * time.Second); !f(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			tgt.Fatalf("this did not happen: %s", what)
 		}

@@ -219,8 +219,9 @@ func (s *Server) DeleteArtifact(name, reference string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	repo, a := s.mustArtifact(name, reference)
+	tag := repo.firstTag(a)
 	repo.remove(a)
-	s.tell("DELETE_ARTIFACT", AdminUser, repo, a, "")
+	s.tell("DELETE_ARTIFACT", AdminUser, repo, a, tag)
 }
 
 // Lose removes a manifest from the storage, but not from the database.

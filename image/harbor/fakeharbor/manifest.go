@@ -220,9 +220,10 @@ func (s *Server) deleteManifest(q question) {
 	if s.forbidsRemoval(q.w, repo, a) {
 		return
 	}
+	tag := repo.firstTag(a)
 	repo.remove(a)
 	q.w.WriteHeader(http.StatusAccepted)
-	s.tell("DELETE_ARTIFACT", q.who.name(), repo, a, "")
+	s.tell("DELETE_ARTIFACT", q.who.name(), repo, a, tag)
 }
 
 // forbidsRemoval answers when an artifact has a tag that must stay.
