@@ -45,14 +45,14 @@ type target struct {
 
 // loginDelay is the fake's, short because tests wait for it, and long against
 // what a busy machine needs for an answer.
-const loginDelay = 300 * time.Millisecond
+const loginDelay = 600 * time.Millisecond
 
 // TestMain lets tests of the fake wait side by side, more of them than there are
 // processors. Those of a real Harbor run one by one: they share a person, whose
 // account each wrong password locks.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	parallel := "6"
+	parallel := "10"
 	if os.Getenv("HARBOR_URL") != "" {
 		parallel = "1"
 	}
