@@ -17,7 +17,7 @@ func (s *Server) serveBlob(q question) {
 	}
 	rec, ok := s.storage(nil, inside(http.MethodGet, q.r.URL.Path, nil))
 	switch {
-	case rec.Code == http.StatusBadGateway:
+	case rec.Code >= http.StatusInternalServerError:
 		q.w.WriteHeader(rec.Code)
 		return
 	case !ok, repo == nil, !repo.blobs[q.last]:
