@@ -158,6 +158,8 @@ func (c *Client) diagnosisFault(a *asking, d harbor.Diagnosis, refusal *RefusalE
 		return fault.Newf(down(why), tellAdministrator, "%s cannot reach its storage of images", host)
 	case harbor.CoreDown:
 		return fault.Newf(down(why), tellAdministrator, "the registry %s is not working", host)
+	case harbor.RedisDown:
+		return fault.Newf(down(why), notYou, "%s is not working: it cannot reach its Redis", host)
 	case harbor.DatabaseDown:
 		// Harbor's words are the database driver's, with addresses and account names.
 		return fault.Newf(down(&StatusError{Status: refusal.StatusCode, Cause: refusal}), notYou, "%s cannot check logins: its database does not answer", host)
