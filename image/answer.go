@@ -49,39 +49,46 @@ func keepRefusal(st *store.Store, ref Reference, err error) {
 	}
 }
 
-// denied reports whether the registry has refused ref after at. That it has a
-// digest no more is no refusal for who has pinned it.
-func (c *Client) denied(st *store.Store, ref Reference, known store.Ref) bool {
+// refusedSince is the registry's refusal of ref after known, and how long ago it
+// was. That it has a digest no more is no refusal for who has pinned it.
+func (c *Client) refusedSince(st *store.Store, ref Reference, known store.Ref) (status int, ago time.Duration, ok bool) {
+	if st == nil {
+		return 0, 0, false
+	}
 	for _, name := range []string{ref.String(), ref.name.Name()} {
-		var status int
-		age, err := st.Note(revokedNote, name, &status)
-		if err != nil || st.Now().Add(-age).Before(known.Time) {
+		ago, err := st.Note(revokedNote, name, &status)
+		if err != nil || st.Now().Add(-ago).Before(known.Time) {
 			continue
 		}
 		if status != http.StatusNotFound || ref.Digest() == "" || !c.keptForGood(st, known) {
-			return true
+			return status, ago, true
 		}
 	}
-	return false
+	return 0, 0, false
 }
 
-// lastAnswer is what the registry last said to this user about ref, if it was yes
-// and the image is still there.
-func (c *Client) lastAnswer(st *store.Store, ref Reference) (store.Ref, bool) {
+// denied reports whether the registry has refused ref after known.
+func (c *Client) denied(st *store.Store, ref Reference, known store.Ref) bool {
+	_, _, ok := c.refusedSince(st, ref, known)
+	return ok
+}
+
+// lastAnswer is what the registry last said to this user about ref; ok is false if
+// it has said no since then, or the image is not there any more.
+func (c *Client) lastAnswer(st *store.Store, ref Reference) (known store.Ref, ok bool) {
 	if st == nil {
 		return store.Ref{}, false
 	}
-	var known store.Ref
 	_, err := st.Note(answerNote, ref.String(), &known)
 	if d := ref.Digest(); err != nil && d != "" {
 		known, err = c.answerAbout(st, ref)
 	}
 	if err != nil {
-		return store.Ref{}, false
+		return known, false
 	}
 	known.Digest = c.instanceOf(st, known.Resolved)
 	if c.denied(st, ref, known) {
-		return store.Ref{}, false
+		return known, false
 	}
 	_, err = st.Find(placeOf(ref), known.Digest)
 	if errors.Is(err, store.ErrNotFound) {

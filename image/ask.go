@@ -1,6 +1,7 @@
 package image
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jrun-hpc/jrun/image/harbor"
 	"github.com/jrun-hpc/jrun/image/store"
 	"github.com/opencontainers/go-digest"
 	"go.podman.io/image/v5/docker/reference"
@@ -48,26 +50,13 @@ func (e *RefusalError) Error() string {
 // for HTML and other things that are not meant for people.
 func messageIn(body []byte) string {
 	var said struct {
-		Errors []struct {
-			Code    string `json:"code"`
-			Message string `json:"message"`
-		} `json:"errors"`
 		Details string `json:"details"` // Docker Hub's token service
 	}
 	if json.Unmarshal(body, &said) != nil {
 		return ""
 	}
-	for _, e := range said.Errors {
-		if e.Message != "" {
-			return oneLine(e.Message)
-		}
-	}
-	for _, e := range said.Errors {
-		if e.Code != "" {
-			return oneLine(e.Code)
-		}
-	}
-	return oneLine(said.Details)
+	code, message := harbor.ParseError(body)
+	return oneLine(cmp.Or(message, code, said.Details))
 }
 
 // oneLine keeps foreign text from pretending to be ours.

@@ -118,24 +118,29 @@ func (c *Client) diagnosisFault(a *asking, d harbor.Diagnosis, refusal *RefusalE
 	if d.Message != "" && messageIn(refusal.Body) == "" {
 		why = &StatusError{Status: refusal.StatusCode, Message: oneLine(d.Message), Cause: refusal}
 	}
-	const tellAdministrator = "try again in some minutes; if it stays so, tell the registry's administrator"
+	const (
+		tellAdministrator = "try again in some minutes; if it stays so, tell the registry's administrator"
+		notYou            = "nothing is wrong with your password or your rights: " + tellAdministrator
+	)
+	projects := a.base() + "/harbor/projects" // the web page
 	switch d.Cause {
 	case harbor.WrongPassword, harbor.RobotRefused:
 		return refusedFault(host, user, why)
 	case harbor.LoginLocked:
-		return fault.Newf(why, "wait a minute and try again; another program may be trying an old password of "+user+", which locks the account for moments",
+		return fault.Newf(down(why), "wait a minute and try again; another program may be trying an old password of "+user+", which locks the account for moments",
 			"%s does not let %s in at the moment", host, user)
 	case harbor.DirectoryDown:
-		return fault.Newf(down(why), tellAdministrator, "%s cannot check logins: its directory (LDAP) does not answer", host)
+		return fault.Newf(down(why), notYou, "%s cannot check logins: its directory (LDAP) does not answer", host)
 	case harbor.LoginNeeded:
 		return fault.Newf(why, "log in first: "+loginHelp(host), "%s wants a login for the project %s", host, project)
 	case harbor.NotMember:
-		return fault.Newf(why, "ask the owner of the project "+project+" to make "+user+" a member (limited guest is enough)\n"+
-			"check the name of the project, too", "%s may not have images of the project %s at %s", user, project, host)
+		return fault.Newf(why, rightAdvice(user, project, host), "%s may not have images of the project %s at %s", user, project, host)
 	case harbor.NoProject:
-		return fault.Newf(why, "check the name: "+reference.Path(ref.name), "there is no project %s at %s", project, host)
+		return fault.Newf(why, "check the name of the project, "+project+"; yours are listed at "+projects+"\n"+
+			"the whole name is REGISTRY/PROJECT/IMAGE:TAG", "there is no project %s at %s", project, host)
 	case harbor.NoRepository:
-		return fault.Newf(why, "check the name: "+reference.Path(ref.name), "there is no repository %s in the project %s at %s", strings.TrimPrefix(a.repository, project+"/"), project, host)
+		return fault.Newf(why, "check the name of the image; those of the project are listed at "+projects+", under "+project+"\n"+
+			"if it is yours, push it first", "there is no image %s in the project %s at %s", strings.TrimPrefix(a.repository, project+"/"), project, host)
 	case harbor.NoTag:
 		return fault.Newf(why, tagsAdvice(d.Tags), "%s does not exist", ref)
 	case harbor.BadName:
@@ -143,23 +148,39 @@ func (c *Client) diagnosisFault(a *asking, d harbor.Diagnosis, refusal *RefusalE
 	case harbor.Lost:
 		return fault.Newf(why, "push the image again, or tell the registry's administrator", "a part of %s is missing in the registry", ref)
 	case harbor.Vulnerable, harbor.NotScanned, harbor.ScanPending, harbor.ScanFailed, harbor.NotSigned:
-		return policyFault(ref, &PolicyError{StatusCode: refusal.StatusCode, Cause: d.Cause, Findings: d.Vulnerabilities, Message: oneLine(d.Message)})
+		return policyFault(a, &PolicyError{StatusCode: refusal.StatusCode, Cause: d.Cause, Findings: d.Vulnerabilities, Message: oneLine(d.Message)})
 	case harbor.QuotaExceeded:
-		return fault.Newf(why, "delete images of the project that nobody needs, or ask for more room", "the project %s at %s has no room left", project, host)
+		return fault.Newf(why, "delete images of the project that nobody needs, at "+projects+", or ask the registry's administrator for more room",
+			"the project %s at %s has no room left", project, host)
 	case harbor.ReadOnly:
-		return fault.Newf(down(why), tellAdministrator, "%s is read-only at the moment", host)
+		return fault.Newf(down(why), notYou, "%s is read-only at the moment", host)
 	case harbor.BackendDown:
 		return fault.Newf(down(why), tellAdministrator, "%s cannot reach its storage of images", host)
 	case harbor.CoreDown:
 		return fault.Newf(down(why), tellAdministrator, "the registry %s is not working", host)
+	case harbor.RedisDown:
+		return fault.Newf(down(why), notYou, "%s is not working: it cannot reach its Redis", host)
 	case harbor.DatabaseDown:
-		return fault.Newf(down(why), tellAdministrator, "%s cannot reach its database", host)
+		// Harbor's words are the database driver's, with addresses and account names.
+		return fault.Newf(down(&StatusError{Status: refusal.StatusCode, Cause: refusal}), notYou, "%s cannot check logins: its database does not answer", host)
 	}
 	return nil
 }
 
+// rightAdvice is for an account without a right to a project. A robot account
+// cannot be given one: it belongs to its project.
+func rightAdvice(user, project, host string) string {
+	if isRobot(user) {
+		return "a robot account is for its own project: take one of " + project + ": jrun login -u 'robot$" + project + "+NAME' " + host + "/" + project + "\n" +
+			"if it is one, it lacks the right to pull: ask the project's owner"
+	}
+	return "check the name of the project: " + project + "\n" +
+		"ask its owner to make " + user + " a member (limited guest is enough); it holds from the next attempt on"
+}
+
 // tagsAdvice names tags that exist.
 func tagsAdvice(tags []string) string {
+	tags = slices.DeleteFunc(slices.Clone(tags), func(tag string) bool { return strings.HasPrefix(tag, "sha256-") }) // signatures
 	if len(tags) == 0 {
 		return "check the name: registry/repository:tag"
 	}
@@ -171,16 +192,19 @@ func tagsAdvice(tags []string) string {
 	return "take one of the tags that exist: " + strings.Join(tags, ", ") + more
 }
 
-// policyFault says what can be done about an image that a rule forbids.
-func policyFault(ref Reference, e *PolicyError) error {
+// policyFault says what can be done about an image that a rule of its project
+// forbids.
+func policyFault(a *asking, e *PolicyError) error {
+	project := placeOf(a.ref).Project
+	scan := "ask the owner of the project " + project + " to scan it: the image's page at " + a.base() + "/harbor/projects has a button for it"
 	next := map[harbor.Cause]string{
-		harbor.Vulnerable:  "build the image again on an updated base, and push it\nor ask the project's owner to allow these findings",
-		harbor.NotScanned:  "scan it: on the image's page in the registry, or ask the project's owner",
+		harbor.Vulnerable:  "build the image again on an updated base, and push it\nor ask the owner of the project " + project + " to allow these findings (its CVE allowlist)",
+		harbor.NotScanned:  scan,
 		harbor.ScanPending: "wait some minutes and try again",
-		harbor.ScanFailed:  "scan it again: on the image's page in the registry, or ask the project's owner",
-		harbor.NotSigned:   "sign it with cosign, or use one that is signed",
+		harbor.ScanFailed:  scan,
+		harbor.NotSigned:   "if it is yours, sign it: cosign sign " + a.ref.String() + "\nor use an image that is signed",
 	}[e.Cause]
-	return fault.Newf(e, next, "a rule of %s forbids the use of %s", ref.Host(), ref)
+	return fault.Newf(e, next, "the project %s forbids the use of %s", project, a.ref)
 }
 
 // severities in Harbor's words, from harmless to bad.

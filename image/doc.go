@@ -49,17 +49,27 @@
 //
 // # Requests
 //
-// A warm Ensure asks a registry for the digest and nothing else. image/v5 makes
-// these requests for it, each on a new client (measured by TestWarmRequests):
+// A warm Ensure asks a registry for the digest and nothing else (measured by
+// TestWarmRequests and TestOneRequest), and the processes of a job but the first
+// ask nothing:
 //
-//	GET  /v2/                   always: it tells which authentication is wanted
-//	GET  <token service>        when that is Bearer
-//	HEAD /v2/…/manifests/<tag>  the question itself
+//	GET  <token service>        where the registry is known to want a token
+//	HEAD /v2/…/manifests/<tag>  the question itself, else with name and password
 //
-// On loopback the first is tried with TLS and again without. A registry with
-// mirrors in registries.conf, or one that sends no digest with HEAD, is asked
-// with GET instead. A digest in the reference needs no request at all once the
-// object is in the store.
+// On loopback it is tried with TLS and again without. A registry with mirrors in
+// registries.conf, or one that sends no digest with HEAD, is asked with GET through
+// image/v5. A digest in the reference is asked about, too: whether this user may
+// have it.
+//
+// # Refusals
+//
+// When Harbor says no, package harbor finds out why; testdata/messages has what a
+// person is then told. An account that another program's old password has locked
+// is waited for. Answers that are no answer (UnreachableError) let the last one be
+// used for Options.OfflineGrace; a refusal ends that for the repository until the
+// registry says yes again. A wrong login is remembered for two minutes, or until
+// somebody logs in, so that jobs do not lock the account in turn; a missing right
+// for the job alone.
 //
 // A registry that is silent for Options.StallTimeout in the middle of a layer is
 // given up. image/v5 continues broken downloads that had got somewhere with Range

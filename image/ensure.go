@@ -172,11 +172,17 @@ func (c *Client) convert(ctx context.Context, st *store.Store, src *source, r Re
 func (c *Client) write(ctx context.Context, st *store.Store, src *source, p *plan, report *reporter) (store.Object, bool, error) {
 	for try := 1; ; try++ {
 		object, converted, err := c.writeOnce(ctx, st, src, p, report)
-		if (errors.Is(err, store.ErrLost) || errors.Is(err, store.ErrNotFound)) && try < lostTries {
-			continue // swept by another host, or removed again: make it anew
+		if again(err) && try < lostTries {
+			continue
 		}
 		return object, converted, err
 	}
+}
+
+// again reports whether others have taken away what was made: it was swept by
+// another host, or removed, wholly or not yet.
+func again(err error) bool {
+	return errors.Is(err, store.ErrLost) || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrDamaged)
 }
 
 // lostTries is how often a conversion is begun again whose result others took

@@ -179,7 +179,7 @@ func isHarbor(refusal *RefusalError) bool {
 // refusedFault is for a login that is wrong.
 func refusedFault(host, user string, err error) error {
 	if isRobot(user) {
-		return fault.Newf(err, "look at the account in the registry: has it expired, is it disabled or deleted, or has its secret been replaced?\n"+
+		return fault.Newf(err, "look at Robot Accounts on its project's page, or ask the project's owner: has it expired, is it disabled or deleted, or has its secret been replaced?\n"+
 			"with a new secret: jrun login -u '"+user+"' "+host, "%s does not accept the robot account %s", host, user)
 	}
 	next := "log in again: " + loginHelp(host) + "\nafter several attempts wait a minute: registries then refuse right passwords, too"

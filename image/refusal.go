@@ -29,22 +29,27 @@ func (c *Client) askHead(ctx context.Context, st *store.Store, ref Reference, sy
 			return "", a, err
 		}
 	}
-	d, err := a.digest(ctx, st)
-	var refusal *RefusalError
-	if !errors.As(err, &refusal) || refusal.StatusCode == http.StatusTooManyRequests {
-		return d, a, err
+	for attempt := 1; ; attempt++ {
+		d, err := a.digest(ctx, st)
+		var refusal *RefusalError
+		if !errors.As(err, &refusal) || refusal.StatusCode == http.StatusTooManyRequests {
+			return d, a, err
+		}
+		cause, ok := c.diagnose(ctx, a, refusal)
+		if !ok {
+			return "", a, err
+		}
+		if attempt == 1 && (cause.Cause == harbor.Passing || cause.Cause == harbor.LoginLocked) {
+			continue // it has waited until the account was free again
+		}
+		return "", a, c.diagnosed(st, a, cause, refusal, err)
 	}
-	cause, ok := c.diagnose(ctx, a, refusal)
-	if ok && cause.Cause == harbor.Passing { // a moment later it is allowed
-		d, err = a.digest(ctx, st)
-	} else if ok {
-		err = c.diagnosed(st, a, cause, refusal, err)
-	}
-	return d, a, err
 }
 
-// diagnosed explains a refusal of Harbor's, and remembers those that the other
-// processes of this user would meet as well.
+// diagnosed explains a refusal of Harbor's. A wrong login is remembered, since every
+// attempt with it locks the account; and for a moment that it is locked. A missing
+// right is not: the processes of this job are told of it by the one that asked, and
+// the next job shall have it as soon as it is given.
 func (c *Client) diagnosed(st *store.Store, a *asking, d harbor.Diagnosis, refusal *RefusalError, err error) error {
 	f := c.diagnosisFault(a, d, refusal)
 	if f == nil {
@@ -53,7 +58,7 @@ func (c *Client) diagnosed(st *store.Store, a *asking, d harbor.Diagnosis, refus
 	switch d.Cause {
 	case harbor.WrongPassword, harbor.RobotRefused:
 		remember(st, refusedNote, a.login(), refusedGrace, c.loginState(st), f)
-	case harbor.NotMember, harbor.NoProject, harbor.LoginLocked:
+	case harbor.LoginLocked:
 		remember(st, deniedNote, a.login()+" "+a.ref.String(), deniedGrace, c.loginState(st), f)
 	}
 	return f

@@ -50,7 +50,7 @@ func (c *Client) registryFault(ctx context.Context, ref Reference, err error) er
 		return fault.Newf(c.answered(ctx, ref, err), "look at the image's page in the registry, or ask its administrator",
 			"a rule of %s forbids the use of %s", host, ref)
 	case status == http.StatusTooManyRequests:
-		return fault.Newf(&StatusError{Status: status, Cause: err}, "wait some minutes and try again; a login often raises the limit: "+loginHelp(host),
+		return fault.Newf(down(&StatusError{Status: status, Cause: err}), "wait some minutes and try again; a login often raises the limit: "+loginHelp(host),
 			"%s has had too many requests", host)
 	case status >= http.StatusInternalServerError:
 		return fault.Newf(down(&StatusError{Status: status, Cause: err}), "try again in a minute; if it stays so, tell the registry's administrator",
@@ -86,7 +86,7 @@ func networkFault(host string, err error) error {
 		return fault.Newf(down(err), "check the spelling of "+dns.Name+", and that this machine has a network: getent hosts "+dns.Name,
 			"the registry %s is not known", host)
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return fault.Newf(down(err), "check host and port, and that the registry is running", "nothing answers at %s", host)
+		return fault.Newf(down(err), "check the host and port in the name; if they are right, tell the registry's administrator", "nothing answers at %s", host)
 	case errors.As(err, &verification), errors.As(err, &authority):
 		return fault.Newf(err, "put its CA certificate into /etc/containers/certs.d/"+host+"/ca.crt or ~/.config/containers/certs.d/"+host+"/ca.crt\n"+
 			"or, on a network that you trust: --tls-verify=false", "the certificate of %s cannot be verified", host)

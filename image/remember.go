@@ -19,7 +19,7 @@ const (
 	refusedNote  = "refused" // a login, by host and account
 	refusedGrace = 2 * time.Minute
 
-	deniedNote  = "denied" // an image to a login; the login may be wrong, or have no right to it
+	deniedNote  = "denied" // an image to a login, by a registry that does not say whether the login is wrong
 	deniedGrace = 10 * time.Second
 )
 
@@ -63,7 +63,7 @@ func recall(st *store.Store, kind, name string, state func() string) error {
 	if holds := err == nil && old >= 0 && old <= time.Duration(note.Seconds)*time.Second && note.State == state(); !holds {
 		return nil
 	}
-	why := fmt.Errorf("%s (found out %s ago, by another process)", note.Why, age(old))
+	why := fmt.Errorf("%s (%d seconds ago, to another process; it is asked again in %d seconds, or after jrun login)", note.Why, int(old.Seconds()), note.Seconds-int(old.Seconds()))
 	if note.Status != 0 {
 		why = &rememberedError{text: why.Error(), status: &StatusError{Status: note.Status}}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"time"
 
@@ -107,6 +108,9 @@ func (c *Client) resolveForJob(ctx context.Context, st *store.Store, ref Referen
 		if err != nil && asks {
 			remember(st, failedNote, failure, failedGrace, c.loginState(st), err)
 		}
+		if err == nil && c.opts.Severity.Max != "" {
+			c.scanFor(ctx, st, r) // now, so that the other processes find it noted
+		}
 		host, _ := os.Hostname() // for people
 		return store.JobRef{
 			Ref: store.Ref{Name: name, Digest: c.instanceOf(st, r.Digest), Resolved: r.Digest, Time: r.Time},
@@ -136,7 +140,7 @@ func (c *Client) resolveNow(ctx context.Context, st *store.Store, ref Reference)
 			return Resolved{Reference: ref, Digest: known.Resolved, How: FromStore, Time: known.Time}, nil
 		}
 		if c.opts.Pull == PullNever {
-			return Resolved{}, c.neverFault(ref, known, ok, now(st))
+			return Resolved{}, c.neverFault(st, ref, known, ok)
 		}
 	}
 	d, err := c.askRegistry(ctx, st, ref)
@@ -170,12 +174,16 @@ func (c *Client) keptForGood(st *store.Store, known store.Ref) bool {
 	return err == nil && ok
 }
 
-func (c *Client) neverFault(ref Reference, known store.Ref, there bool, at time.Time) error {
+func (c *Client) neverFault(st *store.Store, ref Reference, known store.Ref, there bool) error {
+	if status, ago, ok := c.refusedSince(st, ref, known); ok && known.Resolved != "" { // it was had before
+		return fault.Newf(fmt.Errorf("it answered %d %s, %s ago", status, http.StatusText(status), age(ago)),
+			"ask it again: leave --pull=never out", "%s has refused %s to you", ref.Host(), ref)
+	}
 	if !there {
 		return fault.Newf(store.ErrNotFound, "fetch it first: jrun pull "+ref.String()+"\nor allow jrun to: leave --pull=never out",
 			"%s is not in the store, and no registry may be asked", ref)
 	}
-	return fault.Newf(fmt.Errorf("the registry was last asked %s ago, and an answer counts for %s (offline_grace)", age(at.Sub(known.Time)), c.opts.OfflineGrace),
+	return fault.Newf(fmt.Errorf("the registry was last asked %s ago, and an answer counts for %s (offline_grace)", age(now(st).Sub(known.Time)), c.opts.OfflineGrace),
 		"leave --pull=never out\nor, for an image to be kept for good: jrun pin "+known.Digest.String()+" --reason WHY",
 		"whether you may still use %s is not known", ref)
 }

@@ -42,6 +42,41 @@ type scanResult struct {
 	Worst    string           `json:"worst,omitempty"`
 	Findings *harbor.Findings `json:"findings,omitempty"`
 	Missing  string           `json:"missing,omitempty"`
+	Job      string           `json:"job,omitempty"` // it holds for this job only, as it may be otherwise for the next
+
+	unanswered bool // it could not be asked
+}
+
+// holds reports whether a note that is so old spares the request.
+func (s scanResult) holds(age time.Duration, job string) bool {
+	return age >= 0 && age <= severityGrace && s.Job == "" || s.Job != "" && s.Job == job
+}
+
+// scanFor is what is known about the scan of a registry's image: from a note, or
+// from Harbor. A report that is older than it should be holds as long as there is
+// nobody to ask.
+func (c *Client) scanFor(ctx context.Context, st *store.Store, r Resolved) scanResult {
+	name := r.Reference.name.Name() + "@" + r.Digest.String()
+	var noted scanResult
+	age, err := st.Note(severityNote, name, &noted)
+	if err == nil && noted.holds(age, c.opts.Job) {
+		return noted
+	}
+	result := c.scanOf(ctx, r)
+	if ctx.Err() != nil {
+		return result
+	}
+	switch old := err == nil && noted.Missing == ""; {
+	case result.Missing == "":
+		_ = st.SetNote(severityNote, name, result)
+		return result
+	case old && (result.unanswered || r.How == FromOffline):
+		result = noted
+	}
+	if result.Job = c.opts.Job; result.Job != "" {
+		_ = st.SetNote(severityNote, name, result)
+	}
+	return result
 }
 
 // checkSeverity applies Options.Severity to a registry's image.
@@ -50,40 +85,36 @@ func (c *Client) checkSeverity(ctx context.Context, st *store.Store, r Resolved)
 	if gate.Max == "" {
 		return nil
 	}
-	name := r.Reference.name.Name() + "@" + r.Digest.String()
-	var result scanResult
-	if age, err := st.Note(severityNote, name, &result); err != nil || age < 0 || age > severityGrace {
-		result = c.scanOf(ctx, r)
-		if ctx.Err() != nil {
-			return fmt.Errorf("reading the report on %s: %w", r.Reference, context.Cause(ctx))
-		}
-		if result.Missing == "" { // what is missing may be there the next time
-			_ = st.SetNote(severityNote, name, result)
-		}
+	result := c.scanFor(ctx, st, r)
+	if ctx.Err() != nil {
+		return fmt.Errorf("reading the report on %s: %w", r.Reference, context.Cause(ctx))
 	}
 	switch {
 	case result.Missing != "":
-		return c.act(gate.NotScanned, r.Reference, errors.New(result.Missing), "scan it: on the image's page in the registry, or ask the project's owner")
+		return c.act(gate.NotScanned, r, errors.New(result.Missing), "ask the owner of the project "+placeOf(r.Reference).Project+" to scan it: the image's page in the registry has a button for it")
 	case severityRank(result.Worst) > severityRank(gate.Max):
 		why := fmt.Errorf("it has known vulnerabilities of the severity %s; this site allows %s at most (max_severity)", strings.ToLower(result.Worst), gate.Max)
 		if result.Findings != nil {
 			why = fmt.Errorf("%w: %s", why, summaryOf(result.Findings))
 		}
-		return c.act(gate.Action, r.Reference, why, "build the image again on an updated base, and push it")
+		return c.act(gate.Action, r, why, "build the image again on an updated base, and push it")
 	}
 	return nil
 }
 
-// act does what the site wants done. No action is the strict one.
-func (c *Client) act(action Action, ref Reference, why error, next string) error {
+// act does what the site wants done; no action is the strict one. One process of a
+// job warns.
+func (c *Client) act(action Action, r Resolved, why error, next string) error {
 	switch action {
 	case Allow:
 		return nil
 	case Warn:
-		c.opts.Warn(fmt.Sprintf("%s: %v", ref, why))
+		if r.How != FromJob {
+			c.opts.Warn(fmt.Sprintf("%s: %v", r.Reference, why))
+		}
 		return nil
 	}
-	return fault.Newf(why, next, "a rule of this site forbids the use of %s", ref)
+	return fault.Newf(why, next, "a rule of this site forbids the use of %s", r.Reference)
 }
 
 // scanOf reads Harbor's report on an image.
@@ -105,16 +136,23 @@ func (c *Client) scanOf(ctx context.Context, r Resolved) scanResult {
 	if !ok {
 		return missing("%s is not a Harbor registry", a.host)
 	}
+	unanswered := func(err error) scanResult {
+		result := missing("%v", err)
+		result.unanswered = true
+		return result
+	}
 	client, err := a.harborAnywhere(ctx)
 	if err != nil {
-		return missing("%v", err)
+		return unanswered(err)
 	}
 	artifact, err := client.Artifact(ctx, project, repository, r.Digest.String())
 	switch status := harbor.Status(err); {
 	case status == http.StatusForbidden, status == http.StatusUnauthorized:
 		return missing("%s may not see its report (a robot account needs the right to read artifacts)", a.auth.Username)
+	case status == http.StatusNotFound:
+		return missing("%s has no report on it", a.host)
 	case err != nil:
-		return missing("%v", err)
+		return unanswered(err)
 	}
 	scan := artifact.Scan()
 	if scan == nil || scan.Status != harbor.ScanStatusSuccess {

@@ -16,10 +16,11 @@ const (
 	// LoginLocked is a right password, refused because somebody tried a wrong
 	// one for the same account in the 1.5 seconds before.
 	LoginLocked
-	// DirectoryDown is a login that Harbor cannot check: LDAP does not answer.
-	// Two other things look the same, and are rarer: a job that tries a wrong
-	// password all the time, and an account that Harbor cannot take in because
-	// its mail address belongs to another.
+	// DirectoryDown is a login that Harbor cannot check: LDAP does not answer, or
+	// does not accept the password that Harbor itself searches with. Two other
+	// things look the same, and are rarer: a job that tries a wrong password all
+	// the time, and an account that Harbor cannot take in because its mail address
+	// belongs to another.
 	DirectoryDown
 	// RobotRefused is a robot that is expired, disabled or deleted, or whose
 	// secret has been replaced. Its own credential cannot tell which.
@@ -30,7 +31,8 @@ const (
 	// push, to push into it).
 	NotMember
 
-	// NoProject is a project that does not exist.
+	// NoProject is a project that does not exist. Harbor looks for it before the
+	// password, so that this says nothing about the password.
 	NoProject
 	// NoRepository is a repository that does not exist in the project.
 	NoRepository
@@ -66,6 +68,9 @@ const (
 	CoreDown
 	// DatabaseDown is a Harbor without its database.
 	DatabaseDown
+	// RedisDown is a Harbor without its redis. It works, but so slowly that a
+	// refused password cannot be told from one that it could not check.
+	RedisDown
 	// TooMany is too many requests.
 	TooMany
 	// NotHarbor is another registry.
@@ -81,7 +86,7 @@ var causes = [...]string{
 	NoProject: "no such project", NoRepository: "no such repository", NoTag: "no such tag", BadName: "bad name", Lost: "lost",
 	Vulnerable: "vulnerable", NotScanned: "not scanned", ScanPending: "scan pending", ScanFailed: "scan failed", NotSigned: "not signed",
 	QuotaExceeded: "quota exceeded", ReadOnly: "read only", ImmutableTag: "immutable tag",
-	BackendDown: "backend down", CoreDown: "core down", DatabaseDown: "database down", TooMany: "too many requests",
+	BackendDown: "backend down", CoreDown: "core down", DatabaseDown: "database down", RedisDown: "redis down", TooMany: "too many requests",
 	NotHarbor: "not a Harbor", Passing: "passing",
 }
 

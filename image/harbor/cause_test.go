@@ -1,7 +1,10 @@
 package harbor_test
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -12,8 +15,8 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// refused asks for a manifest with HEAD and makes a question of the answer. It
-// knows what jrun knows: neither body nor how long it took.
+// refused asks for a manifest with HEAD and makes a question of the answer, which
+// has no body.
 func (tgt *target) refused(user, password, repository, reference string) harbor.Question {
 	tgt.Helper()
 	auth := ""
@@ -21,11 +24,18 @@ func (tgt *target) refused(user, password, repository, reference string) harbor.
 		auth = user + ":" + password
 	}
 	got := tgt.head(repository, reference, auth)
-	project, rest, _ := strings.Cut(repository, "/")
-	return harbor.Question{
-		Client: tgt.client(user, password), Project: project, Repository: rest, Reference: reference,
-		Status: got.status, Header: got.header, Timing: tgt.timing,
+	q := tgt.question(user, password, repository, reference)
+	q.Status, q.Header = got.status, got.header
+	if tgt.timed {
+		q.Took = got.took
 	}
+	return q
+}
+
+// question is about a request that got no answer.
+func (tgt *target) question(user, password, repository, reference string) harbor.Question {
+	project, rest, _ := strings.Cut(repository, "/")
+	return harbor.Question{Client: tgt.client(user, password), Project: project, Repository: rest, Reference: reference, Timing: tgt.timing}
 }
 
 // expired asks as a new guest with a token that is not valid any more.
@@ -58,10 +68,36 @@ var accessCauses = []causeTest{
 	{"unknown user", harbor.WrongPassword, func(tgt *target) harbor.Question {
 		return tgt.refused(unique("nobody"), "x", tgt.newProject(harbor.NewProject{})+"/app", "1")
 	}, nil},
-	{"wrong password, and no project either", harbor.WrongPassword, func(tgt *target) harbor.Question {
+	{"wrong password, and no project either", harbor.NoProject, func(tgt *target) harbor.Question {
 		user, _ := tgt.newUser()
-		return tgt.refused(user, "wrong", unique("none")+"/app", "1")
+		q := tgt.refused(user, "wrong", unique("none")+"/app", "1")
+		q.Took = 0
+		return q
+	}, func(tgt *target, d harbor.Diagnosis) {
+		if strings.Count(d.Message, "not found") != 1 {
+			tgt.Errorf("it says %q", d.Message)
+		}
+	}},
+	{"wrong password, late, and no project either", harbor.WrongPassword, func(tgt *target) harbor.Question {
+		user, _ := tgt.newUser()
+		q := tgt.refused(user, "wrong", unique("none")+"/app", "1")
+		q.Took = cmp.Or(tgt.timing.LoginDelay, 1600*time.Millisecond)
+		return q
 	}, nil},
+	{"wrong password, pushing to a public project", harbor.WrongPassword, func(tgt *target) harbor.Question {
+		p := tgt.newProject(harbor.NewProject{Metadata: harbor.Metadata{Public: "true"}})
+		user, _ := tgt.newMember(p, harbor.Developer)
+		q := tgt.question(user, "wrong", p+"/app", "1")
+		got := tgt.ask(http.MethodPost, "/v2/"+p+"/app/blobs/uploads/", user+":wrong")
+		q.Method, q.Status, q.Header, q.Body = http.MethodPost, got.status, got.header, got.body
+		return q
+	}, nil},
+	{"wrong password, public project, no tag", harbor.NoTag, func(tgt *target) harbor.Question {
+		p := tgt.newProject(harbor.NewProject{Metadata: harbor.Metadata{Public: "true"}})
+		tgt.push(p+"/app", "1")
+		user, _ := tgt.newUser()
+		return tgt.refused(user, "wrong", p+"/app", "2")
+	}, hasTag("1")},
 	{"wrong password, with a token", harbor.WrongPassword, func(tgt *target) harbor.Question {
 		p := tgt.newProject(harbor.NewProject{})
 		user, _ := tgt.newMember(p, harbor.Guest)
@@ -101,6 +137,40 @@ var accessCauses = []causeTest{
 			return nil
 		}
 		return q
+	}, nil},
+	{"directory hangs", harbor.DirectoryDown, func(tgt *target) harbor.Question {
+		tgt.needsFake("its directory breaks")
+		p := tgt.newProject(harbor.NewProject{})
+		user, password := tgt.newMember(p, harbor.Guest)
+		tgt.fake.SetDirectory(fakeharbor.DirectoryHanging)
+		return tgt.question(user, password, p+"/app", "1")
+	}, timedOut},
+	{"directory hangs after a 401", harbor.DirectoryDown, func(tgt *target) harbor.Question {
+		tgt.needsFake("its directory breaks")
+		p := tgt.newProject(harbor.NewProject{})
+		user, password := tgt.newUser()
+		q := tgt.refused(user, password, p+"/app", "1")
+		tgt.fake.SetDirectory(fakeharbor.DirectoryHanging)
+		return q
+	}, timedOut},
+	{"directory hangs when asked again", harbor.DirectoryDown, func(tgt *target) harbor.Question {
+		tgt.needsFake("its directory breaks")
+		p := tgt.newProject(harbor.NewProject{})
+		user, password := tgt.newUser()
+		tgt.fake.SetDirectory(fakeharbor.DirectoryDown)
+		q := tgt.refused(user, password, p+"/app", "1")
+		q.Timing.Wait = func(context.Context) error {
+			tgt.fake.SetDirectory(fakeharbor.DirectoryHanging)
+			return nil
+		}
+		return q
+	}, timedOut},
+	{"directory hangs, robot expired", harbor.RobotRefused, func(tgt *target) harbor.Question {
+		tgt.needsFake("its directory breaks")
+		p := tgt.newProject(harbor.NewProject{})
+		name, secret := tgt.fake.AddRobot(fakeharbor.Robot{Project: p, Name: "old", Expires: time.Now().Add(-time.Second)})
+		tgt.fake.SetDirectory(fakeharbor.DirectoryHanging)
+		return tgt.question(name, secret, p+"/app", "1")
 	}, nil},
 	{"directory down, for an account that Harbor has itself", harbor.NoTag, func(tgt *target) harbor.Question {
 		tgt.needsFake("its directory breaks")
@@ -172,6 +242,10 @@ var accessCauses = []causeTest{
 		tgt.fake.SetDirectory(fakeharbor.DirectoryDown)
 		return tgt.refused(name, secret, p+"/app", "1")
 	}, nil},
+	{"robot whose prefix was changed", harbor.RobotRefused, func(tgt *target) harbor.Question {
+		p := tgt.newProject(harbor.NewProject{})
+		return tgt.refused("svc-"+p+"+nodes", "x", p+"/app", "1")
+	}, nil},
 	{"robot of another project", harbor.NotMember, func(tgt *target) harbor.Question {
 		p, other := tgt.newProject(harbor.NewProject{}), tgt.newProject(harbor.NewProject{})
 		robot := tgt.newRobot(other, harbor.Forever)
@@ -198,6 +272,34 @@ var accessCauses = []causeTest{
 		got := tgt.ask(http.MethodPost, "/v2/"+p+"/app/blobs/uploads/", user+":"+password)
 		q.Method, q.Status, q.Header, q.Body = http.MethodPost, got.status, got.header, got.body
 		return q
+	}, nil},
+	{"not a member, of a number", harbor.NotMember, func(tgt *target) harbor.Question {
+		p := tgt.newProject(harbor.NewProject{Name: fmt.Sprint(time.Now().UnixNano())})
+		user, password := tgt.newUser()
+		return tgt.refused(user, password, p+"/app", "1")
+	}, nil},
+	{"not a member, without a header", harbor.NotMember, func(tgt *target) harbor.Question {
+		p := tgt.newProject(harbor.NewProject{})
+		user, password := tgt.newUser()
+		q := tgt.refused(user, password, p+"/app", "1")
+		q.Header = nil
+		return q
+	}, nil},
+	{"no project, without a header", harbor.NoProject, func(tgt *target) harbor.Question {
+		user, password := tgt.newUser()
+		q := tgt.refused(user, password, unique("none")+"/app", "1")
+		q.Header = nil
+		return q
+	}, nil},
+	{"no project any more", harbor.NoProject, func(tgt *target) harbor.Question {
+		user, password := tgt.newUser()
+		q := tgt.refused(user, password, unique("none")+"/app", "1")
+		q.Header = http.Header{"Www-Authenticate": {`Basic realm="harbor"`}} // of a moment ago
+		return q
+	}, nil},
+	{"no project, for a robot", harbor.NoProject, func(tgt *target) harbor.Question {
+		robot := tgt.newRobot(tgt.newProject(harbor.NewProject{}), harbor.Forever)
+		return tgt.refused(robot.Name, robot.Secret, unique("none")+"/app", "1")
 	}, nil},
 	{"no project", harbor.NoProject, func(tgt *target) harbor.Question {
 		user, password := tgt.newUser()
@@ -279,6 +381,14 @@ var accessCauses = []causeTest{
 		tgt.fake.SetBackendDown(true)
 		return tgt.expired(p+"/app", "1")
 	}, nil},
+}
+
+// timedOut is for a diagnosis whose own question got no answer.
+func timedOut(tgt *target, d harbor.Diagnosis) {
+	tgt.Helper()
+	if !errors.Is(d.Err, context.DeadlineExceeded) {
+		tgt.Errorf("the error is %v", d.Err)
+	}
 }
 
 func hasTag(tag string) func(*target, harbor.Diagnosis) {

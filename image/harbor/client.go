@@ -68,6 +68,13 @@ func New(o Options) *Client {
 // User is the account that the client asks as; empty for nobody.
 func (c *Client) User() string { return c.user }
 
+// nobody is c without its credential.
+func (c *Client) nobody() *Client {
+	other := *c
+	other.user, other.password = "", ""
+	return &other
+}
+
 // address is the URL of an escaped path below Base.
 func (c *Client) address(path string, query url.Values) (*url.URL, error) {
 	u, err := url.Parse(strings.TrimSuffix(c.base.String(), "/") + path)

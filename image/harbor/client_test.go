@@ -172,13 +172,16 @@ func TestRetries(t *testing.T) {
 }
 
 func TestRetryAfter(t *testing.T) {
-	for name, value := range map[string]string{"seconds": "1", "date": time.Now().Add(2 * time.Second).UTC().Format(http.TimeFormat)} {
+	for name, value := range map[string]func() string{
+		"seconds": func() string { return "1" },
+		"date":    func() string { return time.Now().Add(2 * time.Second).UTC().Format(http.TimeFormat) },
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var i atomic.Int64
 			c, _ := asking(t, harbor.Options{}, func(w http.ResponseWriter, _ *http.Request) {
 				if i.Add(1) == 1 {
-					w.Header().Set("Retry-After", value)
+					w.Header().Set("Retry-After", value())
 					w.WriteHeader(http.StatusTooManyRequests)
 				}
 			})

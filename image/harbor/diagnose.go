@@ -21,11 +21,13 @@ type Question struct {
 	// Method of the refused request. GET and HEAD may be repeated to find out
 	// more, all others are a push. Empty is HEAD.
 	Method string
+	// Status is 0 if there was no answer in a time that should have been enough.
 	Status int
 	Header http.Header // nil if it is not at hand
 	Body   []byte      // nil if it is not at hand, as after HEAD
 	// Took is how long Harbor took to refuse, if it was asked with the password
-	// itself and not with a token; zero if unknown. It saves a request.
+	// itself and not with a token; zero if unknown. A refusal that took as long as
+	// that of a wrong password is believed: the credential is not sent again.
 	Took time.Duration
 
 	Timing Timing
@@ -35,11 +37,15 @@ type Question struct {
 // every Harbor; tests go faster.
 type Timing struct {
 	// LoginDelay is how long Harbor delays the answer to a wrong password, and
-	// then locks the account: 1.5 seconds, built in (core/auth/authenticator.go).
+	// meanwhile locks the account: 1.5 seconds, built in (core/auth/authenticator.go).
 	LoginDelay time.Duration
-	// DirectoryTimeout is how long Harbor waits for a directory that does not
-	// answer at all: ldap_timeout, 5 seconds by default.
+	// DirectoryTimeout is how long Harbor tries to connect to a directory that is
+	// not there at all: ldap_timeout, 5 seconds by default. For one that accepts
+	// connections and then hangs it waits for ever.
 	DirectoryTimeout time.Duration
+	// Silence is how long Diagnose waits for each answer: 20 seconds. Harbor's
+	// first one without redis takes 15.
+	Silence time.Duration
 	// Wait sleeps until a locked account is free again.
 	Wait func(context.Context) error
 }
@@ -59,9 +65,6 @@ type Diagnosis struct {
 	// Err is what kept Diagnose from finding out, or from finding out more.
 	Err error
 }
-
-// askTimeout bounds each request of a diagnosis.
-const askTimeout = 15 * time.Second
 
 // Diagnose finds out why Harbor refused. It repeats nothing that might lock the
 // account, and asks with the credential at most twice after a 401. It takes a
@@ -86,6 +89,9 @@ func (t *Timing) fill() {
 	if t.DirectoryTimeout == 0 {
 		t.DirectoryTimeout = 5 * time.Second
 	}
+	if t.Silence == 0 {
+		t.Silence = 20 * time.Second
+	}
 	if t.Wait == nil {
 		delay := t.LoginDelay
 		t.Wait = func(ctx context.Context) error { return wait(ctx, lockPause(delay)) }
@@ -94,11 +100,12 @@ func (t *Timing) fill() {
 
 // detective is a diagnosis under way.
 type detective struct {
-	q     Question
-	found Diagnosis
-	left  int           // requests that may still be made with the credential; -1 any number
-	token string        // for asking as nobody
-	usual time.Duration // what Harbor takes for an answer that costs it nothing
+	q       Question
+	found   Diagnosis
+	left    int           // requests that may still be made with the credential; -1 any number
+	token   string        // for asking as nobody
+	noRedis bool          // Harbor is slow, so that its pace tells nothing
+	usual   time.Duration // what Harbor takes for an answer that costs it nothing
 }
 
 // cause asks what can be asked by anybody, then goes by the status.
@@ -119,12 +126,20 @@ func (d *detective) cause(ctx context.Context) Cause {
 		return d.stuck(got.refusal(apiRoot + "/health"))
 	case len(health.Components) == 0:
 		return NotHarbor
-	case health.Unhealthy("database") && d.q.Status != http.StatusNotFound && d.q.Status != http.StatusPreconditionFailed:
-		return DatabaseDown // those two it must have been asked for
 	}
-	d.usual = got.took
-	if d.q.Status == http.StatusUnauthorized {
+	d.usual, d.noRedis = got.took, health.Unhealthy("redis")
+	switch d.q.Status {
+	case http.StatusUnauthorized:
 		return d.unauthorized(ctx)
+	case 0, http.StatusGatewayTimeout:
+		return d.silent(ctx)
+	}
+	if d.verdict(d.q.Took) == wrong && !d.noRedis && d.reading() {
+		// In a public project a wrong password gets what nobody gets, only late.
+		// It must not be tried once more.
+		if got, err := d.stranger(ctx, http.MethodHead); err == nil && got.status == d.q.Status {
+			d.q.Client = d.q.Client.nobody()
+		}
 	}
 	return d.byStatus(ctx, d.q.Status, d.q.Header, health)
 }
@@ -150,7 +165,10 @@ func (d *detective) byStatus(ctx context.Context, status int, header http.Header
 // nothing, when the storage registry is away; nginx says it in HTML.
 func (d *detective) broken(ctx context.Context, status int, header http.Header, health Health) Cause {
 	if status < http.StatusBadGateway {
-		if health.Unhealthy("registry") {
+		switch { // what health says is up to ten seconds old
+		case health.Unhealthy("database"):
+			return DatabaseDown
+		case health.Unhealthy("registry"):
 			return BackendDown
 		}
 		return Unknown

@@ -20,40 +20,59 @@ import (
 
 func TestDiagnose(t *testing.T) {
 	for _, test := range slices.Concat(accessCauses, ruleCauses) {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			tgt := newTarget(t)
-			q := test.ask(tgt)
-			if q.Status < http.StatusBadRequest {
-				t.Fatalf("nothing was refused: %d", q.Status)
-			}
-			if tgt.fake != nil {
-				tgt.fake.TakeRequests()
-			}
-			d := harbor.Diagnose(t.Context(), q)
-			if d.Cause != test.want {
-				t.Fatalf("the cause is %v: %+v", d.Cause, d)
-			}
-			if test.check != nil {
-				test.check(&target{TB: t}, d)
-			}
-			if tgt.fake != nil && q.Status == http.StatusUnauthorized {
-				countCredential(t, tgt.fake.TakeRequests(), q.Client.User(), d.Cause)
-			}
-		})
+		t.Run(test.name, func(t *testing.T) { diagnose(t, test, false) })
+	}
+	for _, test := range accessCauses {
+		t.Run(test.name+", timed", func(t *testing.T) { diagnose(t, test, true) })
+	}
+}
+
+// diagnose asks why, knowing how long the refusal took or not.
+func diagnose(t *testing.T, test causeTest, timed bool) {
+	t.Parallel()
+	tgt := newTarget(t)
+	tgt.timed = timed
+	q := test.ask(tgt)
+	if q.Status != 0 && q.Status < http.StatusBadRequest {
+		t.Fatalf("nothing was refused: %d", q.Status)
+	}
+	if tgt.fake != nil {
+		tgt.fake.TakeRequests()
+	}
+	d := harbor.Diagnose(t.Context(), q)
+	if d.Cause != test.want {
+		t.Fatalf("the cause is %v: %+v", d.Cause, d)
+	}
+	if test.check != nil {
+		test.check(&target{TB: t}, d)
+	}
+	if tgt.fake != nil && q.Status == http.StatusUnauthorized {
+		countCredential(t, tgt.fake.TakeRequests(), q, d.Cause)
 	}
 }
 
 // countCredential checks that no more was asked than may be after a 401.
-func countCredential(t *testing.T, requests []fakeharbor.Request, user string, cause harbor.Cause) {
+func countCredential(t *testing.T, requests []fakeharbor.Request, q harbor.Question, cause harbor.Cause) {
 	t.Helper()
 	most := 2
-	if cause == harbor.WrongPassword || cause == harbor.RobotRefused {
+	switch cause {
+	case harbor.WrongPassword, harbor.RobotRefused:
 		most = 1
+		if q.Took >= loginDelay { // there is no more to know
+			most = 0
+		}
+	case harbor.BadName, harbor.DatabaseDown:
+		most = 0
+	case harbor.NoProject:
+		if q.Header.Get("Www-Authenticate") == "" {
+			most = 0
+		} else {
+			most = 1
+		}
 	}
 	n := 0
 	for _, r := range requests {
-		if user != "" && r.User == user && r.Agent == "jrun" {
+		if user := q.Client.User(); user != "" && r.User == user && r.Agent == "jrun" {
 			n++
 		}
 	}
@@ -63,20 +82,76 @@ func countCredential(t *testing.T, requests []fakeharbor.Request, user string, c
 }
 
 // TestDiagnoseTook is about a refusal that took as long as a wrong password
-// does: then a second instant 401 needs no third question.
+// does: it is final, even if the password is right by now.
 func TestDiagnoseTook(t *testing.T) {
 	tgt := fakeTarget(t, fakeharbor.Options{})
 	p := tgt.newProject(harbor.NewProject{})
-	user, _ := tgt.newMember(p, harbor.Guest)
+	user, password := tgt.newMember(p, harbor.Guest)
 	q := tgt.refused(user, "wrong", p+"/app", "1")
-	q.Took = loginDelay
-	q.Timing.Wait = func(context.Context) error {
-		t.Error("it waits")
-		return nil
-	}
-	go func() { _, _ = tgt.tryAsk(http.MethodGet, "/api/v2.0/users/current", user+":old") }()
-	time.Sleep(loginDelay / 3)
+	q.Client, q.Took = tgt.client(user, password), loginDelay
 	if d := harbor.Diagnose(t.Context(), q); d.Cause != harbor.WrongPassword {
+		t.Errorf("the cause is %v", d.Cause)
+	}
+}
+
+// TestDiagnosePublic: what everybody may pull is asked for as nobody, once the
+// password is known to be wrong.
+func TestDiagnosePublic(t *testing.T) {
+	tgt := fakeTarget(t, fakeharbor.Options{})
+	tgt.timed = true
+	p := tgt.newProject(harbor.NewProject{Metadata: harbor.Metadata{Public: "true"}})
+	tgt.push(p+"/app", "1")
+	user, _ := tgt.newMember(p, harbor.Guest)
+	q := tgt.refused(user, "wrong", p+"/app", "2")
+	tgt.fake.TakeRequests()
+	if d := harbor.Diagnose(t.Context(), q); d.Cause != harbor.NoTag {
+		t.Errorf("the cause is %v", d.Cause)
+	}
+	for _, r := range tgt.fake.TakeRequests() {
+		if r.User == user {
+			t.Errorf("the password is tried once more: %+v", r)
+		}
+	}
+}
+
+// TestDiagnoseSlow is about a Harbor without redis: what is said holds, but not
+// how long it took.
+func TestDiagnoseSlow(t *testing.T) {
+	tgt := fakeTarget(t, fakeharbor.Options{HealthLag: -1})
+	tgt.timed = true
+	p := tgt.newProject(harbor.NewProject{})
+	tgt.push(p+"/app", "1")
+	user, password := tgt.newUser()
+	tgt.fake.SetRedisDown(true)
+	for _, test := range []struct {
+		name, password, project string
+		want                    harbor.Cause
+	}{
+		{"not a member", password, p, harbor.NotMember},
+		{"no project", password, "none", harbor.NoProject},
+		{"wrong password", "wrong", p, harbor.RedisDown},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			q := tgt.refused(user, test.password, test.project+"/app", "1")
+			if d := harbor.Diagnose(t.Context(), q); d.Cause != test.want {
+				t.Errorf("the diagnosis is %+v", d)
+			}
+		})
+	}
+	t.Run("no answer", func(t *testing.T) {
+		if d := harbor.Diagnose(t.Context(), tgt.question(user, password, p+"/app", "1")); d.Cause != harbor.RedisDown {
+			t.Errorf("the diagnosis is %+v", d)
+		}
+	})
+}
+
+// TestDiagnoseStale: health is ten seconds old, and Harbor's answers are not.
+func TestDiagnoseStale(t *testing.T) {
+	tgt := fakeTarget(t, fakeharbor.Options{HealthLag: time.Hour})
+	p := tgt.newProject(harbor.NewProject{})
+	user, password := tgt.newUser()
+	tgt.fake.SetDatabaseDown(false) // health says that it is down
+	if d := harbor.Diagnose(t.Context(), tgt.refused(user, password, p+"/app", "1")); d.Cause != harbor.NotMember {
 		t.Errorf("the cause is %v", d.Cause)
 	}
 }
@@ -114,10 +189,12 @@ func TestDiagnoseOIDC(t *testing.T) {
 	user, _ := tgt.newMember(p, harbor.Guest)
 	tgt.fake.TakeRequests()
 	q := tgt.refused(user, "wrong", p+"/app", "1")
-	if d := harbor.Diagnose(t.Context(), q); d.Cause != harbor.WrongPassword {
+	tgt.fake.TakeRequests()
+	d := harbor.Diagnose(t.Context(), q)
+	if d.Cause != harbor.WrongPassword {
 		t.Errorf("the cause is %v", d.Cause)
 	}
-	countCredential(t, tgt.fake.TakeRequests(), user, harbor.WrongPassword)
+	countCredential(t, tgt.fake.TakeRequests(), q, d.Cause)
 }
 
 // TestDiagnoseRule decides by the project's rules, when Harbor has new words.

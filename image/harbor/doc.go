@@ -34,11 +34,13 @@
 // Harbor says 401 to a wrong password, to a missing project, to somebody who is
 // not a member, while another job locks the account with an old password, while
 // the directory is down, and while the database is. Diagnose tells these apart:
-// by what Harbor tells everybody of its health; by one question that everybody
-// may ask whose password is right; and by how long Harbor takes to refuse, since
-// it delays the answer to a wrong password and to nothing else. It makes at most
-// two requests with the credential after a 401, and no more once the password is
-// known to be wrong. See Cause for what can be told, and diagnose.go for how.
+// by what Harbor tells everybody; by how long it took to refuse, since it delays
+// the answer to a wrong password and to nothing else; and by one question that
+// everybody may ask whose password is right. It makes at most two requests with
+// the credential after a 401, and no more once the password is known to be wrong.
+// See Cause for what can be told, unauthorized.go for how, and docs/harbor.md.
+//
+// A 200 says nothing about the password, if the project is public.
 //
 // Harbor's behaviour was measured with version 2.15.2, and where it was not, read
 // in its source. Package fakeharbor behaves in the same way, for tests; they run

@@ -93,11 +93,21 @@ func ParseError(body []byte) (code, message string) {
 		if c, ok := e.Code.(string); ok && code == "" {
 			code = printable(c)
 		}
-		if m := printable(e.Message); m != "" {
+		if m := printable(once(e.Message)); m != "" {
 			messages = append(messages, m)
 		}
 	}
 	return code, printable(strings.Join(messages, "; "))
+}
+
+// once is what Harbor has said twice: "unauthorized: unauthorized".
+func once(message string) string {
+	const between = ": "
+	n := (len(message) - len(between)) / 2
+	if n > 0 && message == message[:n]+between+message[:n] {
+		return message[:n]
+	}
+	return message
 }
 
 // printable makes one line of text that cannot steer a terminal. strings.Map

@@ -28,3 +28,11 @@ func FuzzParseError(f *testing.F) {
 		}
 	})
 }
+
+func TestOnce(t *testing.T) {
+	for in, want := range map[string]string{"a: a": "a", "a: b: a: b": "a: b", "a: b": "a: b", "a: a: a": "a: a: a", "": "", ": ": ": ", "a": "a", ": : ": ": : "} {
+		if got := once(in); got != want {
+			t.Errorf("%q became %q, want %q", in, got, want)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -93,7 +94,7 @@ func TestFactsUnauthorized(t *testing.T) {
 func TestFactsDown(t *testing.T) {
 	tgt := fakeTarget(t, fakeharbor.Options{HealthLag: loginDelay})
 	p := tgt.newProject(harbor.NewProject{})
-	tgt.push(p+"/app", "1")
+	pushed := tgt.push(p+"/app", "1")
 	user, password := tgt.newMember(p, harbor.Guest)
 	ask := func() answer {
 		return tgt.ask(http.MethodGet, "/v2/"+p+"/app/manifests/1", user+":"+password, acceptAll)
@@ -123,6 +124,18 @@ func TestFactsDown(t *testing.T) {
 		t.Error("health is not behind")
 	}
 	tgt.eventually("health says so", func() bool { return unhealthy("database") })
+	local := tgt.user + ":" + tgt.password
+	if got := tgt.head(p+"/app", "1", local); got.status != http.StatusUnauthorized || got.header.Get("Www-Authenticate") != "" || got.took < loginDelay {
+		t.Errorf("without the database an account of its own gets %d after %v", got.status, got.took)
+	}
+	for path, want := range map[string]int{"/systeminfo": http.StatusOK, "/users/current": http.StatusUnauthorized, "/projects/" + p: http.StatusInternalServerError} {
+		if got := tgt.ask(http.MethodGet, "/api/v2.0"+path, user+":"+password); got.status != want {
+			t.Errorf("without the database %s is %d", path, got.status)
+		}
+	}
+	if got := tgt.ask(http.MethodHead, "/api/v2.0/projects?project_name="+p, user+":"+password); got.status != http.StatusUnauthorized {
+		t.Errorf("without the database the question for a project is %d", got.status)
+	}
 	q := tgt.refused(user, password, p+"/app", "1")
 	if d := harbor.Diagnose(t.Context(), q); d.Cause != harbor.DatabaseDown {
 		t.Errorf("the cause is %v", d.Cause)
@@ -132,6 +145,20 @@ func TestFactsDown(t *testing.T) {
 	tgt.fake.SetBackendDown(true)
 	if got := ask(); got.status != http.StatusBadGateway || len(got.body) != 0 {
 		t.Errorf("without the storage it answers %d %s", got.status, got.body)
+	}
+	d := string(pushed)
+	if got := tgt.ask(http.MethodHead, "/v2/"+p+"/app/manifests/1", local, acceptAll, "If-None-Match: "+d); got.status != http.StatusNotModified {
+		t.Errorf("without the storage If-None-Match gets %d", got.status)
+	}
+	if got := tgt.head(p+"/app", "none", local); got.status != http.StatusNotFound {
+		t.Errorf("without the storage a missing tag is %d", got.status)
+	}
+	tgt.fake.SetMetadata(p, "enable_content_trust_cosign", "true")
+	if got := tgt.ask(http.MethodHead, "/v2/"+p+"/app/manifests/1", local, acceptAll, "If-None-Match: "+d); got.status != http.StatusPreconditionFailed {
+		t.Errorf("without the storage a closed gate is %d", got.status)
+	}
+	if got := tgt.ask(http.MethodGet, "/v2/", local); got.status != http.StatusBadGateway {
+		t.Errorf("without the storage /v2/ is %d", got.status)
 	}
 	tgt.eventually("health says so", func() bool { return unhealthy("registry") })
 	tgt.fake.SetBackendDown(false)
@@ -216,6 +243,95 @@ func TestFactsLogin(t *testing.T) {
 	tgt.eventually("the right password is accepted again", func() bool { return login(password).status == http.StatusOK })
 }
 
+// TestFactsLock: the lock is on a string, and on all of Harbor.
+func TestFactsLock(t *testing.T) {
+	tgt := newTarget(t)
+	info, err := tgt.admin.SystemInfo(t.Context())
+	tgt.check(err)
+	p := tgt.newProject(harbor.NewProject{})
+	tgt.push(p+"/app", "1")
+	user, password := tgt.newMember(p, harbor.Guest)
+	auth := user + ":" + password
+	tgt.ask(http.MethodGet, "/api/v2.0/users/current", auth) // the first login takes its time
+	var wg sync.WaitGroup
+	wg.Go(func() { _, _ = tgt.tryAsk(http.MethodHead, "/v2/"+p+"/app/manifests/1", user+":wrong") })
+	tgt.eventually("the account is locked", func() bool { return tgt.head(p+"/app", "1", auth).status == http.StatusUnauthorized })
+	if got := tgt.ask(http.MethodHead, "/api/v2.0/projects?project_name="+p, auth); got.status != http.StatusUnauthorized {
+		t.Errorf("on the API it is %d", got.status)
+	}
+	if info.AuthMode == "ldap_auth" {
+		if got := tgt.head(p+"/app", "1", strings.ToUpper(user[:1])+user[1:]+":"+password); got.status != http.StatusOK {
+			t.Errorf("with another case it is %d", got.status)
+		}
+	}
+	wg.Wait()
+}
+
+// TestFactsPublic: what everybody may pull, a wrong password may, too.
+func TestFactsPublic(t *testing.T) {
+	tgt := newTarget(t)
+	p := tgt.newProject(harbor.NewProject{Metadata: harbor.Metadata{Public: "true"}})
+	tgt.push(p+"/app", "1")
+	user, _ := tgt.newUser()
+	delay := 1500 * time.Millisecond
+	if tgt.fake != nil {
+		delay = loginDelay
+	}
+	if got := tgt.head(p+"/app", "1", user+":wrong"); got.status != http.StatusOK || got.took < delay {
+		t.Errorf("it answers %d after %v", got.status, got.took)
+	}
+	if got := tgt.head(p+"/app", "2", user+":wrong"); got.status != http.StatusNotFound {
+		t.Errorf("a missing tag is %d", got.status)
+	}
+	if got := tgt.ask(http.MethodGet, "/api/v2.0/projects/"+p, user+":wrong"); got.status != http.StatusOK {
+		t.Errorf("on the API it is %d", got.status)
+	}
+	if got := tgt.head(p+"/app", "1", "Bearer x"); got.status != http.StatusOK {
+		t.Errorf("with a bad token it is %d", got.status)
+	}
+	if got := tgt.head(p+"/app", "1", ""); got.status != http.StatusUnauthorized {
+		t.Errorf("with nothing it is %d", got.status)
+	}
+}
+
+// TestFactsProject is the question that tells whether a password is right.
+func TestFactsProject(t *testing.T) {
+	tgt := newTarget(t)
+	p := tgt.newProject(harbor.NewProject{Name: fmt.Sprint(time.Now().UnixNano())})
+	user, password := tgt.newUser()
+	robot := tgt.newRobot(p, harbor.Forever)
+	stranger := tgt.newRobot(tgt.newProject(harbor.NewProject{}), harbor.Forever)
+	ask := func(project, auth string) answer {
+		return tgt.ask(http.MethodHead, "/api/v2.0/projects?project_name="+project, auth)
+	}
+	for who, auth := range map[string]string{
+		"not a member": user + ":" + password, "a robot": robot.Name + ":" + robot.Secret,
+		"a robot of another project": stranger.Name + ":" + stranger.Secret, "the administrator": tgt.user + ":" + tgt.password,
+	} {
+		if got := ask(p, auth); got.status != http.StatusOK {
+			t.Errorf("%s gets %d", who, got.status)
+		}
+		if got := ask(unique("none"), auth); got.status != http.StatusNotFound {
+			t.Errorf("%s gets %d for no project", who, got.status)
+		}
+	}
+	if got := ask("", user+":"+password); got.status != http.StatusUnprocessableEntity {
+		t.Errorf("without a name it is %d", got.status)
+	}
+	if got := ask(p, ""); got.status != http.StatusUnauthorized {
+		t.Errorf("nobody gets %d", got.status)
+	}
+	delay := 1500 * time.Millisecond
+	if tgt.fake != nil {
+		delay = loginDelay
+	}
+	for who, auth := range map[string]string{"a wrong password": user + ":wrong", "a wrong secret": robot.Name + ":wrong"} {
+		if got := ask(p, auth); got.status != http.StatusUnauthorized || got.took < delay {
+			t.Errorf("%s gets %d after %v", who, got.status, got.took)
+		}
+	}
+}
+
 // TestFactsFirstLogin: several at once do not all go well.
 func TestFactsFirstLogin(t *testing.T) {
 	tgt := fakeTarget(t, fakeharbor.Options{})
@@ -263,8 +379,14 @@ func TestFactsManifests(t *testing.T) {
 	if got := tgt.head(p+"/app", "none", auth); got.status != http.StatusNotFound {
 		t.Errorf("a missing tag is %d", got.status)
 	}
-	if got := tgt.ask(http.MethodGet, "/v2/"+p+"/app/manifests/1", auth, acceptAll, "If-None-Match: "+d.String()); got.status != http.StatusNotModified {
-		t.Errorf("If-None-Match gets %d", got.status)
+	for _, method := range []string{http.MethodGet, http.MethodHead} {
+		if got := tgt.ask(method, "/v2/"+p+"/app/manifests/1", auth, acceptAll, "If-None-Match: "+d.String()); got.status != http.StatusNotModified {
+			t.Errorf("%s with If-None-Match gets %d", method, got.status)
+		}
+	}
+	other := digest.FromString("other").String()
+	if got := tgt.ask(http.MethodHead, "/v2/"+p+"/app/manifests/1", auth, acceptAll, `If-None-Match: "`+other+`"`); got.status != http.StatusOK {
+		t.Errorf("If-None-Match with another digest gets %d", got.status)
 	}
 	if got := tgt.ask(http.MethodGet, "/v2/"+p+"/app/manifests/1", auth, acceptAll); got.status != http.StatusOK || digest.FromBytes(got.body) != d {
 		t.Errorf("GET gets %d %s", got.status, got.body)
@@ -288,6 +410,9 @@ func TestFactsOCI(t *testing.T) {
 	got := tgt.ask(http.MethodGet, "/v2/"+p+"/app/manifests/1", auth)
 	if code, _ := harbor.ParseError(got.body); got.status != http.StatusNotFound || code != "MANIFEST_UNKNOWN" {
 		t.Errorf("without Accept it is %d %s", got.status, got.body)
+	}
+	if got := tgt.ask(http.MethodHead, "/v2/"+p+"/app/manifests/1", auth, "Accept: */*"); got.status != http.StatusNotFound {
+		t.Errorf("with */* it is %d", got.status)
 	}
 	if got := tgt.head(p+"/app", "1", auth); got.status != http.StatusOK {
 		t.Errorf("with Accept it is %d", got.status)
@@ -350,6 +475,20 @@ func TestFactsFake(t *testing.T) {
 	if got := tgt.head("unscannable/app", "1", auth); got.status != http.StatusOK {
 		t.Errorf("what cannot be scanned is %d", got.status)
 	}
+	// A scanner that has been down for long is none; what it found before holds.
+	tgt.push(p+"/new", "1")
+	tgt.push(p+"/ill", "1")
+	tgt.fake.SetScan(p+"/ill", "1", vulnerable)
+	for _, scanner := range []bool{true, false} {
+		tgt.fake.SetScanner(p, scanner)
+		if got := tgt.head(p+"/new", "1", auth); (got.status == http.StatusOK) == scanner {
+			t.Errorf("what was not scanned is %d with a scanner: %v", got.status, scanner)
+		}
+		if got := tgt.head(p+"/ill", "1", auth); got.status != http.StatusPreconditionFailed {
+			t.Errorf("what is vulnerable is %d with a scanner: %v", got.status, scanner)
+		}
+	}
+	tgt.fake.SetScanner(p, true)
 	if got := tgt.ask(http.MethodGet, "/api/v2.0/projects/"+p+"/members?entityname=adm", auth); got.header.Get("X-Total-Count") != "6" || strings.TrimSpace(string(got.body)) != "[]" {
 		t.Errorf("the filter of members gives %s", got.body)
 	}

@@ -160,6 +160,38 @@ var ruleCauses = []causeTest{
 		q.Header = nil
 		return q
 	}, nil},
+	{"storage hangs", harbor.BackendDown, func(tgt *target) harbor.Question {
+		tgt.needsFake("its storage breaks")
+		p := tgt.newProject(harbor.NewProject{})
+		user, password := tgt.newMember(p, harbor.Guest)
+		tgt.push(p+"/app", "1")
+		tgt.fake.SetBackendHanging(true)
+		return tgt.question(user, password, p+"/app", "1")
+	}, timedOut},
+	{"no answer, and then one", harbor.Passing, func(tgt *target) harbor.Question {
+		p := tgt.newProject(harbor.NewProject{})
+		user, password := tgt.newMember(p, harbor.Guest)
+		tgt.push(p+"/app", "1")
+		return tgt.question(user, password, p+"/app", "1")
+	}, nil},
+	{"no answer, and no tag either", harbor.NoTag, func(tgt *target) harbor.Question {
+		p := tgt.newProject(harbor.NewProject{})
+		tgt.push(p+"/app", "1")
+		return tgt.question(tgt.user, tgt.password, p+"/app", "2")
+	}, nil},
+	{"no answer, and not a member", harbor.NotMember, func(tgt *target) harbor.Question {
+		p := tgt.newProject(harbor.NewProject{})
+		user, password := tgt.newUser()
+		return tgt.question(user, password, p+"/app", "1")
+	}, nil},
+	{"no answer, and nobody", harbor.LoginNeeded, func(tgt *target) harbor.Question {
+		return tgt.question("", "", tgt.newProject(harbor.NewProject{})+"/app", "1")
+	}, nil},
+	{"no answer to a push", harbor.Unknown, func(tgt *target) harbor.Question {
+		q := tgt.question(tgt.user, tgt.password, tgt.newProject(harbor.NewProject{})+"/app", "1")
+		q.Method = http.MethodPut
+		return q
+	}, nil},
 	{"core down", harbor.CoreDown, func(tgt *target) harbor.Question {
 		tgt.needsFake("its core breaks")
 		tgt.fake.SetCoreDown(true)
@@ -185,6 +217,24 @@ var ruleCauses = []causeTest{
 		robot := tgt.newRobot(p, harbor.Forever)
 		tgt.fake.SetDatabaseDown(true)
 		return tgt.refused(robot.Name, robot.Secret, p+"/app", "1")
+	}, nil},
+	{"database down, for an account that Harbor has itself", harbor.DatabaseDown, func(tgt *target) harbor.Question {
+		tgt.needsFake("its database breaks")
+		p := tgt.newProject(harbor.NewProject{})
+		tgt.fake.SetDatabaseDown(true)
+		return tgt.refused(tgt.user, tgt.password, p+"/app", "1")
+	}, nil},
+	{"database down, for nobody", harbor.DatabaseDown, func(tgt *target) harbor.Question {
+		tgt.needsFake("its database breaks")
+		p := tgt.newProject(harbor.NewProject{})
+		tgt.fake.SetDatabaseDown(true)
+		return tgt.refused("", "", p+"/app", "1")
+	}, nil},
+	{"database down, and no project", harbor.DatabaseDown, func(tgt *target) harbor.Question {
+		tgt.needsFake("its database breaks")
+		user, password := tgt.newUser()
+		tgt.fake.SetDatabaseDown(true)
+		return tgt.refused(user, password, unique("none")+"/app", "1")
 	}, nil},
 	{"too many requests", harbor.TooMany, func(tgt *target) harbor.Question {
 		q := tgt.refused(tgt.user, tgt.password, "p/app", "1")

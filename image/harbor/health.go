@@ -6,7 +6,7 @@ import (
 )
 
 // Health is what Harbor thinks of its own parts. It asks them every ten
-// seconds, so it is behind by as much. The directory (LDAP) is not among them:
+// seconds, so it is behind by as much: ill parts look well, and well ones ill. The directory (LDAP) is not among them:
 // Harbor is "healthy" while nobody can log in.
 type Health struct {
 	Status     string      `json:"status"` // "healthy" when all components are

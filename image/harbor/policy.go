@@ -31,7 +31,7 @@ const (
 
 // Harbor's words when a gate is closed. Pull-only robots may ask nothing else.
 // (middleware/vulnerable/vulnerable.go, middleware/contenttrust/contentrust.go;
-// the same since 2.5.)
+// compared: the same in 2.10.0, 2.15.0 and 2.15.2.)
 const (
 	saysNotSigned  = "The image is not signed by "
 	saysNotScanned = "current image without vulnerability scanning cannot be pulled"

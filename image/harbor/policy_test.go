@@ -3,6 +3,7 @@ package harbor_test
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -105,7 +106,9 @@ func (h *hearing) heard(event string) bool {
 
 func TestWebhooks(t *testing.T) {
 	tgt := newTarget(t)
-	tgt.needsFake("it reaches a receiver on loopback")
+	if !net.ParseIP(tgt.base.Hostname()).IsLoopback() {
+		tgt.needsFake("it reaches a receiver on loopback")
+	}
 	ctx := t.Context()
 	h := listen(t)
 	p := tgt.newProject(harbor.NewProject{})
@@ -124,17 +127,26 @@ func TestWebhooks(t *testing.T) {
 	tgt.check(tgt.admin.UpdateWebhook(ctx, p, w))
 	tgt.push(p+"/app", "2")
 	tgt.check(tgt.admin.DeleteArtifact(ctx, p, "app", "1"))
-	tgt.eventually("the deletion is heard of", func() bool { return h.heard("DELETE_ARTIFACT " + p + "/app:") })
+	tgt.eventually("the deletion is heard of", func() bool { return h.heard("DELETE_ARTIFACT " + p + "/app:1") })
 	if h.heard("PUSH_ARTIFACT " + p + "/app:2") {
 		t.Error("the push is heard of")
 	}
-	tgt.check(tgt.admin.DeleteWebhook(ctx, p, w.ID))
+	tgt.eventually("the policy can be deleted", func() bool {
+		err := tgt.admin.DeleteWebhook(ctx, p, w.ID)
+		if harbor.Status(err) == http.StatusPreconditionFailed {
+			return false // a delivery is under way, or Harbor believes so
+		}
+		tgt.check(err)
+		return true
+	})
 	tgt.wantStatus("deleting it again", tgt.admin.DeleteWebhook(ctx, p, w.ID), http.StatusNotFound)
 }
 
 func TestQuotaWebhooks(t *testing.T) {
 	tgt := newTarget(t)
-	tgt.needsFake("it reaches a receiver on loopback")
+	if !net.ParseIP(tgt.base.Hostname()).IsLoopback() {
+		tgt.needsFake("it reaches a receiver on loopback")
+	}
 	h := listen(t)
 	p := tgt.newProject(harbor.NewProject{StorageLimitBytes: 6000})
 	_, err := tgt.admin.CreateWebhook(t.Context(), p, harbor.Webhook{

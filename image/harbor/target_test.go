@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"flag"
 	"io"
 	"net/http"
 	"net/url"
@@ -38,11 +39,28 @@ type target struct {
 	password string
 	fake     *fakeharbor.Server // nil for a real one
 	timing   harbor.Timing
+	// timed makes questions that know how long the refusal took.
+	timed bool
 }
 
 // loginDelay is the fake's, short because tests wait for it, and long against
 // what a busy machine needs for an answer.
-const loginDelay = 300 * time.Millisecond
+const loginDelay = 600 * time.Millisecond
+
+// TestMain lets tests of the fake wait side by side, more of them than there are
+// processors. Those of a real Harbor run one by one: they share a person, whose
+// account each wrong password locks.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	parallel := "10"
+	if os.Getenv("HARBOR_URL") != "" {
+		parallel = "1"
+	}
+	if err := flag.Set("test.parallel", parallel); err != nil {
+		panic(err)
+	}
+	m.Run()
+}
 
 func newTarget(t testing.TB) *target {
 	t.Helper()
@@ -66,7 +84,7 @@ func fakeTarget(t testing.TB, o fakeharbor.Options) *target {
 	t.Cleanup(fake.Close)
 	tgt := &target{
 		TB: t, base: must(url.Parse(fake.URL)), http: fake.Client(), fake: fake, user: fakeharbor.AdminUser, password: fakeharbor.AdminPassword,
-		timing: harbor.Timing{LoginDelay: o.LoginDelay, DirectoryTimeout: o.DirectoryTimeout},
+		timing: harbor.Timing{LoginDelay: o.LoginDelay, DirectoryTimeout: o.DirectoryTimeout, Silence: 6 * loginDelay},
 	}
 	tgt.admin = tgt.client(tgt.user, tgt.password)
 	return tgt
@@ -258,7 +276,7 @@ func (tgt *target) token(repository, auth string) (string, []string) {
 // eventually waits until f is true.
 func (tgt *target) eventually(what string, f func() bool) {
 	tgt.Helper()
-	for end := time.Now().Add(10 * time.Second); !f(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(40 * time.Second); !f(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			tgt.Fatalf("this did not happen: %s", what)
 		}

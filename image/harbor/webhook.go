@@ -53,7 +53,8 @@ func (c *Client) UpdateWebhook(ctx context.Context, project string, w Webhook) e
 	return c.put(ctx, fmt.Sprintf("%s/%d", webhooksPath(project), w.ID), w)
 }
 
-// DeleteWebhook removes a policy.
+// DeleteWebhook removes a policy; 412 while deliveries are under way, and some
+// seconds longer.
 func (c *Client) DeleteWebhook(ctx context.Context, project string, id int64) error {
 	return c.remove(ctx, fmt.Sprintf("%s/%d", webhooksPath(project), id))
 }

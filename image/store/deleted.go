@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -109,15 +110,44 @@ func (s *Store) remove(d digest.Digest, unlessUsed bool) (kept bool, err error) 
 			return true, s.Undelete(d)
 		}
 	}
-	// The object is invisible now: what follows only tidies up, and a
-	// concurrent pull of the same digest may be ahead of it.
-	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-		err = errors.Join(s.removeBeside(stem), syncDir(s.objectsDir()))
-		if err != nil {
-			return false, fmt.Errorf("removing what is beside %s: %w", d, err)
+	// The object is invisible now: what follows only tidies up.
+	return false, errors.Join(s.takeBeside(stem, dir), syncDir(s.objectsDir()))
+}
+
+// takeBeside removes what stood beside an object, which has second names in dir. A
+// concurrent pull of the same digest may have put its own there meanwhile; that is
+// given back, and its object looks damaged for a moment (see realm.get).
+func (s *Store) takeBeside(stem, dir string) error {
+	var failed error
+	for _, suffix := range []string{metaSuffix, indexSuffix} {
+		path, ours, taken := filepath.Join(s.objectsDir(), stem+suffix), filepath.Join(dir, stem+suffix), filepath.Join(dir, takenPrefix+suffix)
+		err := os.Rename(path, taken)
+		s.step("taken")
+		if err == nil && !sameFile(ours, taken) && !hasSameContent(ours, taken) {
+			if err = os.Link(taken, path); errors.Is(err, fs.ErrExist) {
+				err = nil
+			}
 		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			failed = errors.Join(failed, fmt.Errorf("removing what is beside %s: %w", stem, err))
+		}
+		_ = os.Remove(taken)
 	}
-	return false, nil
+	profiles, _ := filepath.Glob(filepath.Join(s.objectsDir(), stem+".*"+profileSuffix)) // the pattern is well formed
+	for _, path := range profiles {
+		_ = os.Remove(path) // it only costs the next start some time
+	}
+	return failed
+}
+
+// takenPrefix begins the name of what was taken from beside an object.
+const takenPrefix = ".taken"
+
+// hasSameContent is for file systems without links, where second names are copies.
+func hasSameContent(a, b string) bool {
+	textA, errA := os.ReadFile(a)
+	textB, errB := os.ReadFile(b)
+	return errA == nil && errB == nil && bytes.Equal(textA, textB)
 }
 
 // linkOrCopy gives a small file a second name. One that is not there is no error.

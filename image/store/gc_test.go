@@ -315,3 +315,45 @@ func TestTreesAreForgotten(t *testing.T) {
 		}
 	}
 }
+
+// TestMadeAgainWhileRemoved: whoever makes the object again, at any step of its
+// removal, has it whole.
+func TestMadeAgainWhileRemoved(t *testing.T) {
+	d := digest.FromString("m")
+	for _, at := range []string{"remove", "removed", "taken"} {
+		s := newStore(t)
+		put(t, s, d, "old")
+		maker := *s
+		s.step = func(name string) {
+			if name != at {
+				return
+			}
+			p, err := maker.Create(t.Context(), d, nil)
+			if errors.Is(err, ErrExists) {
+				return // the removed one came back
+			}
+			check(t, err)
+			_, err = p.File.WriteString("new")
+			check(t, err)
+			_, err = p.Index.WriteString("index")
+			check(t, err)
+			_, err = p.Commit(Meta{})
+			check(t, err)
+		}
+		_, err := s.remove(d, false)
+		check(t, err)
+		_, err = s.Get(d)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			t.Errorf("made again at %q: %v", at, err)
+		}
+		o, err := s.Get(d)
+		if err != nil {
+			continue
+		}
+		if x, err := s.OpenIndex(o); err == nil {
+			check(t, x.Close())
+		} else if b, _ := os.ReadFile(o.Path); string(b) == "new" {
+			t.Errorf("made again at %q: its index is gone: %v", at, err)
+		}
+	}
+}

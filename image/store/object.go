@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/opencontainers/go-digest"
@@ -81,6 +82,10 @@ func (r *realm) get(d digest.Digest) (Object, error) {
 		return Object{}, err
 	}
 	meta, err := r.readMeta(stem)
+	for try := 0; errors.Is(err, fs.ErrNotExist) && try < 3; try++ { // it may be given back: Store.takeBeside
+		time.Sleep(5 * time.Millisecond)
+		meta, err = r.readMeta(stem)
+	}
 	if err == nil && meta.SizeBytes != info.Size() {
 		err = fmt.Errorf("%s has %d bytes, %d were written", path, info.Size(), meta.SizeBytes)
 	}
@@ -93,8 +98,12 @@ func (r *realm) get(d digest.Digest) (Object, error) {
 	return Object{}, damaged(d, err)
 }
 
+// ErrDamaged is wrapped by errors about an object that is not whole. It can be made
+// again, by Create.
+var ErrDamaged = errors.New("it is not whole")
+
 func damaged(d digest.Digest, why error) error {
-	return fault.Newf(why, "remove it and fetch it again: jrun rm "+d.String(), "the stored image %s is damaged", d)
+	return fault.Newf(fmt.Errorf("%w: %w", ErrDamaged, why), "remove it and fetch it again: jrun rm "+d.String(), "the stored image %s is damaged", d)
 }
 
 func (r *realm) readMeta(stem string) (Meta, error) {

@@ -48,12 +48,8 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request, who *identity)
 		return
 	}
 	http.SetCookie(w, &http.Cookie{Name: "sid", Value: strconv.FormatInt(s.id(), 16), Path: "/", HttpOnly: true})
-	if s.switches.databaseDown.on && r.URL.Path != "/api/v2.0/health" {
-		status, code, message := http.StatusInternalServerError, "UNKNOWN", "internal server error"
-		if r.URL.Path == "/api/v2.0/users/current" {
-			status, code, message = http.StatusUnauthorized, "UNAUTHORIZED", "unauthorized"
-		}
-		refuse(w, status, code, message)
+	if s.switches.databaseDown.on {
+		s.withoutDatabase(w, r, who)
 		return
 	}
 	if size, err := strconv.Atoi(r.URL.Query().Get("page_size")); err == nil && size > 100 {
@@ -64,6 +60,22 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request, who *identity)
 	s.api.ServeHTTP(w, r)
 }
 
+// healthPath is where Harbor tells everybody how it is.
+const healthPath = "/api/v2.0/health"
+
+// withoutDatabase answers what Harbor can from memory; systeminfo is among it,
+// because the configuration is cached.
+func (s *Server) withoutDatabase(w http.ResponseWriter, r *http.Request, who *identity) {
+	switch path := r.URL.Path; {
+	case path == healthPath, path == "/api/v2.0/systeminfo":
+		s.api.ServeHTTP(w, r.WithContext(withCaller(r.Context(), who)))
+	case path == "/api/v2.0/users/current", path == "/api/v2.0/projects" && r.Method == http.MethodHead:
+		refuse(w, http.StatusUnauthorized, "UNAUTHORIZED", "unauthorized")
+	default:
+		refuse(w, http.StatusInternalServerError, "UNKNOWN", "internal server error")
+	}
+}
+
 // routes are the calls that the fake knows. Segments are decoded once, as nginx
 // does; repositories a second time, as Harbor does.
 func (s *Server) routes() *http.ServeMux {
@@ -72,7 +84,7 @@ func (s *Server) routes() *http.ServeMux {
 	const repos = projects + "/repositories/{repository}"
 	const artifacts = repos + "/artifacts/{reference}"
 	for pattern, serve := range map[string]func(apiCall){
-		"GET /api/v2.0/health":        s.getHealth,
+		"GET " + healthPath:           s.getHealth,
 		"GET /api/v2.0/systeminfo":    s.getSystemInfo,
 		"GET /api/v2.0/users/current": s.getCurrentUser,
 		"GET /api/v2.0/users/search":  s.searchUsers,
@@ -80,6 +92,7 @@ func (s *Server) routes() *http.ServeMux {
 
 		"PUT /api/v2.0/users/{id}/cli_secret": s.setSecret,
 
+		"HEAD /api/v2.0/projects": s.headProject,
 		"GET /api/v2.0/projects":  s.listProjects,
 		"POST /api/v2.0/projects": s.createProject,
 		"GET " + projects:         s.in("project", "read", s.getProject),

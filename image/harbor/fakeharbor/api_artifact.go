@@ -144,9 +144,10 @@ func (s *Server) deleteArtifact(c apiCall, p *project) {
 	if a == nil || s.forbidsRemoval(c.w, repo, a) {
 		return
 	}
+	tag := repo.firstTag(a)
 	repo.remove(a)
 	c.w.WriteHeader(http.StatusOK)
-	s.tell("DELETE_ARTIFACT", c.who.name(), repo, a, "")
+	s.tell("DELETE_ARTIFACT", c.who.name(), repo, a, tag)
 }
 
 func (s *Server) createTag(c apiCall, p *project) {

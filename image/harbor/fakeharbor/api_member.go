@@ -83,7 +83,7 @@ func (s *Server) memberUser(c apiCall, name string) *user {
 	case !known && s.switches.directory != DirectoryUp:
 		refuse(c.w, http.StatusInternalServerError, "UNKNOWN", "internal server error")
 		return nil
-	case u == nil || u.stranger():
+	case u == nil:
 		c.notFound("no user found: %s", name)
 		return nil
 	}

@@ -21,6 +21,21 @@ func (s *Server) listProjects(c apiCall) {
 	c.list(all)
 }
 
+// headProject tells everybody whose credential is right whether a project
+// exists; to robots, too, and whatever they may do in it.
+func (s *Server) headProject(c apiCall) {
+	switch name := c.r.URL.Query().Get("project_name"); {
+	case name == "":
+		refuse(c.w, http.StatusUnprocessableEntity, "UNPROCESSABLE_ENTITY", "project_name in query is required")
+	case !c.who.known():
+		c.forbid()
+	case s.project(name) == nil:
+		c.notFound("project %s not found", name)
+	default:
+		c.w.WriteHeader(http.StatusOK)
+	}
+}
+
 func (p *project) json() object {
 	return object{"project_id": p.id, "name": p.name, "owner_name": p.owner, "creation_time": when(p.created), "repo_count": len(p.repos), "metadata": p.metadata, "cve_allowlist": object{"items": []object{}}}
 }

@@ -21,7 +21,7 @@ func caller(ctx context.Context) *identity {
 // getHealth knows nothing of the directory, and is behind with the rest.
 func (s *Server) getHealth(c apiCall) {
 	lag := s.o.HealthLag
-	ill := map[string]bool{"database": s.switches.databaseDown.seen(lag), "registry": s.switches.backendDown.seen(lag)}
+	ill := map[string]bool{"database": s.switches.databaseDown.seen(lag), "registry": s.switches.backendDown.seen(lag), "redis": s.switches.redisDown.seen(lag)}
 	overall := "healthy"
 	var parts []object
 	for _, name := range []string{"core", "database", "jobservice", "portal", "redis", "registry", "registryctl"} {

@@ -17,7 +17,7 @@ func (s *Server) serveBlob(q question) {
 	}
 	rec, ok := s.storage(nil, inside(http.MethodGet, q.r.URL.Path, nil))
 	switch {
-	case rec.Code == http.StatusBadGateway:
+	case rec.Code >= http.StatusInternalServerError:
 		q.w.WriteHeader(rec.Code)
 		return
 	case !ok, repo == nil, !repo.blobs[q.last]:
@@ -114,6 +114,9 @@ func (s *Server) mount(q question, from, dgst string) bool {
 // bytesText is how Harbor writes sizes.
 func bytesText(n int64) string {
 	units := []string{"B", "KiB", "MiB", "GiB", "TiB"}
+	if n < 1024 {
+		return fmt.Sprintf("%d B", n)
+	}
 	f, i := float64(n), 0
 	for f >= 1024 && i < len(units)-1 {
 		f, i = f/1024, i+1

@@ -57,6 +57,14 @@ func (s *Server) SetMetadata(project, key, value string) {
 	s.mustProject(project).metadata[key] = value
 }
 
+// SetScanner gives a project a scanner, or takes it. A scanner that has been
+// down for a minute is none: what was never scanned then passes the gate.
+func (s *Server) SetScanner(project string, scanner bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mustProject(project).scanner = scanner
+}
+
 // SetQuota changes a project's quota; -1 for none.
 func (s *Server) SetQuota(project string, bytes int64) {
 	s.mu.Lock()
@@ -211,8 +219,9 @@ func (s *Server) DeleteArtifact(name, reference string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	repo, a := s.mustArtifact(name, reference)
+	tag := repo.firstTag(a)
 	repo.remove(a)
-	s.tell("DELETE_ARTIFACT", AdminUser, repo, a, "")
+	s.tell("DELETE_ARTIFACT", AdminUser, repo, a, tag)
 }
 
 // Lose removes a manifest from the storage, but not from the database.

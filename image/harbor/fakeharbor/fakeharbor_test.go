@@ -119,7 +119,7 @@ func TestControls(t *testing.T) {
 
 	upload := "/v2/team/a/b/blobs/uploads/x?digest=sha256:" + strings.Repeat("a", 64)
 	got, text := ask(http.MethodPut, upload, "u", "p", "bytes")
-	if got != http.StatusForbidden || !strings.Contains(text, "adding 5.0 B of storage resource") {
+	if got != http.StatusForbidden || !strings.Contains(text, "adding 5 B of storage resource") {
 		t.Errorf("a full project: %d %s", got, text)
 	}
 	h.SetQuota("team", -1)

@@ -3,7 +3,6 @@ package fakeharbor
 import (
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 )
@@ -23,10 +22,9 @@ type User struct {
 
 type user struct {
 	User
-	id          int64 // 0 until Harbor knows a user of the directory
-	created     time.Time
-	lockedUntil time.Time
-	arriving    bool // the first login is under way
+	id       int64 // 0 until Harbor knows a user of the directory
+	created  time.Time
+	arriving bool // the first login is under way
 }
 
 // group is one of the directory.
@@ -39,7 +37,6 @@ type group struct {
 func (s *Server) AddUser(u User) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.users = slices.DeleteFunc(s.users, func(known *user) bool { return known.stranger() && strings.EqualFold(known.Name, u.Name) })
 	if s.user(u.Name) != nil {
 		misuse("user %s exists", u.Name)
 	}
@@ -118,12 +115,8 @@ func (s *Server) whoever(r *http.Request) *identity {
 		return &identity{}
 	}
 	s.mu.Lock()
-	down := s.switches.databaseDown.on
 	bot := s.robotLogin(name, password)
 	s.mu.Unlock()
-	if down {
-		return &identity{}
-	}
 	if bot != nil {
 		return &identity{robot: bot}
 	}
@@ -142,43 +135,47 @@ func (s *Server) whoever(r *http.Request) *identity {
 }
 
 // lock refuses all logins of a name for a while, whether anybody is called so
-// or not.
-func (s *Server) lock(name string) {
-	u := s.user(name)
-	if u == nil {
-		u = &user{User: User{Name: name}}
-		s.users = append(s.users, u)
-	}
-	u.lockedUntil = time.Now().Add(s.o.LoginDelay)
-}
+// or not. It goes by the string: Alice is not locked with alice, though both are
+// the same person to the directory.
+func (s *Server) lock(name string) { s.locks[name] = time.Now().Add(s.o.LoginDelay) }
 
-// stranger reports whether u is only the memory of a failed login.
-func (u *user) stranger() bool { return u.Password == "" && u.id == 0 }
+// noAnswer is how long Harbor waits for a directory that hangs. Nginx's patience
+// with /v2 is 900 seconds; nobody's is longer than that.
+const noAnswer = 900 * time.Second
 
 // login is core/auth/authenticator.go: the locked are refused at once; wrong
 // passwords lock, and are refused late; all other failures are refused at once.
+// Without the database Harbor has no accounts of its own, so that these are
+// looked for in the directory, and are wrong; people of the directory are found
+// to be right, and then there is nothing to know them by.
 func (s *Server) login(name, password string) (*user, time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	u := s.user(name)
-	if u != nil && time.Now().Before(u.lockedUntil) {
+	if time.Now().Before(s.locks[name]) {
 		return nil, 0
 	}
-	if s.o.AuthMode == "ldap_auth" && (u == nil || !u.Local) {
+	noDatabase := s.switches.databaseDown.on
+	if s.o.AuthMode == "ldap_auth" && (u == nil || !u.Local || noDatabase) {
 		switch s.switches.directory {
 		case DirectoryDown:
 			return nil, 0
 		case DirectoryUnreachable:
 			return nil, s.o.DirectoryTimeout
+		case DirectoryHanging:
+			return nil, noAnswer
 		}
 	}
-	wrong := u == nil || u.stranger() || u.Password != password
+	wrong := u == nil || u.Password != password || u.Local && noDatabase
 	if wrong && s.o.AuthMode == "oidc_auth" && (u == nil || !u.Local) {
 		return nil, 0 // a CLI secret is neither delayed nor locked
 	}
 	if wrong {
 		s.lock(name)
 		return nil, s.o.LoginDelay
+	}
+	if noDatabase {
+		return nil, 0
 	}
 	if u.id != 0 {
 		return u, 0

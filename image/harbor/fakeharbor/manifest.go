@@ -55,7 +55,7 @@ func (s *Server) pullManifest(q question) {
 	}
 	raw, status := s.raw(repo, a)
 	switch {
-	case status == http.StatusBadGateway:
+	case status >= http.StatusInternalServerError:
 		q.w.WriteHeader(status)
 		return
 	case a.lost:
@@ -220,9 +220,10 @@ func (s *Server) deleteManifest(q question) {
 	if s.forbidsRemoval(q.w, repo, a) {
 		return
 	}
+	tag := repo.firstTag(a)
 	repo.remove(a)
 	q.w.WriteHeader(http.StatusAccepted)
-	s.tell("DELETE_ARTIFACT", q.who.name(), repo, a, "")
+	s.tell("DELETE_ARTIFACT", q.who.name(), repo, a, tag)
 }
 
 // forbidsRemoval answers when an artifact has a tag that must stay.

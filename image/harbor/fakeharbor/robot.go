@@ -67,10 +67,10 @@ func (s *Server) newRobot(p *project, name string, days int64, access []string) 
 
 // robotLogin is nil when it is not a robot's credential, or not a good one.
 // Robots are neither delayed nor locked here; a wrong secret is then looked for
-// in the directory, and is delayed there.
+// in the directory, and is delayed there, as is every robot without the database.
 func (s *Server) robotLogin(name, secret string) *robot {
 	r := find(s.robots, func(r *robot) bool { return r.full == name })
-	if r == nil || r.secret != secret || r.disabled || r.expires != -1 && r.expires <= time.Now().Unix() {
+	if s.switches.databaseDown.on || r == nil || r.secret != secret || r.disabled || r.expires != -1 && r.expires <= time.Now().Unix() {
 		return nil
 	}
 	return r

@@ -57,7 +57,8 @@ type Server struct {
 	robots     []*robot
 	retentions []*retention
 	tokens     map[string]*identity
-	uploads    map[string]int64 // bytes so far, by upload
+	locks      map[string]time.Time // by the name as it was sent
+	uploads    map[string]int64     // bytes so far, by upload
 	lastID     int64
 	deliveries sync.WaitGroup
 }
@@ -86,7 +87,7 @@ func New(o Options) *Server {
 	if o.AuthMode == "" {
 		o.AuthMode = "ldap_auth"
 	}
-	s := &Server{o: o, backend: registry.New(registry.Logger(log.New(io.Discard, "", 0))), tokens: map[string]*identity{}, uploads: map[string]int64{}}
+	s := &Server{o: o, backend: registry.New(registry.Logger(log.New(io.Discard, "", 0))), tokens: map[string]*identity{}, locks: map[string]time.Time{}, uploads: map[string]int64{}}
 	s.users = []*user{{User: User{Name: AdminUser, Password: AdminPassword, Admin: true, Local: true}, id: s.id(), created: time.Now()}}
 	s.api = s.routes()
 	s.Server = httptest.NewUnstartedServer(s)
@@ -145,6 +146,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serve(rec, r, who)
 		s.mu.Unlock()
 	}
+	if rec.Code == hangs {
+		<-r.Context().Done()
+	}
 	s.mu.Lock()
 	s.requests = append(s.requests, Request{Method: r.Method, Path: r.URL.EscapedPath(), User: claimed(r), Agent: r.UserAgent(), Status: rec.Code, Took: time.Since(start)})
 	s.mu.Unlock()
@@ -162,6 +166,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Server) awake(w http.ResponseWriter, r *http.Request) bool {
 	s.mu.Lock()
 	down, delay := s.switches.coreDown, s.switches.delay
+	if s.switches.redisDown.on {
+		delay = s.o.LoginDelay // measured: 14 s at first, then 0.5 to 1.5 s
+		if r.URL.Path == healthPath {
+			delay /= 3
+		}
+	}
 	s.mu.Unlock()
 	select {
 	case <-time.After(delay):

@@ -119,6 +119,14 @@ func (r *repository) artifact(reference string) *artifact {
 	return find(r.artifacts, func(a *artifact) bool { return a.digest == reference })
 }
 
+// firstTag is empty for an artifact without any.
+func (r *repository) firstTag(a *artifact) string {
+	if own := r.tagsOf(a); len(own) > 0 {
+		return own[0].name
+	}
+	return ""
+}
+
 func (r *repository) tagsOf(a *artifact) []*tag {
 	var own []*tag
 	for _, t := range r.tags {

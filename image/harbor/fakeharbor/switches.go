@@ -9,7 +9,8 @@ type DirectoryState int
 const (
 	DirectoryUp          DirectoryState = iota
 	DirectoryDown                       // refuses connections: logins are 401 at once
-	DirectoryUnreachable                // does not answer: logins are 401 after DirectoryTimeout
+	DirectoryUnreachable                // cannot be connected to: logins are 401 after DirectoryTimeout
+	DirectoryHanging                    // accepts connections and says nothing: logins get no answer
 )
 
 // switches are what can be wrong with a Harbor.
@@ -17,6 +18,8 @@ type switches struct {
 	directory    DirectoryState
 	databaseDown flip
 	backendDown  flip
+	redisDown    flip
+	backendHangs bool
 	coreDown     bool
 	readOnly     bool
 	delay        time.Duration
@@ -49,7 +52,7 @@ func (s *Server) SetDirectory(state DirectoryState) {
 }
 
 // SetDatabaseDown stops PostgreSQL: 401 everywhere on /v2, with the database's
-// error.
+// error, and for robots and local accounts after LoginDelay.
 func (s *Server) SetDatabaseDown(down bool) {
 	s.set(func(sw *switches) { sw.databaseDown = flip{down, time.Now()} })
 }
@@ -57,6 +60,17 @@ func (s *Server) SetDatabaseDown(down bool) {
 // SetBackendDown stops the storage registry: 502 with nothing.
 func (s *Server) SetBackendDown(down bool) {
 	s.set(func(sw *switches) { sw.backendDown = flip{down, time.Now()} })
+}
+
+// SetBackendHanging makes the storage registry accept requests, and say nothing:
+// what needs it gets no answer.
+func (s *Server) SetBackendHanging(hangs bool) {
+	s.set(func(sw *switches) { sw.backendHangs = hangs })
+}
+
+// SetRedisDown stops redis: everything works, slowly.
+func (s *Server) SetRedisDown(down bool) {
+	s.set(func(sw *switches) { sw.redisDown = flip{down, time.Now()} })
 }
 
 // SetCoreDown leaves nginx alone: 502 with HTML.

@@ -12,7 +12,7 @@ import (
 )
 
 // databaseError is what everybody may read on /v2 while PostgreSQL is down.
-const databaseError = "failed to connect to `host=postgresql user=postgres database=registry`: dial error (dial tcp 172.18.0.3:5432: connect: connection refused)"
+const databaseError = "failed to connect to `user=postgres database=registry`: 172.18.0.3:5432 (postgresql): dial error: dial tcp 172.18.0.3:5432: connect: connection refused"
 
 // Paths of the distribution specification that Harbor recognizes.
 var (
@@ -44,6 +44,10 @@ func (s *Server) serveV2(w http.ResponseWriter, r *http.Request, who *identity) 
 	if r.URL.Path == "/v2" || r.URL.Path == "/v2/" {
 		if !who.known() && who.token == nil {
 			s.challenge(w, r, "", "unauthorized")
+			return
+		}
+		if rec, ok := s.storage(nil, inside(http.MethodGet, "/v2/", nil)); !ok { // it is the storage that answers
+			w.WriteHeader(rec.Code)
 			return
 		}
 		reply(w, http.StatusOK, object{})
@@ -116,9 +120,10 @@ func (s *Server) challenge(w http.ResponseWriter, r *http.Request, scope, messag
 	s.unauthorized(w, text, message)
 }
 
+// unauthorized says everything twice, as Harbor's way to wrap errors does.
 func (s *Server) unauthorized(w http.ResponseWriter, challenge, message string) {
 	w.Header().Set("Www-Authenticate", challenge)
-	refuse(w, http.StatusUnauthorized, "UNAUTHORIZED", message)
+	refuse(w, http.StatusUnauthorized, "UNAUTHORIZED", message+": "+message)
 }
 
 // serveTags lists from the database, with the signatures.
@@ -151,6 +156,9 @@ func (s *Server) serveCatalog(w http.ResponseWriter, who *identity) {
 	reply(w, http.StatusOK, object{"repositories": names})
 }
 
+// hangs is no status, but an answer that does not come.
+const hangs = 599
+
 // inside is a request from Harbor to its storage.
 func inside(method, path string, body []byte) *http.Request {
 	return httptest.NewRequestWithContext(context.Background(), method, path, bytes.NewReader(body))
@@ -160,9 +168,12 @@ func inside(method, path string, body []byte) *http.Request {
 // reports whether it went well.
 func (s *Server) storage(w http.ResponseWriter, r *http.Request) (*httptest.ResponseRecorder, bool) {
 	rec := httptest.NewRecorder()
-	if s.switches.backendDown.on {
+	switch {
+	case s.switches.backendDown.on:
 		rec.WriteHeader(http.StatusBadGateway) // core's proxy says nothing more
-	} else {
+	case s.switches.backendHangs:
+		rec.WriteHeader(hangs)
+	default:
 		s.backend.ServeHTTP(rec, r)
 	}
 	ok := rec.Code < http.StatusMultipleChoices

@@ -93,6 +93,9 @@ func (s *Server) tell(event, operator string, repo *repository, a *artifact, tag
 	if tag != "" {
 		url = fmt.Sprintf("%s/%s:%s", s.Host, repo.full(), tag)
 	}
+	if tag == "" && event != "SCANNING_COMPLETED" {
+		tag = a.digest // what has no tag is called by its digest
+	}
 	resource := object{"digest": a.digest, "tag": tag, "resource_url": url}
 	if event == "SCANNING_COMPLETED" && a.scan != nil {
 		resource["scan_overview"] = object{newReport: a.scan.overview()}
