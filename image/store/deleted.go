@@ -133,8 +133,7 @@ func (s *Store) takeBeside(stem, dir string) error {
 		}
 		_ = os.Remove(taken)
 	}
-	profiles, _ := filepath.Glob(filepath.Join(s.objectsDir(), stem+".*"+profileSuffix)) // the pattern is well formed
-	for _, path := range profiles {
+	for _, path := range namesIn(s.objectsDir(), stem+".", profileSuffix) {
 		_ = os.Remove(path) // it only costs the next start some time
 	}
 	return failed

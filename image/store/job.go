@@ -66,25 +66,26 @@ func (s *Store) jobRefPath(job, name string) string {
 }
 
 // JobRef returns what name stands for in a job. The error wraps ErrNotFound while
-// that is not settled.
+// that is not settled, and ErrDamaged when it was written but makes no sense.
 func (s *Store) JobRef(job, name string) (JobRef, error) {
 	path := s.jobRefPath(job, name)
 	b, err := readSmall(path)
-	var r JobRef
-	if err == nil {
-		err = json.Unmarshal(b, &r)
-	}
-	if err == nil && r.Name != name {
-		err = fmt.Errorf("the file is about %q", r.Name)
-	}
-	if err == nil {
-		err = r.Digest.Validate()
-	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return JobRef{}, fmt.Errorf("looking for %s of job %s: %w", name, job, ErrNotFound)
 	case err != nil:
-		return JobRef{}, fmt.Errorf("reading %s: %w", path, err)
+		return JobRef{}, fmt.Errorf("reading what %s is in job %s: %w", name, job, err)
+	}
+	var r JobRef
+	err = json.Unmarshal(b, &r)
+	if err == nil && r.Name != name {
+		err = fmt.Errorf("it is about %q", r.Name)
+	}
+	if err == nil {
+		err = r.Digest.Validate()
+	}
+	if err != nil {
+		return JobRef{}, fmt.Errorf("reading %s: %w: %w", path, ErrDamaged, err)
 	}
 	return r, nil
 }
@@ -115,7 +116,7 @@ func (s *Store) SettleJobRef(job string, r JobRef) (JobRef, error) {
 			return r, nil
 		}
 		settled, err := s.awaitJobRef(job, r.Name)
-		if err == nil || errors.Is(err, ErrNotFound) {
+		if !errors.Is(err, ErrDamaged) {
 			return settled, err
 		}
 		// Who wrote it died in the middle, where there are no links, or the disk has
