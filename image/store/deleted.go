@@ -246,14 +246,6 @@ func (s *Store) purge(d digest.Digest, after time.Duration, now time.Time) ([]De
 	return purged, err
 }
 
-// leasesDir is where the users of this store's own objects leave their leases.
-func (s *Store) leasesDir() string {
-	if s.dropBox != "" {
-		return s.dropBox
-	}
-	return s.own.leases()
-}
-
 // usedDir is where this store keeps when its own objects were last used: nobody
 // else can write there.
 func (s *Store) usedDir() string {

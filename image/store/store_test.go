@@ -267,14 +267,14 @@ func TestPatternsInThePath(t *testing.T) {
 func TestSmallFilesThatAreNone(t *testing.T) {
 	s := newStore(t)
 	check(t, s.makeRealm())
-	for i, make := range []func(path string) error{
+	for i, place := range []func(path string) error{
 		func(path string) error { return os.Symlink("/dev/zero", path) },
 		func(path string) error { return os.Mkdir(path, 0o700) },
 		func(path string) error { return syscall.Mkfifo(path, 0o600) },
 		func(path string) error { return errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, 1<<40)) },
 	} {
 		path := filepath.Join(s.refsDir(), fmt.Sprint(i)+metaSuffix)
-		check(t, make(path))
+		check(t, place(path))
 		if _, err := readSmall(path); err == nil {
 			t.Errorf("%d was read", i)
 		}
