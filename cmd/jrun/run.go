@@ -104,6 +104,11 @@ func start(ctx context.Context, g *globalOptions, o *runOptions, name string, l 
 	if err != nil {
 		return err
 	}
+	return s.startNamed(ctx, o, name, l)
+}
+
+// startNamed becomes the job, in the image that name stands for.
+func (s *session) startNamed(ctx context.Context, o *runOptions, name string, l launch.Options) error {
 	resolved, err := s.resolve(ctx, name)
 	if err != nil {
 		return err
