@@ -1,10 +1,12 @@
 package pbs
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,9 +36,13 @@ func (s Server) Check(ctx context.Context, settings Settings) []Finding {
 	for _, r := range resources {
 		findings = append(findings, s.checkResource(ctx, r.name, r.flag))
 	}
-	findings = append(findings, s.checkHook(ctx)...)
-	findings = append(findings, s.checkContent(ctx, settings)...)
-	return append(findings, s.checkCompiled(ctx), s.checkCgroups(ctx), checkProgram(settings), s.checkNodes(ctx, settings))
+	hook, seen := s.checkHook(ctx)
+	findings = append(findings, hook...)
+	if seen {
+		findings = append(findings, s.checkContent(ctx, settings)...)
+		findings = append(findings, s.checkCompiled(ctx), s.checkCgroups(ctx))
+	}
+	return append(findings, s.checkMom(), checkProgram(settings), s.checkNodes(ctx, settings))
 }
 
 const installNext = "do it as a manager of PBS, on the server: sudo jrun pbs install"
@@ -55,19 +61,20 @@ func (s Server) checkResource(ctx context.Context, name, flag string) Finding {
 	return f
 }
 
-func (s Server) checkHook(ctx context.Context) []Finding {
+// checkHook looks at the hook's attributes. It reports false when there is no hook,
+// or this user may not see it.
+func (s Server) checkHook(ctx context.Context) (findings []Finding, seen bool) {
 	have, err := s.attributes(ctx, "hook", HookName)
 	if errors.Is(err, ErrNoSuch) {
-		return []Finding{{Name: "hook", Err: fault.New("the hook is not installed", err, installNext)}}
+		return []Finding{{Name: "hook", Err: fault.New("the hook is not installed", err, installNext)}}, false
 	}
 	if err != nil {
-		return []Finding{{Name: "hook", Skipped: true, Err: unreachable(err)}}
+		return []Finding{{Name: "hook", Skipped: true, Err: unreachable(err)}}, false
 	}
 	order, err := s.order(ctx)
 	if err != nil {
-		return []Finding{{Name: "hook", Err: err}}
+		return []Finding{{Name: "hook", Err: err}}, false
 	}
-	var findings []Finding
 	for _, a := range hookAttributes(order) {
 		f := Finding{Name: "hook " + a[0], Detail: have[a[0]]}
 		if n, _ := strconv.Atoi(have["order"]); a[0] == "order" && n >= order {
@@ -80,7 +87,7 @@ func (s Server) checkHook(ctx context.Context) []Finding {
 		}
 		findings = append(findings, f)
 	}
-	return findings
+	return findings, true
 }
 
 // checkContent compares what the server has with what this jrun would install.
@@ -95,7 +102,11 @@ func (s Server) checkContent(ctx context.Context, settings Settings) []Finding {
 		text       []byte
 	}{{"hook's text", "application/x-python", hook}, {"hook's configuration", "application/x-config", config}} {
 		f := Finding{Name: part.name, Detail: "that of this jrun"}
-		if !s.has(ctx, part.kind, part.text) {
+		same, err := s.has(ctx, part.kind, part.text)
+		switch {
+		case err != nil:
+			f.Skipped, f.Err = true, unreachable(err)
+		case !same:
 			f.Err = fault.New("the server has another one than this jrun would install", errors.New("it is of another version, or jrun.toml has changed"), installNext)
 			f.Warning = true
 		}
@@ -193,6 +204,27 @@ func allowsFUSE(entry any) bool {
 		return len(e) > 0 && e[0] == "fuse"
 	}
 	return false
+}
+
+// checkMom looks whether the MoM of this machine, if it has one, got the hook.
+func (s Server) checkMom() Finding {
+	f := Finding{Name: "hook at this MoM"}
+	dir := filepath.Join(s.Host.Home, "mom_priv", "hooks")
+	text, err := os.ReadFile(filepath.Join(dir, HookName+".PY"))
+	switch {
+	case !s.Host.HasMom:
+		f.Skipped, f.Detail = true, "this machine runs no jobs"
+	case err == nil && !bytes.Equal(text, hook):
+		f.Err = fault.New("the MoM of this machine has another hook", errors.New("it is of another version"),
+			"wait a minute: the server gives it to the MoMs\nor do it as a manager of PBS, on the server: sudo jrun pbs install")
+	case err == nil:
+		f.Detail = dir
+	case errors.Is(err, fs.ErrPermission):
+		f.Skipped, f.Detail = true, "only root may look"
+	default:
+		f.Err = fault.New("the MoM of this machine has no hook, so its jobs run without their images", err, "restart it: systemctl restart pbs\n"+installNext)
+	}
+	return f
 }
 
 func checkProgram(settings Settings) Finding {

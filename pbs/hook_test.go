@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -53,6 +54,11 @@ func askAll(t *testing.T, events []event) []answer {
 	text, err := json.Marshal(events)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, name := range []string{"run_hook.py", "stub/pbs.py"} { // so that go test knows what the result depends on
+		if _, err := os.ReadFile(filepath.Join("testdata", name)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	cmd := exec.Command(python, "testdata/run_hook.py", "hook.py")
 	cmd.Stdin = bytes.NewReader(text)
@@ -254,6 +260,14 @@ func TestFailClosed(t *testing.T) {
 		launch.Config = config
 		got := ask(t, launch)
 		if got.Accepted || got.Error != "" || !strings.Contains(got.Stderr, "next: tell the administrator: jrun pbs check") {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	for name, launch := range map[string]event{
+		"name of two lines": {Event: "execjob_launch", Progname: "/bin/bash", Config: site, Job: job{"Variable_List": map[string]string{"CONTAINER_IMAGE": "a\nb"}}},
+		"no configuration":  {Event: "execjob_launch", Progname: "/bin/bash", Argv: []string{"/bin/bash"}, Config: Settings{}, Job: job{"Resource_List": wanting("a:1")}},
+	} {
+		if got := ask(t, launch); got.Accepted || got.Progname != "/bin/sh" || !slices.Contains(got.Argv, "exit 125") {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}

@@ -17,6 +17,7 @@ type Host struct {
 	Exec   string // PBS_EXEC: its programs are in bin and sbin below
 	Home   string // PBS_HOME: what its daemons keep
 	Server string // PBS_SERVER
+	HasMom bool   // PBS_START_MOM: jobs run here
 }
 
 // confFile is where PBS looks, unless PBS_CONF_FILE says otherwise.
@@ -39,17 +40,19 @@ func ReadHost() (Host, error) {
 	}
 	defer f.Close()
 	h := Host{Exec: "/opt/pbs", Home: "/var/spool/pbs"}
-	known := map[string]*string{"PBS_EXEC": &h.Exec, "PBS_HOME": &h.Home, "PBS_SERVER": &h.Server}
+	var startMom string
+	known := map[string]*string{"PBS_EXEC": &h.Exec, "PBS_HOME": &h.Home, "PBS_SERVER": &h.Server, "PBS_START_MOM": &startMom}
 	scanner := bufio.NewScanner(f)
 	for scanner.Scan() {
 		key, value, ok := strings.Cut(strings.TrimSpace(scanner.Text()), "=")
-		if place := known[key]; ok && place != nil {
+		if place := known[strings.TrimSpace(key)]; ok && place != nil {
 			*place = strings.Trim(strings.TrimSpace(value), `"'`)
 		}
 	}
 	if err := scanner.Err(); err != nil {
 		return Host{}, fault.New("the configuration of PBS cannot be read", fmt.Errorf("%s: %w", name, err), "correct the file")
 	}
+	h.HasMom = startMom == "1"
 	return h, nil
 }
 

@@ -81,8 +81,14 @@ func (s Server) Install(ctx context.Context, settings Settings) ([]Step, error) 
 		kind, suffix string
 		text         []byte
 	}{{"application/x-config", ".json", config}, {"application/x-python", ".py", hook}} {
-		if !isNew && s.has(ctx, part.kind, part.text) {
-			continue
+		if !isNew {
+			same, err := s.has(ctx, part.kind, part.text)
+			if err != nil {
+				return nil, unreachable(err)
+			}
+			if same {
+				continue
+			}
 		}
 		steps = append(steps, Step{Directive: "import hook " + HookName + " " + part.kind + " default FILE", Suffix: part.suffix, File: part.text})
 	}
@@ -137,9 +143,9 @@ func (s Server) order(ctx context.Context) (int, error) {
 }
 
 // has says whether the server's hook has this text as its content or configuration.
-func (s Server) has(ctx context.Context, kind string, text []byte) bool {
+func (s Server) has(ctx context.Context, kind string, text []byte) (bool, error) {
 	have, err := s.qmgr(ctx, "export hook "+HookName+" "+kind+" default")
-	return err == nil && bytes.Equal(bytes.TrimSpace(have), bytes.TrimSpace(text))
+	return bytes.Equal(bytes.TrimSpace(have), bytes.TrimSpace(text)), err
 }
 
 // Uninstall lists what must be done to remove the hook. It refuses while jobs that

@@ -32,10 +32,15 @@ func (s Server) run(ctx context.Context, program string, args ...string) ([]byte
 	var out, said bytes.Buffer
 	cmd := exec.CommandContext(ctx, filepath.Join(s.Host.Exec, "bin", program), args...)
 	cmd.Stdout, cmd.Stderr = &out, &said
-	if err := cmd.Run(); err != nil {
-		if text := strings.TrimSpace(said.String()); text != "" {
-			err = fmt.Errorf("%w: %s", err, strings.Join(strings.Fields(text), " "))
-		}
+	err := cmd.Run()
+	text := strings.Join(strings.Fields(said.String()), " ")
+	switch {
+	case err != nil && text != "":
+		err = fmt.Errorf("%w: %s", err, text)
+	case err == nil && out.Len() == 0 && text != "": // qmgr, to who is no manager
+		err = errors.New(text)
+	}
+	if err != nil {
 		return out.Bytes(), fmt.Errorf("%s: %w", program, err)
 	}
 	return out.Bytes(), nil
@@ -50,7 +55,7 @@ func (s Server) qmgr(ctx context.Context, directive string) ([]byte, error) {
 // wraps ErrNoSuch if there is no such thing.
 func (s Server) attributes(ctx context.Context, kind, name string) (map[string]string, error) {
 	all, err := s.qmgr(ctx, "list "+kind)
-	if err != nil && len(all) == 0 && !strings.Contains(err.Error(), kind) { // a server without any says so
+	if err != nil {
 		return nil, fmt.Errorf("asking for the %s %s: %w", kind, name, err)
 	}
 	for _, block := range strings.Split("\n"+string(all), "\n"+strings.ToUpper(kind[:1])+kind[1:]+" ")[1:] {
@@ -119,8 +124,8 @@ type orderedJobs []Job
 // UnmarshalJSON keeps the jobs that name an image.
 func (o *orderedJobs) UnmarshalJSON(text []byte) error {
 	decoder := json.NewDecoder(bytes.NewReader(text))
-	if _, err := decoder.Token(); err != nil {
-		return err
+	if begin, err := decoder.Token(); err != nil || begin != json.Delim('{') {
+		return errors.Join(err, errors.New("the jobs are no object"))
 	}
 	for decoder.More() {
 		id, err := decoder.Token()

@@ -41,6 +41,8 @@ def answer(asked, code):
         except BaseException as e:
             error = "%s: %s" % (type(e).__name__, e)
     accepted, message = pbs.current.answer
+    if kind == pbs.EXECJOB_LAUNCH:
+        accepted, message = pbs.as_a_mom_takes((accepted, message), parameters, (program, arguments))
     nodes = parameters.get("vnode_list", {})
     return {
         "accepted": accepted and not error, "message": message, "error": error, "stderr": said.getvalue(),

@@ -164,6 +164,17 @@ class Event:
         raise SystemExit("255")
 
 
+def as_a_mom_takes(answer, parameters, before):
+    """What a MoM makes of a hook's answer: it reads that as lines, too, and starts the
+    program as it was if one of them makes no sense."""
+    accepted, message = answer
+    lines = [message, parameters["progname"]] + list(parameters["argv"])
+    if any("\n" in line for line in lines):
+        parameters["progname"], parameters["argv"] = before
+        return True, ""
+    return accepted, message
+
+
 def event():
     return current
 
