@@ -417,3 +417,33 @@ func TestBatchMemory(t *testing.T) {
 		t.Errorf("got %+v", r)
 	}
 }
+
+// TestPrefetch converts what one's waiting jobs need, as a server lists them.
+func TestPrefetch(t *testing.T) {
+	s := freshSession(t)
+	jobs := fmt.Sprintf(`{"Jobs": {
+ "1.s": {"Job_Owner": "%[1]s@login", "job_state": "Q", "Resource_List": {"container_image": "%[2]s"}},
+ "2.s": {"Job_Owner": "%[1]s@login", "job_state": "H", "Variable_List": {"CONTAINER_IMAGE": "%[3]s"}},
+ "3.s": {"Job_Owner": "%[1]s@login", "job_state": "Q", "Resource_List": {"container_image": "%[2]s"}},
+ "4.s": {"Job_Owner": "%[1]s@login", "job_state": "R", "Resource_List": {"container_image": "%[4]s"}},
+ "5.s": {"Job_Owner": "somebody@login", "job_state": "Q", "Resource_List": {"container_image": "%[5]s"}}}}`,
+		s.user.Name, ref(minimal), ref("no-such-image:1"), ref(python), ref(layered))
+	s.user.Mkdir(filepath.Join(s.dir, "bin"))
+	s.write("jobs.json", jobs, 0o644)
+	s.write("bin/qstat", "#!/bin/sh\ncat "+s.dir+"/jobs.json\n", 0o755)
+	s.env["PBS_CONF_FILE"] = s.write("pbs.conf", "PBS_EXEC="+s.dir+"\nPBS_HOME="+s.dir+"\n", 0o644)
+	if got := s.ok("pbs", "prefetch", "--dry-run"); got != ref(minimal)+"\n"+ref("no-such-image:1") {
+		t.Errorf("one's own: %q", got)
+	}
+	if got := s.ok("pbs", "prefetch", "--site", "--dry-run"); !strings.HasSuffix(got, "\n"+ref(layered)) || strings.Contains(got, ref(python)) {
+		t.Errorf("everybody's: %q", got)
+	}
+	s.run("pbs", "prefetch", "--site").wantFault(125, "converts images in the jobs", `convert = "queue"`)
+	r := s.run("pbs", "prefetch", "--quiet").want(125)
+	if !strings.Contains(r.stderr, "1 of 2 images could not be made ready") || !strings.Contains(r.stderr, "no-such-image") {
+		t.Errorf("got %q", r.stderr)
+	}
+	if r := s.run("run", ref(minimal), "true").want(0); r.stderr != "" {
+		t.Errorf("the image was not ready: %q", r.stderr)
+	}
+}

@@ -64,6 +64,9 @@ type pbsConfig struct {
 	Convert string    `toml:"convert"` // job (the default), or queue: by jrun pbs prefetch
 }
 
+// convertInQueue is what Convert says where jrun pbs prefetch converts.
+const convertInQueue = "queue"
+
 // options are those that a job may use.
 func (p pbsConfig) options() []string {
 	if p.Options == nil {
@@ -141,7 +144,7 @@ func (c config) check() error {
 		"policy.max_severity": {c.Policy.MaxSeverity, severities},
 		"policy.action":       {c.Policy.Action, actions[1:]},
 		"policy.not_scanned":  {c.Policy.NotScanned, actions},
-		"pbs.convert":         {c.PBS.Convert, []string{"job", "queue"}},
+		"pbs.convert":         {c.PBS.Convert, []string{"job", convertInQueue}},
 	} {
 		if word.value != "" && !slices.Contains(word.known, word.value) {
 			return fmt.Errorf("%s is %q, not one of %s", key, word.value, strings.Join(word.known, ", "))

@@ -240,17 +240,31 @@ it from cron; what is converted already costs one request each time.`,
 			if err != nil {
 				return err
 			}
-			if !site {
-				if jobs, err = ownJobs(jobs); err != nil {
-					return err
-				}
+			if site && !dryRun {
+				err = checkQueueConverts()
+			} else if !site {
+				jobs, err = ownJobs(jobs)
 			}
-			return prefetch(cmd.Context(), cmd.OutOrStdout(), g, jobs, site, dryRun)
+			if err != nil {
+				return err
+			}
+			return prefetch(cmd, g, jobs, site, dryRun)
 		},
 	}
 	cmd.Flags().BoolVar(&site, "site", false, "everybody's, into the site's part of the store; for the service account")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only list the images")
 	return cmd
+}
+
+// checkQueueConverts makes sure that this is what the site wants: jobs then find their
+// images in the site's part, which costs the service account room.
+func checkQueueConverts() error {
+	c, err := loadConfig()
+	if err == nil && c.PBS.Convert != convertInQueue {
+		err = fault.New("this site converts images in the jobs that need them", fmt.Errorf("pbs.convert is not %q", convertInQueue),
+			"write it into "+siteConfig+": [pbs] convert = \"queue\"\nor convert single images: jrun pull --site IMAGE")
+	}
+	return err
 }
 
 func ownJobs(jobs []pbs.Job) ([]pbs.Job, error) {
@@ -262,7 +276,7 @@ func ownJobs(jobs []pbs.Job) ([]pbs.Job, error) {
 }
 
 // prefetch goes on after a failure: one user's misspelt image must not hold up others.
-func prefetch(ctx context.Context, out io.Writer, g *globalOptions, jobs []pbs.Job, site, dryRun bool) error {
+func prefetch(cmd *cobra.Command, g *globalOptions, jobs []pbs.Job, site, dryRun bool) error {
 	var names []string
 	for _, j := range jobs {
 		if !slices.Contains(names, j.Image) {
@@ -271,7 +285,7 @@ func prefetch(ctx context.Context, out io.Writer, g *globalOptions, jobs []pbs.J
 	}
 	if dryRun {
 		for _, name := range names {
-			if _, err := fmt.Fprintln(out, fault.Printable(name)); err != nil {
+			if _, err := fmt.Fprintln(cmd.OutOrStdout(), fault.Printable(name)); err != nil {
 				return err
 			}
 		}
@@ -283,13 +297,13 @@ func prefetch(ctx context.Context, out io.Writer, g *globalOptions, jobs []pbs.J
 	}
 	failed := 0
 	for _, name := range names {
-		err := prefetchOne(ctx, s, name, site)
-		if ctx.Err() != nil {
-			return ctx.Err()
+		err := prefetchOne(cmd.Context(), s, name, site)
+		if err := cmd.Context().Err(); err != nil {
+			return err
 		}
 		if err != nil {
 			failed++
-			fmt.Fprint(out, fault.Format("jrun", err))
+			fmt.Fprint(cmd.ErrOrStderr(), fault.Format("jrun", err))
 		}
 	}
 	if failed > 0 {
