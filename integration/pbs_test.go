@@ -418,6 +418,38 @@ func TestBatchMemory(t *testing.T) {
 	}
 }
 
+// TestBatchAllowed: the list of registries counts in the job, too, where the hook could
+// have been deceived.
+func TestBatchAllowed(t *testing.T) {
+	s := freshSession(t)
+	s.env["PBS_CONF_FILE"], s.env["PBS_JOBID"] = s.write("pbs.conf", "PBS_HOME="+s.dir+"\n", 0o644), "1.allowed"
+	s.env["JRUN_CONFIG"] = s.write("jrun.toml", `allowed_registries = ["harbor.example"]`, 0o644)
+	s.run("pbs-launch", "--mode=task", "--image="+ref(minimal), "--", "true").wantFault(125, "harbor.example")
+	s.run("pbs-launch", "--mode=task", "--image=--root", "--", "true").wantFault(125, "--root")
+	s.run("pbs-launch", "--mode=other", "--image="+ref(minimal), "--", "true").wantFault(125, "jrun pbs install")
+	delete(s.env, "PBS_JOBID")
+	s.run("pbs-launch", "--mode=task", "--image="+ref(minimal), "--", "true").wantFault(125, "no job of PBS")
+}
+
+// TestBatchWithoutHook: a sandbox that jrun makes in a job's script ends with the job
+// as well.
+func TestBatchWithoutHook(t *testing.T) {
+	s := newSession(t)
+	s.user.Mkdir(filepath.Join(s.dir, "mom_priv"))
+	s.user.Mkdir(filepath.Join(s.dir, "mom_priv/jobs"))
+	file := s.write("mom_priv/jobs/1.s.JB", "", 0o600)
+	s.env["PBS_CONF_FILE"], s.env["PBS_JOBID"] = s.write("pbs.conf", "PBS_HOME="+s.dir+"\n", 0o644), "1.s"
+	s.sh("setsid sleep 98766 >/dev/null 2>&1 </dev/null &")
+	time.Sleep(100 * time.Millisecond)
+	if !runs(s.user, "sleep") {
+		t.Error("the process has ended before its job")
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the process is ended with the job", func() bool { return !runs(s.user, "sleep") })
+}
+
 // TestPrefetch converts what one's waiting jobs need, as a server lists them.
 func TestPrefetch(t *testing.T) {
 	s := freshSession(t)

@@ -124,7 +124,7 @@ func (s Server) checkCompiled(ctx context.Context) Finding {
 		f.Skipped, f.Err = true, err
 		return f
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	file := filepath.Join(dir, "hook.py")
 	text, err := s.qmgr(ctx, "export hook "+HookName+" application/x-python default")
 	if err == nil {

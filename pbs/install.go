@@ -173,7 +173,7 @@ func (s Server) Do(ctx context.Context, steps []Step) error {
 	if err != nil {
 		return fault.New("the hook cannot be given to the server", err, "free some room in "+os.TempDir()+", or set TMPDIR")
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	for i, step := range steps {
 		directive := step.Directive
 		if step.File != nil {

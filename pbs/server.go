@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/jrun-hpc/jrun/fault"
@@ -88,7 +89,7 @@ type Job struct {
 }
 
 // waiting says whether the job has yet to start.
-func (j Job) waiting() bool { return strings.Contains("QHWT", j.State) }
+func (j Job) waiting() bool { return slices.Contains([]string{"Q", "H", "W", "T"}, j.State) }
 
 // Jobs lists the jobs that name an image, in the server's order. Subjobs of arrays
 // are their array's.

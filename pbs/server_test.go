@@ -14,8 +14,8 @@ import (
 	"github.com/jrun-hpc/jrun/fault"
 )
 
-// complex answers as PBS's programs do; what it says was copied from a real one.
-type complex struct {
+// servant answers as PBS's programs do; what it says was copied from a real one.
+type servant struct {
 	t         *testing.T
 	resources string            // list resource
 	hooks     string            // list hook
@@ -35,7 +35,7 @@ const (
 		"    user = pbsadmin\n    alarm = 30\n    freq = 120\n    order = 150\n    debug = false\n    fail_action = none\n\n"
 )
 
-func (c *complex) run(_ context.Context, program string, args ...string) ([]byte, error) {
+func (c *servant) run(_ context.Context, program string, args ...string) ([]byte, error) {
 	switch program {
 	case "qstat":
 		if slices.Contains(args, "-B") {
@@ -69,7 +69,7 @@ func (c *complex) run(_ context.Context, program string, args ...string) ([]byte
 	return nil, nil
 }
 
-func (c *complex) server() Server {
+func (c *servant) server() Server {
 	return Server{Host: Host{Exec: "/opt/pbs", Home: "/var/spool/pbs", Server: "pbsserver"}, Run: c.run}
 }
 
@@ -92,22 +92,22 @@ func TestInstall(t *testing.T) {
 	older := exported(t, site)
 	older["jrun application/x-python"] = "# older\n"
 	for name, test := range map[string]struct {
-		complex complex
+		servant servant
 		want    []string
 	}{
-		"a new server": {complex{resources: noResources, hooks: cgroupsOff, exported: map[string]string{}}, slices.Concat([]string{
+		"a new server": {servant{resources: noResources, hooks: cgroupsOff, exported: map[string]string{}}, slices.Concat([]string{
 			"create resource container_image type=string,flag=m", "create resource jrun_version type=string,flag=h",
 			"create hook jrun", "set hook jrun enabled=false",
 			"import hook jrun application/x-config default /0.json", "import hook jrun application/x-python default /1.py",
 		}, attributes)},
-		"one that has all":    {complex{resources: twoOfThem, hooks: cgroupsOff + hookThere, exported: exported(t, site)}, nil},
-		"one with an older":   {complex{resources: twoOfThem, hooks: hookThere, exported: older}, []string{"import hook jrun application/x-python default /0.py"}},
-		"a resource for none": {complex{resources: strings.Replace(twoOfThem, "flag = m", "flag = h", 1), hooks: hookThere, exported: exported(t, site)}, []string{"set resource container_image flag=m"}},
-		"a later pbs_cgroups": {complex{resources: twoOfThem, hooks: cgroupsOn + hookThere, exported: exported(t, site)}, []string{"set hook jrun order=230"}},
-		"turned off":          {complex{resources: twoOfThem, hooks: strings.Replace(hookThere, "enabled = true", "enabled = false", 1), exported: exported(t, site)}, []string{"set hook jrun enabled=true"}},
+		"one that has all":    {servant{resources: twoOfThem, hooks: cgroupsOff + hookThere, exported: exported(t, site)}, nil},
+		"one with an older":   {servant{resources: twoOfThem, hooks: hookThere, exported: older}, []string{"import hook jrun application/x-python default /0.py"}},
+		"a resource for none": {servant{resources: strings.Replace(twoOfThem, "flag = m", "flag = h", 1), hooks: hookThere, exported: exported(t, site)}, []string{"set resource container_image flag=m"}},
+		"a later pbs_cgroups": {servant{resources: twoOfThem, hooks: cgroupsOn + hookThere, exported: exported(t, site)}, []string{"set hook jrun order=230"}},
+		"turned off":          {servant{resources: twoOfThem, hooks: strings.Replace(hookThere, "enabled = true", "enabled = false", 1), exported: exported(t, site)}, []string{"set hook jrun enabled=true"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := test.complex
+			c := test.servant
 			c.t = t
 			steps, err := c.server().Install(t.Context(), site)
 			if err == nil {
@@ -140,7 +140,7 @@ func TestInstall(t *testing.T) {
 }
 
 func TestInstallRefuses(t *testing.T) {
-	for name, c := range map[string]*complex{
+	for name, c := range map[string]*servant{
 		"no manager":       {t: t, resources: twoOfThem, refused: "alice@login is unauthorized to access hooks data from server"},
 		"another resource": {t: t, resources: strings.Replace(twoOfThem, "type = string", "type = long", 1), hooks: hookThere},
 	} {
@@ -158,7 +158,7 @@ const twoJobs = `{"pbs_server": "pbsserver", "Jobs": {
  "11[].pbsserver": {"Job_Owner": "alice@login", "job_state": "B", "queue": "gpu", "Variable_List": {"CONTAINER_IMAGE": "reg/a:1"}}}}`
 
 func TestJobs(t *testing.T) {
-	c := &complex{t: t, jobs: twoJobs}
+	c := &servant{t: t, jobs: twoJobs}
 	jobs, err := c.server().Jobs(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -173,17 +173,17 @@ func TestJobs(t *testing.T) {
 	}
 	for _, text := range []string{"", "{", `{"Jobs": 3}`, `{"Jobs": {"1": 3}}`} {
 		var f *fault.Error
-		if _, err := (&complex{t: t, jobs: text}).server().Jobs(t.Context()); !errors.As(err, &f) {
+		if _, err := (&servant{t: t, jobs: text}).server().Jobs(t.Context()); !errors.As(err, &f) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
-	if jobs, err := (&complex{t: t, jobs: `{"pbs_server": "x"}`}).server().Jobs(t.Context()); err != nil || len(jobs) != 0 {
+	if jobs, err := (&servant{t: t, jobs: `{"pbs_server": "x"}`}).server().Jobs(t.Context()); err != nil || len(jobs) != 0 {
 		t.Errorf("without jobs: %v, %v", jobs, err)
 	}
 }
 
 func TestUninstall(t *testing.T) {
-	c := &complex{t: t, jobs: twoJobs, hooks: hookThere}
+	c := &servant{t: t, jobs: twoJobs, hooks: hookThere}
 	var f *fault.Error
 	if _, err := c.server().Uninstall(t.Context()); !errors.As(err, &f) || !strings.Contains(f.Error(), "9.pbsserver") {
 		t.Errorf("with jobs: %v", err)
@@ -199,12 +199,12 @@ func TestUninstall(t *testing.T) {
 	}
 }
 
-// goodComplex has nothing wrong; settings fit it.
-func goodComplex(t *testing.T) (*complex, Settings) {
+// goodServant has nothing wrong; settings fit it.
+func goodServant(t *testing.T) (*servant, Settings) {
 	t.Helper()
 	s := site
 	s.Version = "1.2"
-	return &complex{
+	return &servant{
 		t: t, resources: twoOfThem, hooks: hookThere + cgroupsOff, exported: exported(t, s),
 		nodes: `{"nodes": {"n1": {"state": "free", "resources_available": {"ncpus": 8, "jrun_version": "1.2"}}}}`,
 	}, s
@@ -218,40 +218,48 @@ func TestCheck(t *testing.T) {
 	}
 	late := strings.Replace(hookThere, "order = 150", "order = 300", 1)
 	for name, test := range map[string]struct {
-		change func(c *complex, s *Settings)
+		change func(c *servant, s *Settings)
 		finds  string // the name of what is found, and a part of the text
 	}{
-		"nothing":           {func(*complex, *Settings) {}, ""},
-		"no hook":           {func(c *complex, _ *Settings) { c.hooks = cgroupsOff }, "hook: the hook is not installed"},
-		"no resource":       {func(c *complex, _ *Settings) { c.resources = noResources }, "resource container_image: the server has no such resource"},
-		"wrong flag":        {func(c *complex, _ *Settings) { c.resources = strings.Replace(c.resources, "flag = m", "flag = q", 1) }, "resource container_image: the resource cannot be used"},
-		"turned off":        {func(c *complex, _ *Settings) { c.hooks = strings.Replace(c.hooks, "enabled = true", "enabled = false", 1) }, "hook enabled: the hook is set up in another way"},
-		"offlines nodes":    {func(c *complex, _ *Settings) { c.hooks = strings.Replace(c.hooks, "= none", "= offline_vnodes", 1) }, "hook fail_action: "},
-		"before cgroups":    {func(c *complex, _ *Settings) { c.hooks = hookThere + cgroupsOn; c.exported = allow(`{"enabled": false}`) }, "hook order: "},
-		"later than needed": {func(c *complex, _ *Settings) { c.hooks = late + cgroupsOff }, ""},
-		"another text":      {func(c *complex, _ *Settings) { c.exported["jrun application/x-python"] = "pass\n" }, "hook's text: "},
-		"does not compile":  {func(c *complex, _ *Settings) { c.exported["jrun application/x-python"] = "def (\n" }, "hook compiles: Python cannot read the hook"},
-		"another config":    {func(_ *complex, s *Settings) { s.Jrun = "/bin/cat" }, "hook's configuration: "},
-		"no fuse": {func(c *complex, _ *Settings) {
+		"nothing":     {func(*servant, *Settings) {}, ""},
+		"no hook":     {func(c *servant, _ *Settings) { c.hooks = cgroupsOff }, "hook: the hook is not installed"},
+		"no resource": {func(c *servant, _ *Settings) { c.resources = noResources }, "resource container_image: the server has no such resource"},
+		"wrong flag":  {func(c *servant, _ *Settings) { c.resources = strings.Replace(c.resources, "flag = m", "flag = q", 1) }, "resource container_image: the resource cannot be used"},
+		"turned off": {func(c *servant, _ *Settings) {
+			c.hooks = strings.Replace(c.hooks, "enabled = true", "enabled = false", 1)
+		}, "hook enabled: the hook is set up in another way"},
+		"offlines nodes": {func(c *servant, _ *Settings) { c.hooks = strings.Replace(c.hooks, "= none", "= offline_vnodes", 1) }, "hook fail_action: "},
+		"before cgroups": {func(c *servant, _ *Settings) {
+			c.hooks = hookThere + cgroupsOn
+			c.exported = allow(`{"enabled": false}`)
+		}, "hook order: "},
+		"later than needed": {func(c *servant, _ *Settings) { c.hooks = late + cgroupsOff }, ""},
+		"another text":      {func(c *servant, _ *Settings) { c.exported["jrun application/x-python"] = "pass\n" }, "hook's text: "},
+		"does not compile":  {func(c *servant, _ *Settings) { c.exported["jrun application/x-python"] = "def (\n" }, "hook compiles: Python cannot read the hook"},
+		"another config":    {func(_ *servant, s *Settings) { s.Jrun = "/bin/cat" }, "hook's configuration: "},
+		"no fuse": {func(c *servant, _ *Settings) {
 			c.hooks = late + cgroupsOn
 			c.exported = allow(`{"enabled": true, "allow": ["b *:* rwm", "c 195:* m", ["nvidia", "rwm"]]}`)
 		}, "cgroups: jobs may not open /dev/fuse"},
-		"all devices": {func(c *complex, _ *Settings) {
+		"all devices": {func(c *servant, _ *Settings) {
 			c.hooks = late + cgroupsOn
 			c.exported = allow(`{"enabled": true, "allow": ["b *:* rwm", "c *:* rwm"]}`)
 		}, ""},
-		"fuse": {func(c *complex, _ *Settings) { c.hooks = late + cgroupsOn; c.exported = allow(`{"enabled": true, "allow": ["c 10:229 rwm"]}`) }, ""},
-		"no jrun here": {func(c *complex, s *Settings) {
+		"fuse": {func(c *servant, _ *Settings) {
+			c.hooks = late + cgroupsOn
+			c.exported = allow(`{"enabled": true, "allow": ["c 10:229 rwm"]}`)
+		}, ""},
+		"no jrun here": {func(c *servant, s *Settings) {
 			s.Jrun = "/nowhere/jrun"
 			c.exported = exported(t, *s)
 		}, "jrun here: this machine has no /nowhere/jrun"},
-		"node without":  {func(c *complex, _ *Settings) { c.nodes = strings.Replace(c.nodes, `"1.2"`, `"missing"`, 1) }, "jrun on nodes: nodes differ: n1 has no /bin/sh"},
-		"node, another": {func(c *complex, _ *Settings) { c.nodes = strings.Replace(c.nodes, `"1.2"`, `"1.1"`, 1) }, "jrun on nodes: nodes differ: n1 has 1.1"},
-		"silent node":   {func(c *complex, _ *Settings) { c.nodes = strings.Replace(c.nodes, "jrun_version", "x", 1) }, "jrun on nodes: nodes differ: n1 has not said yet"},
-		"no manager":    {func(c *complex, _ *Settings) { c.refused = "unauthorized" }, "hook: the PBS server does not let you look"},
+		"node without":  {func(c *servant, _ *Settings) { c.nodes = strings.Replace(c.nodes, `"1.2"`, `"missing"`, 1) }, "jrun on nodes: nodes differ: n1 has no /bin/sh"},
+		"node, another": {func(c *servant, _ *Settings) { c.nodes = strings.Replace(c.nodes, `"1.2"`, `"1.1"`, 1) }, "jrun on nodes: nodes differ: n1 has 1.1"},
+		"silent node":   {func(c *servant, _ *Settings) { c.nodes = strings.Replace(c.nodes, "jrun_version", "x", 1) }, "jrun on nodes: nodes differ: n1 has not said yet"},
+		"no manager":    {func(c *servant, _ *Settings) { c.refused = "unauthorized" }, "hook: the PBS server does not let you look"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, s := goodComplex(t)
+			c, s := goodServant(t)
 			test.change(c, &s)
 			var found []string
 			for _, f := range c.server().Check(t.Context(), s) {
@@ -329,9 +337,9 @@ func TestMemoryLimit(t *testing.T) {
 	write("fs/pbs_jobs.service/memory.max", "1000000\n")
 	for own, want := range map[string]int64{
 		"11:cpu:/pbs_jobs/1.x\n9:hugetlb,memory:/pbs_jobs/1.x\n0::/\n": 268435456,
-		"0::/pbs_jobs.service/jobid/1.x\n":                              1000000,
-		"0::/elsewhere\n":                                               1<<63 - 1,
-		"nonsense\n":                                                    1<<63 - 1,
+		"0::/pbs_jobs.service/jobid/1.x\n":                             1000000,
+		"0::/elsewhere\n":                                              1<<63 - 1,
+		"nonsense\n":                                                   1<<63 - 1,
 	} {
 		if got := cgroupLimit(write("cgroup", own), filepath.Join(root, "fs")); got != want {
 			t.Errorf("%q: %d, want %d", own, got, want)

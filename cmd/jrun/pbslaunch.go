@@ -73,7 +73,7 @@ func runPBSLaunch(ctx context.Context, g *globalOptions, o pbsLaunch, args []str
 		l.Login = args[0]
 		l.Script = task.Script()
 	case "task":
-		l.Args = append(args[:1:1], unquoted(args[1:])...)
+		l.Args = slices.Concat(args[:1], unquoted(args[1:]))
 	default:
 		return fault.Newf(errors.New("it is neither shell nor task"), "bring hook and jrun to the same version: jrun pbs install", "cannot start the job in the mode %q", o.mode)
 	}

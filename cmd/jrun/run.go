@@ -132,6 +132,9 @@ func (s *session) start(ctx context.Context, o *runOptions, l launch.Options, ge
 	l.Workdir = o.workdir
 	l.Binds = slices.Concat(s.siteBinds(), o.binds)
 	l.NoHome, l.WritableTmpfs, l.Root = o.noHome, o.writableTmpfs, o.root
+	if l.Job.ID == "" && batchJob() != "" {
+		l.Job = sandboxJob()
+	}
 	for try := 1; ; try++ {
 		err := s.startOnce(ctx, o, l, get)
 		if !errors.Is(err, store.ErrNotFound) || try == removedTries {

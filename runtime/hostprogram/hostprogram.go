@@ -46,7 +46,7 @@ func Bring(program string) (s Script, libraries []string, err error) {
 	if err != nil {
 		return Script{}, nil, fmt.Errorf("looking at %s: %w", program, err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	loader, err := interpreter(f)
 	if err != nil || loader == "" {
 		return s, nil, err
@@ -99,12 +99,12 @@ const configFile = "/etc/ld.so.conf"
 func searchPath(config string) []string {
 	var dirs []string
 	for _, dir := range append(configured(config, 0), "/lib64", "/usr/lib64") {
-		real, err := filepath.EvalSymlinks(dir)
-		if err != nil || slices.Contains(dirs, real) {
+		target, err := filepath.EvalSymlinks(dir)
+		if err != nil || slices.Contains(dirs, target) {
 			continue
 		}
-		if info, err := os.Stat(real); err == nil && info.IsDir() {
-			dirs = append(dirs, real)
+		if info, err := os.Stat(target); err == nil && info.IsDir() {
+			dirs = append(dirs, target)
 		}
 	}
 	return dirs
@@ -116,7 +116,7 @@ func configured(name string, depth int) []string {
 	if err != nil || depth > 5 {
 		return nil
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	var dirs []string
 	for scanner := bufio.NewScanner(f); scanner.Scan(); {
 		line, _, _ := strings.Cut(scanner.Text(), "#")
