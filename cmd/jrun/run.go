@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/jrun-hpc/jrun/image"
 	"github.com/jrun-hpc/jrun/image/store"
@@ -95,6 +96,13 @@ func runRun(ctx context.Context, g *globalOptions, o *runOptions, args []string)
 	return start(ctx, g, o, args[0], launch.Options{Args: command, Entrypoint: o.entrypoint})
 }
 
+// repeatable reports whether the options mean the same in all processes: no variable's
+// value is taken from one's own environment, and no file is read again.
+func (o *runOptions) repeatable() bool {
+	passedOn := func(pair string) bool { return !strings.Contains(pair, "=") }
+	return len(o.envFiles) == 0 && !slices.ContainsFunc(o.env, passedOn)
+}
+
 // removedTries is how often an image is looked for again that garbage collection
 // took away between finding and opening it.
 const removedTries = 5
@@ -123,6 +131,7 @@ func (s *session) startNamed(ctx context.Context, o *runOptions, name string, l 
 // start becomes the job, in the image that get returns. It may be called again,
 // when the image has been taken away at the same time.
 func (s *session) start(ctx context.Context, o *runOptions, l launch.Options, get func() (store.Object, image.Resolved, error)) error {
+	l.Repeatable = batchJob() != "" && len(l.HostPrograms) == 0 && o.repeatable()
 	l.Env, l.EnvFiles, l.CleanEnv = o.env, o.envFiles, o.cleanEnv
 	given, err := l.Environment()
 	if err != nil {

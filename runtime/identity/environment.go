@@ -62,6 +62,24 @@ func (e Environment) Inside(p Person, about About) []string {
 	return inside
 }
 
+// HostOnly and Kept are the variables of the host that [Environment.Inside] leaves
+// out, and those that it takes into a clean environment. A '*' at the end stands for
+// any rest.
+func HostOnly() []string { return slices.Clone(hostOnly) }
+
+// Kept: see [HostOnly].
+func Kept() []string { return slices.Clone(kept) }
+
+// Constants are the variables inside that do not follow from each process's own
+// environment, but from its locale and the rest of e.
+func (e Environment) Constants(p Person, about About) []string {
+	e.Host = slices.DeleteFunc(slices.Clone(e.Host), func(pair string) bool {
+		name, _, _ := strings.Cut(pair, "=")
+		return name != "LANG" && !strings.HasPrefix(name, "LC_")
+	})
+	return e.Inside(p, about)
+}
+
 // assign sets the variables of pairs, "NAME=value".
 func assign(vars map[string]string, pairs []string) {
 	for _, pair := range pairs {

@@ -57,6 +57,10 @@ type Options struct {
 	WritableTmpfs bool // for programs that write beside themselves
 	Root          bool // for programs that insist on being uid 0
 
+	// Repeatable says that other processes of the batch job with the same command line
+	// get the same: nothing in these options is this process's own.
+	Repeatable bool
+
 	// HostPrograms are paths of programs to be called by their names inside, if the
 	// host has them. What they read of the host must be shown.
 	HostPrograms []string
@@ -132,7 +136,11 @@ func Run(ctx context.Context, o Options) error {
 	if ctx.Err() != nil {
 		return ctx.Err() // interrupted at the last moment
 	}
-	return entrance.Exec(sandbox.Command{Program: program, Args: args, Env: env.Inside(n.Person, n.About), Dir: dir})
+	cmd := sandbox.Command{Program: program, Args: args, Env: env.Inside(n.Person, n.About), Dir: dir}
+	if o.Repeatable {
+		cmd.Repeat = &sandbox.Repeat{Drop: identity.HostOnly(), Keep: identity.Kept(), Clean: o.CleanEnv, Constants: env.Constants(n.Person, n.About)}
+	}
+	return entrance.Exec(cmd)
 }
 
 // names tells programs inside where they are; prompts show it.

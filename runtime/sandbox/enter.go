@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"strconv"
 	"syscall"
@@ -21,11 +22,14 @@ type Command struct {
 	Args    []string // what the program gets, beginning with its own name
 	Env     []string // the whole environment, "NAME=value"
 	Dir     string   // working directory, as it is named inside
+
+	Repeat *Repeat // nil if processes like this one are not to become the same
 }
 
 // Entrance is a sandbox that exists and waits for this process to enter.
 type Entrance struct {
 	namespaces []*os.File // U1, M2, U2
+	conn       *net.UnixConn
 	Note       json.RawMessage
 }
 
@@ -58,10 +62,11 @@ func Enter(ctx context.Context, key Key, create func() (*Spec, error)) (*Entranc
 		var r reply
 		files, err := rendezvous.Receive(conn, &r)
 		stop()
+		if err == nil {
+			return &Entrance{namespaces: files, conn: conn, Note: r.Note}, nil
+		}
 		conn.Close()
 		switch {
-		case err == nil:
-			return &Entrance{namespaces: files, Note: r.Note}, nil
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
 		case !errors.Is(err, rendezvous.ErrGone):
@@ -74,10 +79,14 @@ func Enter(ctx context.Context, key Key, create func() (*Spec, error)) (*Entranc
 // it fails; what fails later is told on stderr by the join stage, which then
 // ends with 125, 126 or 127.
 func (e *Entrance) Exec(cmd Command) error {
+	if cmd.Program == "" {
+		cmd.Program = cmd.Args[0]
+	}
 	plan, err := joinPlan(e.namespaces, cmd)
 	if err != nil {
 		return err
 	}
+	e.offer(cmd)
 	file, err := memoryFile("jrun-join", plan)
 	if err != nil {
 		return err
@@ -100,11 +109,7 @@ func joinPlan(namespaces []*os.File, cmd Command) ([]byte, error) {
 		plan = append(plan, strconv.Itoa(int(ns.Fd())))
 	}
 	ignored, blocked := callersSignals()
-	program := cmd.Program
-	if program == "" {
-		program = cmd.Args[0]
-	}
-	plan = append(plan, ignored, blocked, cmd.Dir, program)
+	plan = append(plan, ignored, blocked, cmd.Dir, cmd.Program)
 	for _, list := range [][]string{cmd.Args, cmd.Env} {
 		plan = append(plan, strconv.Itoa(len(list)))
 		plan = append(plan, list...)

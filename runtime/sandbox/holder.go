@@ -24,8 +24,9 @@ type holder struct {
 	namespaces []*os.File // U1, M2, U2
 	startUp    *startUp
 
-	mu    sync.Mutex
-	ranks int
+	mu      sync.Mutex
+	ranks   int
+	express []*net.UnixListener // see serveOffer
 }
 
 // holderMain goes on where jrun_stage_holder ended: in U1 and M1, with FUSE
@@ -165,19 +166,29 @@ func (h *holder) accept() {
 
 func (h *holder) admit(conn *net.UnixConn) {
 	defer conn.Close()
+	namespaces, ok := h.admitPeer(conn)
+	if !ok {
+		return // too late; it will be told by the end of the connection
+	}
+	if rendezvous.Send(conn, namespaces, reply{Note: h.plan.Note}) == nil {
+		h.takeOffer(conn)
+	}
+}
+
+// admitPeer counts the process at the other end as a rank, if it is the user's.
+func (h *holder) admitPeer(conn *net.UnixConn) (namespaces []*os.File, ok bool) {
 	// In U1 the caller is 0, and everybody else the overflow uid.
 	uid, pid, err := rendezvous.Peer(conn)
 	if err != nil || uid != 0 {
-		return
+		return nil, false
 	}
 	pidfd, err := unix.PidfdOpen(pid, 0)
-	if err != nil {
-		return // it has ended already
+	if err != nil || !h.watch(pidfd) {
+		return nil, false // one of us has ended already
 	}
-	if !h.watch(pidfd) {
-		return // too late; it will be told by the end of the connection
-	}
-	_ = rendezvous.Send(conn, h.namespaces, reply{Note: h.plan.Note})
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.namespaces, h.namespaces != nil
 }
 
 // watch counts a rank until the process of pidfd ends. It reports false when
@@ -208,6 +219,9 @@ func (h *holder) leave() {
 	}
 	h.startUp.save() // a program that took less than the time that is recorded
 	h.listener.Close()
+	for _, l := range h.express {
+		l.Close()
+	}
 	rendezvous.CloseAll(h.namespaces)
 	h.namespaces = nil
 }

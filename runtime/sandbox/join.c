@@ -1,9 +1,10 @@
 // The join stage: the process that the user or PBS started becomes the command,
 // inside the sandbox, keeping pid, session, cgroup, affinity and umask.
 //
-// The plan is a file of NUL-terminated strings: the descriptors of U1, M2 and
-// U2, the signals that the caller ignored and blocked, the working directory, the number of arguments, the arguments, the number
-// of environment entries, the entries. plan.go writes it.
+// The plan is a file of NUL-terminated strings: the descriptors of U1, M2 and U2,
+// the signals that the caller ignored and blocked, the working directory, the
+// program, the number of arguments, the arguments, the number of environment
+// entries, the entries. enter.go writes it.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -33,29 +34,29 @@ static void fail(int code, const char *why, const char *next, const char *what, 
 	_exit(code);
 }
 
-static char *next_string(char **cursor)
+char *jrun_next_string(char **cursor)
 {
 	char *s = *cursor;
 	*cursor += strlen(s) + 1;
 	return s;
 }
 
-static char **next_list(char **cursor)
+char **jrun_next_list(char **cursor)
 {
-	int n = atoi(next_string(cursor));
+	int n = atoi(jrun_next_string(cursor));
 	char **list = calloc(n + 1, sizeof *list);
 	if (!list)
 		fail(EXIT_FAILED, strerror(errno), "free some memory and try again", "cannot start the command");
 	for (int i = 0; i < n; i++)
-		list[i] = next_string(cursor);
+		list[i] = jrun_next_string(cursor);
 	return list;
 }
 
-static void enter(const char *fd, int type, const char *name)
+static void enter(int fd, int type, const char *name)
 {
-	if (setns(atoi(fd), type) < 0)
+	if (setns(fd, type) < 0)
 		fail(EXIT_FAILED, strerror(errno), "run 'jrun doctor'", "cannot enter the sandbox's %s namespace", name);
-	close(atoi(fd));
+	close(fd);
 }
 
 // A file that exists and yet is "not found" lacks its interpreter.
@@ -160,6 +161,24 @@ static void restore_signals(const char *ignored, const char *blocked)
 	sigprocmask(SIG_SETMASK, &set, NULL);
 }
 
+void jrun_enter(int u1, int m2, int u2, const char *directory)
+{
+	enter(u1, CLONE_NEWUSER, "outer user"); // gives the right to enter M2
+	enter(m2, CLONE_NEWNS, "mount");
+	enter(u2, CLONE_NEWUSER, "inner user"); // the caller's own uid again, no privilege
+	if (chdir(directory) < 0)
+		fail(EXIT_FAILED, strerror(errno), "choose a directory that is there with '-w DIR', or show it inside with '-B DIR'",
+			"cannot use '%s' as the working directory inside the image", directory);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		fail(EXIT_FAILED, strerror(errno), "run 'jrun doctor'", "cannot give up the right to gain privileges");
+}
+
+void jrun_become(const char *program, char **argv, char **envp)
+{
+	search_and_exec(program, argv, envp);
+	_exit(EXIT_NOT_FOUND);
+}
+
 void jrun_stage_join(int plan_fd)
 {
 	struct stat st;
@@ -171,20 +190,12 @@ void jrun_stage_join(int plan_fd)
 	close(plan_fd);
 
 	char *cursor = plan;
-	char *u1 = next_string(&cursor), *m2 = next_string(&cursor), *u2 = next_string(&cursor);
-	char *ignored = next_string(&cursor), *blocked = next_string(&cursor);
-	char *directory = next_string(&cursor), *program = next_string(&cursor);
-	char **argv = next_list(&cursor), **envp = next_list(&cursor);
+	int u1 = atoi(jrun_next_string(&cursor)), m2 = atoi(jrun_next_string(&cursor)), u2 = atoi(jrun_next_string(&cursor));
+	char *ignored = jrun_next_string(&cursor), *blocked = jrun_next_string(&cursor);
+	char *directory = jrun_next_string(&cursor), *program = jrun_next_string(&cursor);
+	char **argv = jrun_next_list(&cursor), **envp = jrun_next_list(&cursor);
 
-	enter(u1, CLONE_NEWUSER, "outer user"); // gives the right to enter M2
-	enter(m2, CLONE_NEWNS, "mount");
-	enter(u2, CLONE_NEWUSER, "inner user"); // the caller's own uid again, no privilege
-	if (chdir(directory) < 0)
-		fail(EXIT_FAILED, strerror(errno), "choose a directory that is there with '-w DIR', or show it inside with '-B DIR'",
-			"cannot use '%s' as the working directory inside the image", directory);
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		fail(EXIT_FAILED, strerror(errno), "run 'jrun doctor'", "cannot give up the right to gain privileges");
+	jrun_enter(u1, m2, u2, directory);
 	restore_signals(ignored, blocked);
-	search_and_exec(program, argv, envp);
-	_exit(EXIT_NOT_FOUND);
+	jrun_become(program, argv, envp);
 }

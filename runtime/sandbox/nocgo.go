@@ -14,4 +14,6 @@ const hasStages = false
 // RunStage reports that this process is not a stage.
 func RunStage() (status int, isStage bool) { return 0, false }
 
+func expressName() string { return "" }
+
 func callersSignals() (ignored, blocked string) { return "", "" }

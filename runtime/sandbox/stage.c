@@ -29,7 +29,6 @@ static void remember_signals(void)
 
 __attribute__((constructor)) static void jrun_stage(int argc, char **argv)
 {
-	remember_signals();
 	if (argc < 2)
 		return;
 	if (strcmp(argv[0], "jrun-join") == 0)
@@ -38,4 +37,6 @@ __attribute__((constructor)) static void jrun_stage(int argc, char **argv)
 		jrun_stage_holder(argv);
 	if (strcmp(argv[0], "jrun-probe") == 0 && argc == 4)
 		jrun_stage_probe(argv);
+	jrun_express(argc, argv);
+	remember_signals();
 }

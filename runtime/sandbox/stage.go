@@ -47,6 +47,10 @@ func RunStage() (status int, isStage bool) {
 	return 0, false
 }
 
+// expressName is under what processes like this one find an answer, empty outside of
+// batch jobs.
+func expressName() string { return C.GoString(&C.jrun_express_name[0]) }
+
 // callersSignals returns what the caller ignored and blocked, a digit a signal.
 func callersSignals() (ignored, blocked string) {
 	i, b := &C.jrun_ignored_signals, &C.jrun_blocked_signals

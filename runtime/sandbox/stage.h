@@ -28,6 +28,19 @@ extern char jrun_ignored_signals[JRUN_SIGNALS + 1];
 extern char jrun_blocked_signals[JRUN_SIGNALS + 1];
 
 void jrun_stage_join(int plan_fd) __attribute__((noreturn));
+
+// Parts of joining: the descriptors are closed; errors are told on stderr and end
+// the process.
+void jrun_enter(int u1, int m2, int u2, const char *directory);
+void jrun_become(const char *program, char **argv, char **envp) __attribute__((noreturn));
+char *jrun_next_string(char **cursor);
+char **jrun_next_list(char **cursor);
+
+// The name of the socket at which a holder serves processes of a batch job that
+// are like this one (see express.c); empty outside of batch jobs.
+enum { JRUN_EXPRESS_NAME = 96 };
+extern char jrun_express_name[JRUN_EXPRESS_NAME];
+void jrun_express(int argc, char **argv);
 void jrun_stage_holder(char **argv);
 void jrun_stage_probe(char **argv) __attribute__((noreturn));
 
