@@ -136,7 +136,8 @@ func leftovers(user *ordinary.Account) []string {
 		}
 		for _, entry := range entries {
 			info, err := entry.Info()
-			if err == nil && int(info.Sys().(*syscall.Stat_t).Uid) == user.UID {
+			ours := !strings.HasPrefix(strings.TrimPrefix(entry.Name(), "."), "pbs_") // qsub and qstat remember their server
+			if err == nil && ours && int(info.Sys().(*syscall.Stat_t).Uid) == user.UID {
 				found = append(found, filepath.Join(dir, entry.Name()))
 			}
 		}

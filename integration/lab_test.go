@@ -40,8 +40,13 @@ func TestMain(m *testing.M) {
 
 func setUpAndRun(ctx context.Context, m *testing.M) (code int, err error) {
 	syscall.Umask(0o022)
-	// Not in /tmp, which may be too small for the images.
-	if lab.dir, err = os.MkdirTemp("/var/tmp", "jrun-e2e-"); err != nil {
+	// Not in /tmp, which may be too small for the images. JRUN_TEST_DIR is for a
+	// batch system whose nodes share another directory.
+	where := os.Getenv("JRUN_TEST_DIR")
+	if where == "" {
+		where = "/var/tmp"
+	}
+	if lab.dir, err = os.MkdirTemp(where, "jrun-e2e-"); err != nil {
 		return 0, err
 	}
 	defer os.RemoveAll(lab.dir)

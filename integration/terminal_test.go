@@ -4,7 +4,6 @@ package integration
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -15,7 +14,6 @@ import (
 	"testing"
 
 	"github.com/jrun-hpc/jrun/integration/ordinary"
-	"golang.org/x/sys/unix"
 )
 
 // terminal is a pseudo terminal with jrun as its session's leader.
@@ -31,7 +29,7 @@ type terminal struct {
 // startOnTerminal runs jrun as a person would, on a terminal of 33 by 99.
 func (s *session) startOnTerminal(args ...string) *terminal {
 	s.t.Helper()
-	master, slave, err := openTerminal(s.user)
+	master, slave, err := ordinary.OpenTerminal(s.user)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -98,33 +96,6 @@ func (term *terminal) end() *result {
 	<-term.done
 	r.stdout = term.screen()
 	return r
-}
-
-// openTerminal makes a pseudo terminal that belongs to the user.
-func openTerminal(user *ordinary.Account) (master, slave *os.File, err error) {
-	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_CLOEXEC|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, nil, fmt.Errorf("opening /dev/ptmx: %w", err)
-	}
-	master = os.NewFile(uintptr(fd), "/dev/ptmx")
-	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
-	if err == nil {
-		err = unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0)
-	}
-	if err == nil {
-		err = unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: 33, Col: 99})
-	}
-	path := fmt.Sprintf("/dev/pts/%d", number)
-	if err == nil {
-		err = os.Chown(path, user.UID, user.GID)
-	}
-	if err == nil {
-		slave, err = os.OpenFile(path, os.O_RDWR|syscall.O_NOCTTY, 0)
-	}
-	if err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("making a pseudo terminal: %w", err), master.Close())
-	}
-	return master, slave, nil
 }
 
 func TestTerminal(t *testing.T) {

@@ -33,6 +33,7 @@ type config struct {
 
 	Policy policyConfig `toml:"policy"`
 	GC     gcConfig     `toml:"gc"`
+	PBS    pbsConfig    `toml:"pbs"`
 }
 
 // policyConfig says which images may run.
@@ -54,6 +55,31 @@ func (p policyConfig) gate() image.SeverityGate {
 	}
 	return g
 }
+
+// pbsConfig is about jobs of PBS that name an image. `jrun pbs install` writes it
+// into the hook's own configuration.
+type pbsConfig struct {
+	Jrun    string    `toml:"jrun"`    // the program on all nodes; /usr/local/bin/jrun
+	Options *[]string `toml:"options"` // of jrun run, that jobs may put into JRUN_OPTIONS
+	Convert string    `toml:"convert"` // job (the default), or queue: by jrun pbs prefetch
+}
+
+// convertInQueue is what Convert says where jrun pbs prefetch converts.
+const convertInQueue = "queue"
+
+// options are those that a job may use.
+func (p pbsConfig) options() []string {
+	if p.Options == nil {
+		return defaultPBSOptions
+	}
+	return *p.Options
+}
+
+// defaultPBSOptions change nothing that is not the job's own.
+var defaultPBSOptions = []string{"--bind", "--clean-env", "--env", "--no-home", "--no-profile", "--pull", "--quiet", "--root", "--verbose", "--workdir", "--writable-tmpfs"}
+
+// program is jrun's path on the nodes.
+func (p pbsConfig) program() string { return firstOf(p.Jrun, "/usr/local/bin/jrun") }
 
 // gcConfig bounds the store.
 type gcConfig struct {
@@ -118,6 +144,7 @@ func (c config) check() error {
 		"policy.max_severity": {c.Policy.MaxSeverity, severities},
 		"policy.action":       {c.Policy.Action, actions[1:]},
 		"policy.not_scanned":  {c.Policy.NotScanned, actions},
+		"pbs.convert":         {c.PBS.Convert, []string{"job", convertInQueue}},
 	} {
 		if word.value != "" && !slices.Contains(word.known, word.value) {
 			return fmt.Errorf("%s is %q, not one of %s", key, word.value, strings.Join(word.known, ", "))
@@ -149,6 +176,7 @@ func (c config) with(own config) config {
 	c.Policy.MaxSeverity = stricter(slices.Backward(severities), site.Policy.MaxSeverity, own.Policy.MaxSeverity)
 	c.Policy.Action = stricter(slices.All(actions), site.Policy.Action, own.Policy.Action)
 	c.Policy.NotScanned = stricter(slices.All(actions), site.Policy.NotScanned, own.Policy.NotScanned)
+	c.PBS = site.PBS // what the hook was told
 	c.GC.MaxSize = orElse(own.GC.MaxSize, site.GC.MaxSize)
 	c.GC.UnusedFor = orElse(own.GC.UnusedFor, site.GC.UnusedFor)
 	c.GC.UndeleteFor = orElse(own.GC.UndeleteFor, site.GC.UndeleteFor)

@@ -30,42 +30,52 @@ or what is wrong and how to mend it. The exit status is 125 if jrun cannot work.
 		Example: "  jrun doctor\n  pbsdsh -- jrun doctor --json",
 		Args:    wantArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			findings := diagnose(cmd.Context(), g)
-			if asJSON {
-				if err := printJSON(cmd.OutOrStdout(), findings); err != nil {
-					return err
-				}
-			} else {
-				printFindings(cmd.OutOrStdout(), findings)
-			}
-			for _, f := range findings {
-				if f.Status == "failed" {
-					return errReported
-				}
-			}
-			return nil
+			return reportFindings(cmd.OutOrStdout(), diagnose(cmd.Context(), g), asJSON)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
 
+// reportFindings prints them, and returns an error if one failed.
+func reportFindings(out io.Writer, findings []finding, asJSON bool) error {
+	if asJSON {
+		if err := printJSON(out, findings); err != nil {
+			return err
+		}
+	} else {
+		printFindings(out, findings)
+	}
+	for _, f := range findings {
+		if f.Status == "failed" {
+			return errReported
+		}
+	}
+	return nil
+}
+
+// newFinding tells what came of a check, by its error; one of what is optional is a
+// warning.
+func newFinding(check, detail string, err error, skipped, optional bool) finding {
+	f := finding{Check: check, Status: "ok", Detail: detail}
+	switch {
+	case skipped:
+		f.Status = "skipped"
+	case err != nil && optional:
+		f.Status = "warning"
+	case err != nil:
+		f.Status = "failed"
+	}
+	if err != nil {
+		f.explain(err)
+	}
+	return f
+}
+
 func diagnose(ctx context.Context, g *globalOptions) []finding {
 	var findings []finding
 	for _, c := range sandbox.Probe(ctx) {
-		f := finding{Check: c.Name, Status: "ok", Detail: c.Detail}
-		switch {
-		case c.Skipped:
-			f.Status = "skipped"
-		case c.Err != nil && c.Optional:
-			f.Status = "warning"
-		case c.Err != nil:
-			f.Status = "failed"
-		}
-		if c.Err != nil {
-			f.explain(c.Err)
-		}
-		findings = append(findings, f)
+		findings = append(findings, newFinding(c.Name, c.Detail, c.Err, c.Skipped, c.Optional))
 	}
 	findings = append(findings, diagnoseStore(g))
 	if f, wanted := diagnoseNodeCache(g); wanted {

@@ -36,6 +36,13 @@ func (g *globalOptions) addFlags(flags *pflag.FlagSet) {
 	flags.BoolVarP(&g.verbose, "verbose", "v", false, "say more about what is done")
 }
 
+// addTaskFlags adds those that a job of PBS may set beside those of jrun run.
+func (g *globalOptions) addTaskFlags(flags *pflag.FlagSet) {
+	g.addPullFlag(flags)
+	flags.BoolVarP(&g.quiet, "quiet", "q", g.quiet, "show no progress")
+	flags.BoolVarP(&g.verbose, "verbose", "v", g.verbose, "say more about what is done")
+}
+
 // session is what commands work with once flags and files are read.
 type session struct {
 	config config

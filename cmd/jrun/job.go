@@ -8,7 +8,9 @@ import (
 	"sync"
 
 	"github.com/jrun-hpc/jrun/image/store"
+	"github.com/jrun-hpc/jrun/pbs"
 	"github.com/jrun-hpc/jrun/presence"
+	"github.com/jrun-hpc/jrun/runtime/sandbox"
 )
 
 // schedulers' variables that hold the id of a batch job, the same on all nodes.
@@ -39,6 +41,23 @@ func batchJob() string {
 		}
 	}
 	return ""
+}
+
+// sandboxJob is the job of PBS with which a sandbox ends, if this process is in one
+// that is on this machine: somebody may have kept its environment.
+func sandboxJob() sandbox.Job {
+	host, err := pbs.ReadHost()
+	if err != nil {
+		return sandbox.Job{}
+	}
+	task, ok := pbs.CurrentTask(host)
+	if !ok {
+		return sandbox.Job{}
+	}
+	if _, err := os.Lstat(task.File()); err != nil {
+		return sandbox.Job{}
+	}
+	return sandbox.Job{ID: task.ID, File: task.File()}
 }
 
 // launched says whether a launcher of many processes started this one.

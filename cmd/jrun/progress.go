@@ -27,6 +27,8 @@ type progress struct {
 	terminal bool
 	width    int
 
+	beforeConversion func() // may be nil
+
 	name    string
 	started time.Time
 	shown   image.Phase
@@ -50,6 +52,10 @@ func (p *progress) begin(name string) {
 // event is image.Progress.
 func (p *progress) event(e image.Event) {
 	p.stats = e.Stats
+	if e.Phase == image.Converting && p.beforeConversion != nil {
+		p.beforeConversion()
+		p.beforeConversion = nil
+	}
 	if p.quiet || e.Phase == image.Resolving {
 		return
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/jrun-hpc/jrun/image"
@@ -25,12 +26,7 @@ digest of each image is printed on standard output.`,
 				return err
 			}
 			for _, name := range args {
-				if site {
-					if err := s.useSite(name); err != nil {
-						return err
-					}
-				}
-				object, err := s.ensure(cmd.Context(), name)
+				object, err := s.pull(cmd.Context(), name, site)
 				if err != nil {
 					return err
 				}
@@ -43,6 +39,16 @@ digest of each image is printed on standard output.`,
 	}
 	cmd.Flags().BoolVar(&site, "site", false, "into the site's part of the store, for the project's members; for the service account")
 	return cmd
+}
+
+// pull makes an image ready in the caller's or the site's part of the store.
+func (s *session) pull(ctx context.Context, name string, site bool) (store.Object, error) {
+	if site {
+		if err := s.useSite(name); err != nil {
+			return store.Object{}, err
+		}
+	}
+	return s.ensure(ctx, name)
 }
 
 // useSite makes the site's part of the store the one that is written.

@@ -65,6 +65,7 @@ func newRootCommand() *cobra.Command {
 		newResolveCommand(&g), newGCCommand(&g), newPinCommand(&g), newUnpinCommand(&g), newStoreCommand(&g),
 		newLoginCommand(&g), newLogoutCommand(&g),
 		newHistoryCommand(&g), newWhyCommand(&g), newReproduceCommand(&g),
+		newPBSCommand(&g), newPBSLaunchCommand(&g),
 		newDoctorCommand(&g), newVersionCommand(),
 	)
 	root.AddCommand(extraCommands...)

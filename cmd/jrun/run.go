@@ -104,6 +104,11 @@ func start(ctx context.Context, g *globalOptions, o *runOptions, name string, l 
 	if err != nil {
 		return err
 	}
+	return s.startNamed(ctx, o, name, l)
+}
+
+// startNamed becomes the job, in the image that name stands for.
+func (s *session) startNamed(ctx context.Context, o *runOptions, name string, l launch.Options) error {
 	resolved, err := s.resolve(ctx, name)
 	if err != nil {
 		return err
@@ -127,6 +132,9 @@ func (s *session) start(ctx context.Context, o *runOptions, l launch.Options, ge
 	l.Workdir = o.workdir
 	l.Binds = slices.Concat(s.siteBinds(), o.binds)
 	l.NoHome, l.WritableTmpfs, l.Root = o.noHome, o.writableTmpfs, o.root
+	if l.Job.ID == "" && batchJob() != "" {
+		l.Job = sandboxJob()
+	}
 	for try := 1; ; try++ {
 		err := s.startOnce(ctx, o, l, get)
 		if !errors.Is(err, store.ErrNotFound) || try == removedTries {

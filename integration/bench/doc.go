@@ -23,6 +23,7 @@
 //	scaling      the same on one CPU and on two
 //	again        an image of which one small layer has changed
 //	start        /bin/true, against bubblewrap
+//	pbs          what the hook and pbs-launch add to the start of a job
 //	files        what programs do in a mounted image, against squashfuse_ll and the kernel
 //	cold         the start of a Python program from slow storage, with and without a start-up profile
 //

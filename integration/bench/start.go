@@ -81,13 +81,17 @@ func benchStart(ctx context.Context, b *bench, _ *subject) error {
 	return nil
 }
 
+// pullMinimal converts the minimal image.
+func (b *bench) pullMinimal(ctx context.Context) (file string, err error) {
+	if _, err := measure(ctx, b.jrunTask("start", "pull", "--quiet", b.minimal)); err != nil {
+		return "", err
+	}
+	return onlyObject(filepath.Join(b.dir, "start"))
+}
+
 // unpackMinimal converts the minimal image and unpacks it for bwrap.
 func (b *bench) unpackMinimal(ctx context.Context) (file, root string, err error) {
-	if _, err := measure(ctx, b.jrunTask("start", "pull", "--quiet", b.minimal)); err != nil {
-		return "", "", err
-	}
-	file, err = onlyObject(filepath.Join(b.dir, "start"))
-	if err != nil {
+	if file, err = b.pullMinimal(ctx); err != nil {
 		return "", "", err
 	}
 	root = filepath.Join(b.dir, "minimal-root")

@@ -71,6 +71,21 @@ func assign(vars map[string]string, pairs []string) {
 	}
 }
 
+// SearchPath is the PATH of an image with this ENV.
+func SearchPath(image []string) string {
+	vars := map[string]string{"PATH": defaultPath}
+	assign(vars, image)
+	return vars["PATH"]
+}
+
+// Profile is a part of /etc/profile, from profile.d, that gives login shells back
+// what the image's ENV says about programs: distributions set PATH anew.
+func Profile(searchPath string) []byte {
+	quoted := strings.ReplaceAll(searchPath, "'", `'\''`)
+	return []byte("# Of jrun: login shells, too, find the programs that the image names in its PATH.\n" +
+		"[ \"$PATH\" = '" + quoted + "' ] || PATH='" + quoted + "':$PATH\n")
+}
+
 // WantedLocales lists the locales that the host's environment asks for.
 func WantedLocales(host []string) []string {
 	var wanted []string
@@ -94,7 +109,8 @@ type About struct {
 
 // Examine looks into the image for the person's shell and the locales.
 func Examine(image fs.FS, p Person, locales []string) About {
-	about := About{Shell: shell(image, p.Shell), Locales: map[string]string{}, Fallback: Locale(image, "")}
+	shell, _ := Shell(image, p.Shell)
+	about := About{Shell: shell, Locales: map[string]string{}, Fallback: Locale(image, "")}
 	for _, wanted := range locales {
 		about.Locales[wanted] = Locale(image, wanted)
 	}
@@ -108,14 +124,15 @@ func (a About) localeFor(wanted string) string {
 	return a.Fallback
 }
 
-// shell returns the first of the person's shell, bash and sh that the image has.
-func shell(image fs.FS, wanted string) string {
-	for _, name := range []string{wanted, "/bin/bash"} {
+// Shell returns the first of wanted, bash and sh that the image has, and whether it
+// has one.
+func Shell(image fs.FS, wanted string) (string, bool) {
+	for _, name := range []string{wanted, "/bin/bash", "/bin/sh"} {
 		if info, err := fs.Stat(image, strings.TrimPrefix(name, "/")); err == nil && info.Mode().IsRegular() {
-			return name
+			return name, true
 		}
 	}
-	return "/bin/sh"
+	return "/bin/sh", false
 }
 
 func matches(patterns []string, name string) bool {

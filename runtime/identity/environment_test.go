@@ -1,6 +1,9 @@
 package identity
 
 import (
+	"os"
+	"os/exec"
+	"path/filepath"
 	"testing"
 	"testing/fstest"
 
@@ -71,5 +74,22 @@ func TestExamine(t *testing.T) {
 				t.Errorf("shell is %q, want %q", about.Shell, test.shell)
 			}
 		})
+	}
+}
+
+// TestProfile: a login shell finds what the image's PATH names, once.
+func TestProfile(t *testing.T) {
+	const path = "/opt/it's/bin:/usr/bin"
+	file := filepath.Join(t.TempDir(), "profile")
+	if err := os.WriteFile(file, Profile(path), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for set, want := range map[string]string{"/usr/local/bin:/bin": path + ":/usr/local/bin:/bin", path: path} {
+		cmd := exec.Command("/bin/sh", "-c", `. "$0"; echo "$PATH"`, file)
+		cmd.Env = []string{"PATH=" + set}
+		out, err := cmd.CombinedOutput()
+		if err != nil || string(out) != want+"\n" {
+			t.Errorf("with %s: %v, %q", set, err, out)
+		}
 	}
 }

@@ -128,6 +128,11 @@ func (o *Options) defaultBinds(home, cwd string) []sandbox.Bind {
 	if !systemPath(cwd) && !covered(list, cwd) && (!o.NoHome || !within(cwd, home)) {
 		show(cwd, cwd)
 	}
+	for _, name := range o.Show {
+		if !covered(list, name) {
+			show(name, name)
+		}
+	}
 	return list
 }
 

@@ -15,7 +15,7 @@ import (
 // command returns what to run and whether it is the image's own command.
 func (o *Options) command() (args []string, own bool, err error) {
 	switch {
-	case o.Shell:
+	case o.Shell, o.Login != "":
 		return nil, false, nil // the image is asked for one when it is open
 	case o.Entrypoint != "":
 		args = append([]string{o.Entrypoint}, o.Args...)

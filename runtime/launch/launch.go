@@ -7,10 +7,12 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"unicode"
 
 	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/runtime/hostprogram"
 	"github.com/jrun-hpc/jrun/runtime/identity"
 	"github.com/jrun-hpc/jrun/runtime/sandbox"
 	"github.com/jrun-hpc/jrun/squash/reader"
@@ -41,16 +43,27 @@ type Options struct {
 
 	Args       []string // the command; empty runs the image's own
 	Shell      bool     // run a shell of the image instead, the caller's if it has it
+	Login      string   // run this shell as a login shell, or the image's if it lacks it
+	Script     string   // what Login gets to run, if it is known
 	Entrypoint string   // runs this with Args as its arguments
 	Workdir    string   // absolute, inside
 
 	Binds         []string // SOURCE[:DESTINATION[:ro]]
+	Show          []string // files and directories of the host, if it has them, beside the default ones
 	NoHome        bool     // for programs that must not see the user's settings
 	Env           []string // NAME=VALUE, or NAME to pass it on
 	EnvFiles      []string
 	CleanEnv      bool // keep the host's variables out, for reproducible runs
 	WritableTmpfs bool // for programs that write beside themselves
 	Root          bool // for programs that insist on being uid 0
+
+	// HostPrograms are paths of programs to be called by their names inside, if the
+	// host has them. What they read of the host must be shown.
+	HostPrograms []string
+
+	Warn func(text string) // is told what a person should know; may be nil
+
+	Job sandbox.Job // the batch job that the sandbox ends with; may be zero
 }
 
 // note is what the creator of a sandbox finds out and every rank needs.
@@ -83,14 +96,26 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	brought, err := o.bring()
+	if err != nil {
+		return err
+	}
+	binds = append(binds, brought.binds...)
 	image := o.Image
 	locales := identity.WantedLocales(os.Environ())
 	key, err := o.key(image, home, binds, locales)
 	if err != nil {
 		return err
 	}
+	program := ""
+	if o.Login != "" {
+		if program, err = o.loginShell(image, binds); err != nil {
+			return err
+		}
+		args = []string{"-" + path.Base(program)} // login(1)
+	}
 	entrance, err := sandbox.Enter(ctx, key, func() (*sandbox.Spec, error) {
-		return o.spec(ctx, image, home, binds, locales, args)
+		return o.spec(ctx, image, home, binds, locales, args, brought.files)
 	})
 	if err != nil {
 		return err
@@ -102,11 +127,12 @@ func Run(ctx context.Context, o Options) error {
 	if o.Shell {
 		args = []string{n.About.Shell}
 	}
-	env := identity.Environment{Host: os.Environ(), Image: o.Config.Env, Set: append(o.names(), set...), Clean: o.CleanEnv}
+	imageEnv := slices.Concat(o.Config.Env, []string{"PATH=" + o.searchPath(len(brought.files) > 0)})
+	env := identity.Environment{Host: os.Environ(), Image: imageEnv, Set: append(o.names(), set...), Clean: o.CleanEnv}
 	if ctx.Err() != nil {
 		return ctx.Err() // interrupted at the last moment
 	}
-	return entrance.Exec(sandbox.Command{Args: args, Env: env.Inside(n.Person, n.About), Dir: dir})
+	return entrance.Exec(sandbox.Command{Program: program, Args: args, Env: env.Inside(n.Person, n.About), Dir: dir})
 }
 
 // names tells programs inside where they are; prompts show it.
@@ -116,6 +142,15 @@ func (o *Options) names() []string {
 		pairs = append(pairs, "JRUN_DIGEST="+o.Digest)
 	}
 	return pairs
+}
+
+// searchPath is the image's PATH, and where the programs of the host are.
+func (o *Options) searchPath(hostPrograms bool) string {
+	search := identity.SearchPath(o.Config.Env)
+	if hostPrograms {
+		search += ":" + hostprogram.Bin
+	}
+	return search
 }
 
 // home is where HOME points, which batch systems set; the account's own home
@@ -152,7 +187,7 @@ func (o *Options) key(image *os.File, home string, binds []sandbox.Bind, locales
 }
 
 // spec looks into the image and describes the sandbox.
-func (o *Options) spec(ctx context.Context, image *os.File, home string, binds []sandbox.Bind, locales, args []string) (spec *sandbox.Spec, err error) {
+func (o *Options) spec(ctx context.Context, image *os.File, home string, binds []sandbox.Bind, locales, args []string, extra []sandbox.File) (spec *sandbox.Spec, err error) {
 	lease, local, err := o.secure(ctx, image)
 	if err != nil {
 		return nil, err
@@ -192,12 +227,14 @@ func (o *Options) spec(ctx context.Context, image *os.File, home string, binds [
 		Lease:     lease,
 		Binds:     binds,
 		EmptyDirs: o.emptyDirs(home),
-		Files: []sandbox.File{
+		Files: append([]sandbox.File{
 			{Path: "/etc/passwd", Content: identity.Passwd(readSmall(files, "etc/passwd"), person)},
 			{Path: "/etc/group", Content: identity.GroupFile(readSmall(files, "etc/group"), person)},
-		},
+			{Path: "/etc/profile.d/zz-jrun.sh", Content: identity.Profile(o.searchPath(len(extra) > 0))},
+		}, extra...),
 		WritableTmpfs: o.WritableTmpfs,
 		Root:          o.Root,
+		Job:           o.Job,
 		Profile:       o.profile(args),
 		Note:          text,
 	}, nil
@@ -234,7 +271,7 @@ func (o *Options) profile(args []string) string {
 		return ""
 	}
 	program := "shell"
-	if len(args) > 0 {
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		program = strings.Map(func(r rune) rune {
 			if r < 0x80 && (unicode.IsLetter(r) || unicode.IsDigit(r)) || r == '.' || r == '-' || r == '+' {
 				return r

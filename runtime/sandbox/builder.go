@@ -52,7 +52,7 @@ func runBuilder() (*os.File, error) {
 	var stderr strings.Builder
 	cmd := exec.CommandContext(context.Background(), "/proc/self/exe")
 	cmd.Args = []string{stageBuilder}
-	cmd.Env = debugEnvironment()
+	cmd.Env = holderEnvironment(Job{})
 	cmd.ExtraFiles = []*os.File{theirs, planFile}
 	cmd.Stderr = &stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

@@ -17,9 +17,10 @@ import (
 
 // Command is what runs inside.
 type Command struct {
-	Args []string // Args[0] is looked up in the PATH of Env, inside
-	Env  []string // the whole environment, "NAME=value"
-	Dir  string   // working directory, as it is named inside
+	Program string   // looked up in the PATH of Env, inside; Args[0] if it is empty
+	Args    []string // what the program gets, beginning with its own name
+	Env     []string // the whole environment, "NAME=value"
+	Dir     string   // working directory, as it is named inside
 }
 
 // Entrance is a sandbox that exists and waits for this process to enter.
@@ -99,7 +100,11 @@ func joinPlan(namespaces []*os.File, cmd Command) ([]byte, error) {
 		plan = append(plan, strconv.Itoa(int(ns.Fd())))
 	}
 	ignored, blocked := callersSignals()
-	plan = append(plan, ignored, blocked, cmd.Dir)
+	program := cmd.Program
+	if program == "" {
+		program = cmd.Args[0]
+	}
+	plan = append(plan, ignored, blocked, cmd.Dir, program)
 	for _, list := range [][]string{cmd.Args, cmd.Env} {
 		plan = append(plan, strconv.Itoa(len(list)))
 		plan = append(plan, list...)

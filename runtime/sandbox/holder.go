@@ -39,6 +39,9 @@ func holderMain(fuseFD, innerFD int) int {
 		fmt.Fprintln(status, err)
 		return 1
 	}
+	if inside, err := mountNamespace(h.namespaces[1]); err == nil {
+		go endWithJob(h.plan.Job, inside)
+	}
 	go h.accept()
 	fmt.Fprintln(status, statusReady)
 	status.Close()
@@ -111,7 +114,11 @@ func serveImage(p *plan, image *os.File, reads *profile.Recorder, fuseFD int) (*
 		synthetic = append(synthetic, fusefs.Synthetic{Path: name, Kind: fusefs.File, Mode: 0o644})
 	}
 	for _, f := range p.Files {
-		synthetic = append(synthetic, fusefs.Synthetic{Path: f.Path, Kind: fusefs.File, Mode: 0o644, Content: f.Content})
+		mode := uint32(0o644)
+		if f.Program {
+			mode = 0o755
+		}
+		synthetic = append(synthetic, fusefs.Synthetic{Path: f.Path, Kind: fusefs.File, Mode: mode, Content: f.Content})
 	}
 	fsys, err := fusefs.New(r, fusefs.Options{Synthetic: synthetic, HideTrusted: true})
 	if err != nil {
@@ -218,7 +225,7 @@ func waitPidfd(pidfd int) {
 // releaseStdio lets go of the job's pipes and terminal, whose readers wait for
 // the last writer to close them.
 func releaseStdio() {
-	if os.Getenv("JRUN_DEBUG") != "" {
+	if debugging() {
 		return
 	}
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)

@@ -116,9 +116,9 @@ static void try_exec(const char *path, char **argv, char **envp)
 	errno = error;
 }
 
-static void search_and_exec(char **argv, char **envp)
+static void search_and_exec(const char *name, char **argv, char **envp)
 {
-	const char *name = argv[0], *search = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+	const char *search = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 	if (strchr(name, '/')) {
 		try_exec(name, argv, envp);
 		if (errno == EACCES)
@@ -173,7 +173,7 @@ void jrun_stage_join(int plan_fd)
 	char *cursor = plan;
 	char *u1 = next_string(&cursor), *m2 = next_string(&cursor), *u2 = next_string(&cursor);
 	char *ignored = next_string(&cursor), *blocked = next_string(&cursor);
-	char *directory = next_string(&cursor);
+	char *directory = next_string(&cursor), *program = next_string(&cursor);
 	char **argv = next_list(&cursor), **envp = next_list(&cursor);
 
 	enter(u1, CLONE_NEWUSER, "outer user"); // gives the right to enter M2
@@ -185,6 +185,6 @@ void jrun_stage_join(int plan_fd)
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		fail(EXIT_FAILED, strerror(errno), "run 'jrun doctor'", "cannot give up the right to gain privileges");
 	restore_signals(ignored, blocked);
-	search_and_exec(argv, envp);
+	search_and_exec(program, argv, envp);
 	_exit(EXIT_NOT_FOUND);
 }

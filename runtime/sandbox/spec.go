@@ -20,6 +20,7 @@ type Bind struct {
 type File struct {
 	Path    string // absolute path inside
 	Content []byte
+	Program bool // may be executed
 }
 
 // Spec says what a sandbox looks like from inside.
@@ -40,9 +41,21 @@ type Spec struct {
 	// squash/profile); empty for none. It need not exist.
 	Profile string
 
+	// Job is the batch job that the sandbox ends with. It may be zero.
+	Job Job
+
 	// Note is returned to every process that enters, so that what the creator
 	// found out about the image is not found out again by each rank.
 	Note json.RawMessage
+}
+
+// Job is a batch job on this machine.
+type Job struct {
+	ID string // is PBS_JOBID in the holder's environment, for whoever looks what is left
+
+	// File is there as long as the job is. When it goes the sandbox ends, with all
+	// that runs in it. Empty, or a file that is not there at the start: not watched.
+	File string
 }
 
 // Key names a sandbox. Two processes that come with equal keys are put into

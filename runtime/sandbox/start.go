@@ -81,9 +81,9 @@ func startHolder(ctx context.Context, listener *net.UnixListener, create func() 
 		stageHolder, strconv.Itoa(os.Getuid()), strconv.Itoa(os.Getgid()),
 		strconv.Itoa(p.UID), strconv.Itoa(p.GID), mountDir,
 	}
-	cmd.Env = debugEnvironment()
+	cmd.Env = holderEnvironment(spec.Job)
 	cmd.ExtraFiles = []*os.File{statusEnd, listening, planFile, spec.Image, self, lease}
-	if len(cmd.Env) > 0 {
+	if debugging() {
 		cmd.Stderr = os.Stderr
 	}
 	err = cmd.Run() // the holder proper is a grandchild
@@ -103,14 +103,23 @@ func startHolder(ctx context.Context, listener *net.UnixListener, create func() 
 	return parseStatus(strings.TrimSpace(string(text)))
 }
 
-// debugEnvironment is the holder's whole environment: it holds no secrets of
-// the job, and its stderr is closed unless somebody is looking for a fault.
-func debugEnvironment() []string {
-	if value, ok := os.LookupEnv("JRUN_DEBUG"); ok {
-		return []string{"JRUN_DEBUG=" + value}
+// holderEnvironment is the whole environment of a holder or builder: it holds no
+// secrets of the job.
+func holderEnvironment(job Job) []string {
+	env := []string{}
+	if job.ID != "" {
+		env = append(env, "PBS_JOBID="+job.ID)
 	}
-	return []string{}
+	if debugging() {
+		env = append(env, debugVariable+"=1")
+	}
+	return env
 }
+
+// debugVariable keeps a holder's stderr open for somebody who looks for a fault.
+const debugVariable = "JRUN_DEBUG"
+
+func debugging() bool { return os.Getenv(debugVariable) != "" }
 
 func parseStatus(text string) error {
 	if text == statusReady {

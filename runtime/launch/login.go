@@ -1,0 +1,94 @@
+package launch
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/runtime/hostprogram"
+	"github.com/jrun-hpc/jrun/runtime/identity"
+	"github.com/jrun-hpc/jrun/runtime/sandbox"
+	"github.com/jrun-hpc/jrun/squash/reader"
+)
+
+// loginShell is Login, or what the image has in its place. It says what is missing
+// of what runs the script, since shells say it badly.
+func (o *Options) loginShell(image *os.File, binds []sandbox.Bind) (string, error) {
+	info, err := image.Stat()
+	if err != nil {
+		return "", fmt.Errorf("reading the image's file: %w", err)
+	}
+	r, err := reader.Open(image, info.Size(), reader.Options{})
+	if err != nil {
+		return "", fault.Newf(err, "remove it and fetch it again: jrun rm IMAGE; jrun pull IMAGE", "the image's file %s cannot be read", o.Path)
+	}
+	files := r.FS()
+	shell, ok := identity.Shell(files, o.Login)
+	if !ok {
+		return "", fault.New("the image has no shell, and a job script needs one", errors.New("it has neither "+o.Login+" nor /bin/sh"),
+			"start a program of the image instead: qsub -l container_image=IMAGE -- PROGRAM ARGUMENTS")
+	}
+	interpreter := interpreterOf(o.Script)
+	_, missing := fs.Stat(files, strings.TrimPrefix(path.Clean(interpreter), "/"))
+	switch {
+	case o.Warn == nil || o.Script == "":
+	case interpreter == "" && shell != o.Login:
+		o.Warn(fmt.Sprintf("the image has no %s; %s runs the job's script\nsay in its first line what is to run it: #!%s", o.Login, shell, shell))
+	case path.IsAbs(interpreter) && missing != nil && !shown(binds, interpreter):
+		o.Warn(fmt.Sprintf("the job's script wants to be run by %s, which the image does not have\nwrite one that it has into the first line: #!%s", interpreter, shell))
+	}
+	return shell, nil
+}
+
+// interpreterOf is what the first line of a script names after "#!", see execve(2).
+func interpreterOf(script string) string {
+	f, err := os.Open(script)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	line, _ := bufio.NewReaderSize(f, 4096).ReadSlice('\n') // a longer one is no path
+	text, ok := strings.CutPrefix(string(line), "#!")
+	if fields := strings.Fields(text); ok && len(fields) > 0 {
+		return fields[0]
+	}
+	return ""
+}
+
+// shown reports whether name lies in what the host shows.
+func shown(binds []sandbox.Bind, name string) bool {
+	return slices.ContainsFunc(binds, func(b sandbox.Bind) bool { return within(name, b.Destination) })
+}
+
+// brought is what HostPrograms need inside.
+type brought struct {
+	binds []sandbox.Bind
+	files []sandbox.File
+}
+
+func (o *Options) bring() (b brought, err error) {
+	for _, program := range o.HostPrograms {
+		if _, err := os.Stat(program); err != nil {
+			continue
+		}
+		script, libraries, err := hostprogram.Bring(program)
+		if err != nil {
+			return brought{}, err
+		}
+		b.files = append(b.files, sandbox.File{Path: script.Path, Content: []byte(script.Text), Program: true})
+		for _, dir := range libraries {
+			bind := sandbox.Bind{Source: dir, Destination: path.Join(hostprogram.Root, dir), ReadOnly: true, Dir: true}
+			if !slices.Contains(b.binds, bind) {
+				b.binds = append(b.binds, bind)
+			}
+		}
+	}
+	sortByDepth(b.binds)
+	return b, nil
+}
