@@ -1,21 +1,16 @@
 package sandbox
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
-	"syscall"
-	"time"
 
 	"github.com/jrun-hpc/jrun/runtime/rendezvous"
-	"github.com/jrun-hpc/jrun/squash/fusefs"
 	"github.com/opencontainers/cgroups"
 	"github.com/opencontainers/runc/libcontainer"
 	"github.com/opencontainers/runc/libcontainer/configs"
@@ -29,54 +24,42 @@ const (
 	builderPlanFD
 )
 
-// ordinaryTimerSlack is the kernel's default, which a builder has in place of
-// the holder's.
-const ordinaryTimerSlack = 50 * time.Microsecond
+// runningBuilder is the process that the holder's stage started (start_builder in
+// namespaces.c). It is a process of its own because libcontainer reads the image
+// while it works: in the holder's process it could wait for itself.
+type runningBuilder struct {
+	pid          int
+	socket, said *os.File
+}
 
-// runBuilder starts a builder and returns the mount namespace that it made. It
-// is a process of its own because libcontainer reads the image while it works:
-// in the holder's process it could wait for itself.
-func runBuilder() (*os.File, error) {
-	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, fmt.Errorf("making a socket pair: %w", err)
-	}
-	ours, theirs := os.NewFile(uintptr(pair[0]), "builder"), os.NewFile(uintptr(pair[1]), "holder")
-	defer ours.Close()
-
-	// The death signal follows the thread that started the child.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	planFile := os.NewFile(holderPlanFD, "plan")
-	defer planFile.Close()
-	var stderr strings.Builder
-	cmd := exec.CommandContext(context.Background(), "/proc/self/exe")
-	cmd.Args = []string{stageBuilder}
-	cmd.Env = holderEnvironment(Job{})
-	cmd.ExtraFiles = []*os.File{theirs, planFile}
-	cmd.Stderr = &stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := fusefs.WithTimerSlack(ordinaryTimerSlack, cmd.Start); err != nil {
-		return nil, fmt.Errorf("starting the builder: %w", err)
-	}
-	theirs.Close()
-	conn, err := net.FileConn(ours)
+// wait returns the mount namespace that the builder made.
+func (b runningBuilder) wait() (*os.File, error) {
+	defer b.socket.Close()
+	defer b.said.Close()
+	conn, err := net.FileConn(b.socket)
 	if err != nil {
 		return nil, fmt.Errorf("talking to the builder: %w", err)
 	}
 	defer conn.Close()
 	files, receiveErr := rendezvous.Receive(conn.(*net.UnixConn), &struct{}{})
-	if err := cmd.Wait(); err != nil {
+	text, readErr := io.ReadAll(b.said)
+	var status unix.WaitStatus
+	_, err = unix.Wait4(b.pid, &status, 0, nil)
+	if err == nil && status != 0 {
+		err = errors.New(firstOf(strings.TrimSpace(string(text)), "it was ended"))
+	}
+	if err = errors.Join(err, receiveErr, readErr); err != nil {
 		rendezvous.CloseAll(files)
-		if text := strings.TrimSpace(stderr.String()); text != "" {
-			err = errors.New(text)
-		}
 		return nil, fmt.Errorf("building the sandbox: %w", err)
 	}
-	if receiveErr != nil {
-		return nil, fmt.Errorf("building the sandbox: %w", receiveErr)
-	}
 	return files[0], nil
+}
+
+func firstOf(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
 }
 
 func builderMain() int {

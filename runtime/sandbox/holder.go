@@ -31,11 +31,11 @@ type holder struct {
 
 // holderMain goes on where jrun_stage_holder ended: in U1 and M1, with FUSE
 // mounted but not served, and U2 made.
-func holderMain(fuseFD, innerFD int) int {
+func holderMain(fuseFD, innerFD int, builder runningBuilder) int {
 	status := os.NewFile(holderStatusFD, "status")
 	unix.CloseOnExec(holderStatusFD)
 	signal.Ignore(syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM, syscall.SIGPIPE)
-	h, server, err := prepare(fuseFD, innerFD)
+	h, server, err := prepare(fuseFD, innerFD, builder)
 	if err != nil {
 		fmt.Fprintln(status, err)
 		return 1
@@ -53,11 +53,12 @@ func holderMain(fuseFD, innerFD int) int {
 	return 0
 }
 
-func prepare(fuseFD, innerFD int) (*holder, *fusefs.Server, error) {
+func prepare(fuseFD, innerFD int, builder runningBuilder) (*holder, *fusefs.Server, error) {
 	for fd := uintptr(holderListenFD); fd <= holderLeaseFD; fd++ {
 		unix.CloseOnExec(int(fd))
 	}
 	p, err := readPlan(holderPlanFD)
+	unix.Close(holderPlanFD)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -67,7 +68,7 @@ func prepare(fuseFD, innerFD int) (*holder, *fusefs.Server, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	mountNS, err := runBuilder()
+	mountNS, err := builder.wait()
 	if err != nil {
 		return nil, nil, err
 	}

@@ -2,6 +2,7 @@
 // namespace U1 and mount namespace M1, with FUSE mounted and the inner user
 // namespace U2 made. The probe stage does the same steps and reports each.
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -11,13 +12,16 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "stage.h"
 
 int jrun_fuse_fd = -1;
+int jrun_builder_pid = -1, jrun_builder_fd = -1, jrun_builder_said_fd = -1;
 int jrun_inner_userns_fd = -1;
 
 static int write_file(const char *path, const char *text)
@@ -127,6 +131,55 @@ static void report(int fd, const char *step)
 	(void)!write(fd, line, n);
 }
 
+// close_from closes first and all descriptors above: who started the job may have
+// left some open, and somebody may wait for the end of those.
+static void close_from(int first)
+{
+#ifdef SYS_close_range
+	if (syscall(SYS_close_range, first, ~0u, 0) == 0)
+		return;
+#endif
+	DIR *dir = opendir("/proc/self/fd"); // Linux before 5.9
+	if (!dir)
+		return;
+	for (struct dirent *e; (e = readdir(dir));)
+		if (atoi(e->d_name) >= first && atoi(e->d_name) != dirfd(dir))
+			close(atoi(e->d_name));
+	closedir(dir);
+}
+
+// start_builder executes this program again as the builder, in the namespaces that
+// were just made, so that it starts at the same time as the holder's own Go: both
+// take a while. What it reads of the image waits until the holder serves it.
+static const char *start_builder(void)
+{
+	int pair[2], said[2];
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0 || pipe2(said, O_CLOEXEC) < 0)
+		return "builder";
+	pid_t holder = getpid(), child = fork();
+	if (child < 0)
+		return "builder";
+	if (child == 0) {
+		int null = open("/dev/null", O_RDWR);
+		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+		prctl(PR_SET_TIMERSLACK, JRUN_ORDINARY_TIMERSLACK, 0, 0, 0);
+		if (getppid() != holder || null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(said[1], 2) < 0 ||
+		    dup2(pair[1], BUILDER_SOCKET_FD) < 0 || dup2(HOLDER_PLAN_FD, BUILDER_PLAN_FD) < 0)
+			_exit(1);
+		close_from(BUILDER_PLAN_FD + 1); // FUSE's ends with its last descriptor
+		char *argv[] = {"jrun-builder", NULL}, *env[] = {NULL};
+		execve("/proc/self/exe", argv, env);
+		dprintf(2, "executing the builder: %s\n", strerror(errno));
+		_exit(1);
+	}
+	close(pair[1]);
+	close(said[1]);
+	jrun_builder_pid = child;
+	jrun_builder_fd = pair[0];
+	jrun_builder_said_fd = said[0];
+	return NULL;
+}
+
 // argv: "jrun-holder" uid gid inner-uid inner-gid mount-directory
 void jrun_stage_holder(char **argv)
 {
@@ -143,6 +196,7 @@ void jrun_stage_holder(char **argv)
 	prctl(PR_SET_TIMERSLACK, JRUN_SERVER_TIMERSLACK, 0, 0, 0);
 	if (chdir("/") < 0)
 		_exit(1);
+	close_from(HOLDER_LEASE_FD + 1);
 
 	// The rank that starts us may be pinned to one core; its readers are not.
 	cpu_set_t all;
@@ -154,6 +208,8 @@ void jrun_stage_holder(char **argv)
 		step = jrun_mount_fuse(argv[5]);
 	if (!step)
 		step = jrun_inner_namespace(inner_uid, inner_gid);
+	if (!step)
+		step = start_builder();
 	if (step) {
 		report(HOLDER_STATUS_FD, step);
 		_exit(1);

@@ -29,9 +29,7 @@ static void remember_signals(void)
 
 __attribute__((constructor)) static void jrun_stage(int argc, char **argv)
 {
-	if (argc < 2)
-		return;
-	if (strcmp(argv[0], "jrun-join") == 0)
+	if (argc > 1 && strcmp(argv[0], "jrun-join") == 0)
 		jrun_stage_join(atoi(argv[1]));
 	if (strcmp(argv[0], "jrun-holder") == 0 && argc == 6)
 		jrun_stage_holder(argv);

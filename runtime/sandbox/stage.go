@@ -40,7 +40,12 @@ func init() {
 func RunStage() (status int, isStage bool) {
 	switch os.Args[0] {
 	case stageHolder:
-		return holderMain(int(C.jrun_fuse_fd), int(C.jrun_inner_userns_fd)), true
+		builder := runningBuilder{
+			pid:    int(C.jrun_builder_pid),
+			socket: os.NewFile(uintptr(C.jrun_builder_fd), "builder"),
+			said:   os.NewFile(uintptr(C.jrun_builder_said_fd), "builder's errors"),
+		}
+		return holderMain(int(C.jrun_fuse_fd), int(C.jrun_inner_userns_fd), builder), true
 	case stageBuilder:
 		return builderMain(), true
 	}

@@ -13,13 +13,25 @@ enum {
 	HOLDER_LEASE_FD = 8 // the lease on the image, or /dev/null
 };
 
+// Descriptors that a builder inherits; builder.go has the same list.
+enum {
+	BUILDER_SOCKET_FD = 3, // where M2 goes
+	BUILDER_PLAN_FD = 4,
+};
+
 // The holder's timer slack in nanoseconds, which is [fusefs.TimerSlack].
 enum { JRUN_SERVER_TIMERSLACK = 1000000 };
+
+// The kernel's default, which a builder has in place of the holder's.
+enum { JRUN_ORDINARY_TIMERSLACK = 50000 };
 
 // Filled by the holder stage for Go: the FUSE connection and the user
 // namespace that the job runs in.
 extern int jrun_fuse_fd;
 extern int jrun_inner_userns_fd;
+
+// The builder, the socket on which it sends M2, and what it says of a failure.
+extern int jrun_builder_pid, jrun_builder_fd, jrun_builder_said_fd;
 
 // What the caller of jrun had done with signals before Go took them over:
 // ignored[n] and blocked[n] are '1' or '0' for signal n+1.
