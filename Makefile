@@ -21,7 +21,8 @@ help: ## print this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/jrun, one static binary
-	CGO_ENABLED=1 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/jrun ./cmd/jrun
+	CGO_ENABLED=1 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o cmd/jrun/jrun-stages ./cmd/jrun-stages
+	CGO_ENABLED=1 $(GO) build -trimpath -tags=$(TAGS),stages -ldflags '$(LDFLAGS)' -o bin/jrun ./cmd/jrun
 
 test: ## install what the tests need and run them all
 	integration/setup.sh test

@@ -34,6 +34,7 @@ var allowed = map[string][]string{
 	"runtime/hostmount":   {"fault", "squash/reader", "squash/fusefs"},
 	"runtime/launch":      {"fault", "squash/reader", "runtime/hostprogram", "runtime/identity", "runtime/sandbox"},
 	"pbs":                 {"fault"},
+	"cmd/jrun-stages":     {"runtime/sandbox"},
 	"cmd/jrun":            {"fault", "pbs", "presence", "squash", "squash/reader", "squash/writer", "image", "image/store", "image/provenance", "runtime/hostmount", "runtime/hostprogram", "runtime/identity", "runtime/launch", "runtime/nodecache", "runtime/sandbox"},
 	"integration":         {"fault", "pbs", "squash", "image", "runtime", "integration"},
 
@@ -104,4 +105,25 @@ func goList(t *testing.T, args ...string) []string {
 		t.Fatalf("listing packages: %v", err)
 	}
 	return strings.Split(strings.TrimSpace(string(out)), "\n")
+}
+
+// mostStagePackages bounds what Go initialises for each holder, builder and init of a
+// sandbox (82 when this was written, of jrun itself 299): a dependency that crept in
+// would cost every start of a sandbox three times.
+const mostStagePackages = 100
+
+// TestStagesAreSmall: what makes sandboxes links neither registries nor the command
+// line.
+func TestStagesAreSmall(t *testing.T) {
+	deps := goList(t, "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", "./cmd/jrun-stages")
+	if len(deps) > mostStagePackages {
+		t.Errorf("cmd/jrun-stages links %d packages that are not the standard library's, more than %d", len(deps), mostStagePackages)
+	}
+	for _, dep := range deps {
+		for _, heavy := range []string{"go.podman.io/image", "github.com/spf13/cobra", "net/http", module + "image"} {
+			if strings.HasPrefix(dep, heavy) {
+				t.Errorf("cmd/jrun-stages links %s", dep)
+			}
+		}
+	}
 }

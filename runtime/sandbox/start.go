@@ -76,7 +76,11 @@ func startHolder(ctx context.Context, listener *net.UnixListener, create func() 
 	}
 	defer status.Close()
 
-	cmd := exec.CommandContext(ctx, "/proc/self/exe")
+	program, file := stagesProgram()
+	if file != nil {
+		defer file.Close()
+	}
+	cmd := exec.CommandContext(ctx, program)
 	cmd.Args = []string{
 		stageHolder, strconv.Itoa(os.Getuid()), strconv.Itoa(os.Getgid()),
 		strconv.Itoa(p.UID), strconv.Itoa(p.GID), mountDir,
