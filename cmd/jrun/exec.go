@@ -61,11 +61,11 @@ func findTarget(target string) (sandbox.Process, error) {
 	if pid, err := strconv.Atoi(target); err == nil {
 		if p, err := sandbox.FindProcess(pid); err == nil {
 			return p, nil
-		} else if ofJob(target) == nil {
+		} else if len(ofJob(target)) == 0 {
 			return sandbox.Process{}, fault.Newf(err, "see what runs: ps -fu $USER\non the machine where it runs: qstat -n", "cannot enter %s", target)
 		}
 	}
-	if found := ofJob(target); found != nil {
+	if found := ofJob(target); len(found) > 0 {
 		return found[0], nil
 	}
 	host, _ := os.Hostname() // for people
