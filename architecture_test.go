@@ -31,6 +31,7 @@ var allowed = map[string][]string{
 	"runtime/rendezvous":  {},
 	"runtime/sandbox":     {"fault", "presence", "runtime/rendezvous", "squash", "squash/reader", "squash/fusefs", "squash/profile"},
 	"runtime/hostprogram": {},
+	"runtime/inject":      {},
 	"runtime/hostmount":   {"fault", "squash/reader", "squash/fusefs"},
 	"runtime/launch":      {"fault", "squash/reader", "runtime/hostprogram", "runtime/identity", "runtime/sandbox"},
 	"pbs":                 {"fault"},

@@ -12,6 +12,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -127,6 +128,20 @@ static void report(int fd, const char *step)
 	(void)!write(fd, line, n);
 }
 
+// close_inherited closes what the rank that starts us got from its launcher, such as
+// the sockets of PMI: the launcher must see the end of a rank, although we live on.
+static void close_inherited(void)
+{
+	unsigned first = HOLDER_LEASE_FD + 1;
+#ifdef SYS_close_range
+	if (syscall(SYS_close_range, first, ~0U, 0) == 0)
+		return;
+#endif
+	long most = sysconf(_SC_OPEN_MAX); // before Linux 5.9
+	for (long fd = first; fd < (most > 0 && most < 65536 ? most : 65536); fd++)
+		close(fd);
+}
+
 // argv: "jrun-holder" uid gid inner-uid inner-gid mount-directory
 void jrun_stage_holder(char **argv)
 {
@@ -139,6 +154,7 @@ void jrun_stage_holder(char **argv)
 	if (child != 0)
 		_exit(child < 0 ? 1 : 0);
 	setsid();
+	close_inherited();
 	prctl(PR_SET_NAME, "jrun-holder");
 	prctl(PR_SET_TIMERSLACK, JRUN_SERVER_TIMERSLACK, 0, 0, 0);
 	if (chdir("/") < 0)
