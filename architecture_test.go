@@ -35,7 +35,7 @@ var allowed = map[string][]string{
 	"runtime/inject":      {},
 	"runtime/mpi":         {"fault", "runtime/hostlib", "runtime/inject"},
 	"runtime/hostmount":   {"fault", "squash/reader", "squash/fusefs"},
-	"runtime/launch":      {"fault", "squash/reader", "runtime/hostprogram", "runtime/identity", "runtime/inject", "runtime/mpi", "runtime/sandbox"},
+	"runtime/launch":      {"fault", "presence", "squash/reader", "runtime/hostprogram", "runtime/identity", "runtime/inject", "runtime/mpi", "runtime/sandbox"},
 	"pbs":                 {"fault"},
 	"cmd/jrun":            {"fault", "pbs", "presence", "squash", "squash/reader", "squash/writer", "image", "image/store", "image/provenance", "runtime/hostmount", "runtime/hostprogram", "runtime/identity", "runtime/launch", "runtime/mpi", "runtime/nodecache", "runtime/sandbox"},
 	"integration":         {"fault", "pbs", "squash", "image", "runtime", "integration"},

@@ -10,6 +10,7 @@ import (
 	"github.com/jrun-hpc/jrun/image/provenance"
 	"github.com/jrun-hpc/jrun/image/store"
 	"github.com/jrun-hpc/jrun/runtime/launch"
+	"github.com/jrun-hpc/jrun/runtime/mpi"
 )
 
 // record writes down what is about to run, once for all processes of the job. It
@@ -53,7 +54,7 @@ func (s *session) describe(o *runOptions, l *launch.Options, object store.Object
 		},
 		Options: provenance.Options{
 			Binds: absoluteBinds(o.binds), SiteBinds: l.Binds[:len(l.Binds)-len(o.binds)],
-			CleanEnv: l.CleanEnv, NoHome: l.NoHome, WritableTmpfs: l.WritableTmpfs, Root: l.Root,
+			CleanEnv: l.CleanEnv, NoHome: l.NoHome, WritableTmpfs: l.WritableTmpfs, Root: l.Root, MPI: recordedMPI(l.MPI),
 		},
 		Environment: provenance.Variables(os.Environ(), l.Config.Env, l.Env, l.CleanEnv),
 	}
@@ -74,6 +75,14 @@ func (s *session) describe(o *runOptions, l *launch.Options, object store.Object
 		r.Image.Resolved = object.Digest
 	}
 	return r
+}
+
+// recordedMPI is empty for what nobody asked for.
+func recordedMPI(mode string) string {
+	if mode == string(mpi.Auto) {
+		return ""
+	}
+	return mode
 }
 
 func fileOf(f *os.File, path string) *provenance.File {

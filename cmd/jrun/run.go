@@ -9,6 +9,7 @@ import (
 	"github.com/jrun-hpc/jrun/image"
 	"github.com/jrun-hpc/jrun/image/store"
 	"github.com/jrun-hpc/jrun/runtime/launch"
+	"github.com/jrun-hpc/jrun/runtime/mpi"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -25,6 +26,7 @@ type runOptions struct {
 	root          bool
 	entrypoint    string
 	noProfile     bool
+	mpi           string
 }
 
 func (o *runOptions) addFlags(flags *pflag.FlagSet) {
@@ -37,6 +39,7 @@ func (o *runOptions) addFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.writableTmpfs, "writable-tmpfs", false, "let the job write anywhere; what it writes to the image is gone at its end")
 	flags.BoolVar(&o.root, "root", false, "appear as root (uid 0) inside; gives no rights outside")
 	flags.BoolVar(&o.noProfile, "no-profile", false, "neither use nor record which parts of the image the program reads at its start")
+	flags.StringVar(&o.mpi, "mpi", string(mpi.Auto), "the host's part in MPI: `MODE` auto, none, pmi (the launcher only), mpich, openmpi or abi (its library, too) or fabric (its network libraries)")
 	flags.StringVar(&o.entrypoint, "entrypoint", "", "run `COMMAND` with the given arguments, instead of the image's entry point")
 }
 
@@ -123,6 +126,11 @@ func (s *session) startNamed(ctx context.Context, o *runOptions, name string, l 
 // start becomes the job, in the image that get returns. It may be called again,
 // when the image has been taken away at the same time.
 func (s *session) start(ctx context.Context, o *runOptions, l launch.Options, get func() (store.Object, image.Resolved, error)) error {
+	mode, err := mpi.ParseMode(o.mpi)
+	if err != nil {
+		return err
+	}
+	l.MPI, l.Explain = string(mode), s.report.detail
 	l.Env, l.EnvFiles, l.CleanEnv = o.env, o.envFiles, o.cleanEnv
 	given, err := l.Environment()
 	if err != nil {

@@ -99,6 +99,7 @@ type Options struct {
 	NoHome        bool     `json:"noHome,omitempty"`
 	WritableTmpfs bool     `json:"writableTmpfs,omitempty"`
 	Root          bool     `json:"root,omitempty"`
+	MPI           string   `json:"mpi,omitempty"` // --mpi, unless it is auto
 }
 
 // Variable is one of the environment.

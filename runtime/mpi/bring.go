@@ -23,16 +23,20 @@ type closure struct {
 	bring   []hostlib.Library
 	plugins []plugins
 	notes   []string
-	looked  map[string]bool // by name
+	by      map[string]need // what was looked at
 }
+
+// need is why a library is the host's: what asks for it, nothing for a root, and the
+// rule by which it is not the image's.
+type need struct{ by, rule string }
 
 // close follows what the roots need, their plug-ins included. What the image has as
 // good a version of stays the image's, with all that it needs in turn.
 func (s *swap) close(roots []hostlib.Library) (*closure, error) {
-	c := &closure{looked: map[string]bool{}}
+	c := &closure{by: map[string]need{}}
 	queue := slices.Clone(roots)
 	for _, l := range queue {
-		c.looked[l.Name()] = true
+		c.by[l.Name()] = need{}
 	}
 	for i := 0; i < len(queue); i++ { // it grows
 		l := queue[i]
@@ -83,44 +87,43 @@ func (s *swap) follow(c *closure, l hostlib.Library) ([]hostlib.Library, error) 
 	var more []hostlib.Library
 	for _, name := range l.Needed {
 		i := slices.IndexFunc(all, func(have hostlib.Library) bool { return have.Name() == name })
-		if i < 0 || c.looked[name] {
-			continue // of the C library
+		if _, looked := c.by[name]; looked || i < 0 {
+			continue // or of the C library
 		}
-		c.looked[name] = true
-		keep, note := s.keeps(all[i], l)
-		if note != "" {
-			c.notes = append(c.notes, note)
-		}
-		if !keep {
+		keep, rule := s.keeps(all[i], l)
+		c.by[name] = need{l.Name(), rule}
+		if keep {
+			c.notes = append(c.notes, fmt.Sprintf("the image's %s is used: %s", name, rule))
+		} else {
 			more = append(more, all[i])
 		}
 	}
 	return more, nil
 }
 
-// keeps decides whose library is used where the host and the image have one of the
-// same name. for is what needs it.
-func (s *swap) keeps(theirs, user hostlib.Library) (keep bool, note string) {
+// keeps decides whose library is used where user needs one of the host that the image
+// may have, too; and by which rule.
+func (s *swap) keeps(theirs, user hostlib.Library) (keep bool, rule string) {
 	name := theirs.Name()
 	if slices.ContainsFunc(ours, func(o string) bool { return strings.HasPrefix(name, o) }) {
-		return false, ""
+		return false, "parts of MPI and of its networks must be of one build"
 	}
 	own, number, ok := s.image.find(name, theirs.Class, theirs.Machine)
 	if !ok {
-		return false, ""
+		return false, "the image has none"
 	}
 	for _, version := range user.Requires[name] {
 		if !own.Has(version) {
-			return false, fmt.Sprintf("the image's %s has no %s, which %s needs: the host's is used", name, version, path.Base(user.Path))
+			return false, "the image's has no " + version
 		}
 	}
 	if hostlib.IsCompiler(name) {
-		return true, ""
+		return true, "it has all symbol versions that are needed"
 	}
-	if slices.Compare(number, numberIn([]string{theirs.Path}, name)) >= 0 {
-		return true, fmt.Sprintf("the image's %s is used, it is no older than the host's", name)
+	if slices.Compare(number, numberIn([]string{theirs.Path}, name)) < 0 {
+		return false, "the image's is older"
 	}
-	return false, ""
+	return true, "it is no older than the host's"
 }
 
 // misfit makes a refusal of what hostlib says.
@@ -137,16 +140,17 @@ func (s *swap) misfit(err error) error {
 }
 
 // items show the closure. as says under which further names a library is asked for.
-func (c *closure) items(as map[string][]string, rule string) []inject.Item {
+func (c *closure) items(as map[string][]string, asked Mode) []inject.Item {
 	var items []inject.Item
+	decided := "--mpi=" + string(asked)
 	for _, l := range c.bring {
 		for _, name := range append([]string{l.Name()}, as[l.Name()]...) {
-			why := "needed by the others"
+			why, rule := "in place of the image's", decided
 			switch {
 			case name != l.Name():
 				why = "the same library, as the image's programs call it"
-			case as[l.Name()] != nil:
-				why = "in place of the image's"
+			case c.by[name].by != "":
+				why, rule = "needed by "+c.by[name].by, c.by[name].rule
 			}
 			items = append(items, inject.Item{Kind: inject.File, Host: l.Path, Inside: path.Join(LibDir, name), Why: why, Rule: rule})
 		}
@@ -155,7 +159,7 @@ func (c *closure) items(as map[string][]string, rule string) []inject.Item {
 		items = append(items, p.items()...)
 	}
 	return append(items, inject.Item{
-		Kind: inject.First, Inside: "LD_LIBRARY_PATH", Value: LibDir, Why: "the host's libraries are found before the image's", Rule: rule,
+		Kind: inject.First, Inside: "LD_LIBRARY_PATH", Value: LibDir, Why: "the host's libraries are found before the image's", Rule: decided,
 	})
 }
 
@@ -186,7 +190,7 @@ func (s *swap) bringMPI(own []library, theirs library) ([]inject.Item, []string,
 	if err != nil {
 		return nil, nil, err
 	}
-	items := c.items(as, fmt.Sprintf("%s needs it", theirs.Soname))
+	items := c.items(as, theirs.mode)
 	for _, l := range c.bring {
 		items = append(items, s.data(l)...)
 	}

@@ -58,7 +58,7 @@ func (s *swap) takeFabric(p *Plan) ([]inject.Item, error) {
 	}
 	p.Because = append(append(p.Because, left...), c.notes...)
 	p.Verdict = fmt.Sprintf("the image's own MPI runs, with the host's %s", strings.Join(taken, ", "))
-	items := c.items(as, "--mpi=fabric")
+	items := c.items(as, Fabric)
 	for _, l := range c.bring {
 		items = append(items, s.data(l)...)
 	}

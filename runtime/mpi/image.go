@@ -112,10 +112,18 @@ func (v *imageView) findMPI(dir string) {
 			continue
 		}
 		found, ok := identify(l)
-		if !ok || slices.ContainsFunc(v.mpis, func(m library) bool { return m.Soname == l.Soname && path.Dir(m.Path) == dir }) {
+		if !ok {
 			continue
 		}
 		found.number = numberIn(names, l.Soname)
+		// The file has several names, and /lib may be /usr/lib.
+		same := func(m library) bool {
+			return m.Soname == l.Soname && slices.Equal(m.number, found.number) &&
+				strings.TrimPrefix(path.Dir(m.Path), "usr/") == strings.TrimPrefix(dir, "usr/")
+		}
+		if slices.ContainsFunc(v.mpis, same) {
+			continue
+		}
 		v.mpis = append(v.mpis, found)
 	}
 }

@@ -71,8 +71,9 @@ func (s *swap) take(mode Mode, p *Plan) ([]inject.Item, error) {
 			p.Because = append(p.Because, notes...)
 			p.Verdict = fmt.Sprintf("the host's %s takes the place of the image's %s", theirs, own[0])
 			if root := s.ask.variable("I_MPI_ROOT"); root != "" && strings.HasPrefix(theirs.Path, path.Clean(root)+"/") {
-				p.Items = slices.DeleteFunc(p.Items, func(i inject.Item) bool { return i.Kind == inject.Unset && i.Inside == "I_MPI_ROOT" })
-				items = append(items, inject.Item{Kind: inject.Directory, Host: path.Clean(root), Inside: path.Clean(root), Why: "Intel MPI's files of tuning and its libfabric", Rule: "$I_MPI_ROOT"})
+				items = append(items,
+					inject.Item{Kind: inject.Directory, Host: path.Clean(root), Inside: path.Clean(root), Why: "Intel MPI's files of tuning and its libfabric", Rule: "$I_MPI_ROOT"},
+					inject.Item{Kind: inject.Variable, Inside: "I_MPI_ROOT", Value: root, Why: "where they are inside", Rule: "they are the host's"})
 			}
 			return items, nil
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -25,7 +26,8 @@ var deviceLinks = map[string]string{
 
 // populateDev makes a directory that becomes /dev. An unprivileged mount
 // namespace has no mknod(2), so nodes are bound from the host.
-func populateDev(dir string) error {
+// Devices are names below /dev.
+func populateDev(dir string, devices []string) error {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return fmt.Errorf("making /dev: %w", err)
 	}
@@ -39,6 +41,19 @@ func populateDev(dir string) error {
 	}
 	for _, name := range deviceDirs {
 		if err := bindDevice(name, dir, true); err != nil {
+			return err
+		}
+	}
+	for _, name := range devices {
+		name = strings.TrimPrefix(path.Clean(name), "/dev/")
+		info, err := os.Stat("/dev/" + name)
+		if err != nil {
+			continue // it was there when the sandbox was described
+		}
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
+			return fmt.Errorf("making /dev: %w", err)
+		}
+		if err := bindDevice(name, dir, info.IsDir()); err != nil {
 			return err
 		}
 	}

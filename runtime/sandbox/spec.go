@@ -31,7 +31,8 @@ type Spec struct {
 	// nil for none.
 	Lease *os.File `json:"-"`
 
-	Binds         []Bind // in the order of mounting
+	Binds         []Bind   // in the order of mounting
+	Devices       []string // nodes, or directories of nodes, below /dev, beside those that everybody gets
 	Files         []File
 	EmptyDirs     []string // directories in memory, empty and writable at the start
 	WritableTmpfs bool     // an overlay in memory makes every path writable

@@ -1,0 +1,77 @@
+package launch
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/jrun-hpc/jrun/runtime/inject"
+	"github.com/jrun-hpc/jrun/runtime/mpi"
+	"github.com/jrun-hpc/jrun/runtime/sandbox"
+)
+
+// mpiPlan is what every rank finds out about its launcher; binds are what is shown
+// anyway.
+func (o *Options) mpiPlan(binds []sandbox.Bind) (mpi.Plan, error) {
+	mode, err := mpi.ParseMode(o.MPI)
+	if err != nil {
+		return mpi.Plan{}, err
+	}
+	return mpi.Launch(mpi.Ask{
+		Mode: mode, Root: "/", Env: os.Environ(),
+		Shown: func(dir string) bool { return covered(binds, dir) },
+	}), nil
+}
+
+// itemBinds are the items that are mounted. One that has no place inside is left out,
+// unless it is needed; then that is the error.
+func itemBinds(items []inject.Item, before []sandbox.Bind, needed bool) ([]sandbox.Bind, error) {
+	var list []sandbox.Bind
+	for _, item := range items {
+		if item.Kind != inject.File && item.Kind != inject.Directory {
+			continue
+		}
+		b := sandbox.Bind{Source: item.Host, Destination: item.Inside, ReadOnly: !item.Writable, Dir: item.Kind == inject.Directory}
+		if err := checkMountPoint(before, b); err != nil {
+			if needed {
+				return nil, err
+			}
+			continue
+		}
+		list = append(list, b)
+	}
+	sortByDepth(list)
+	return list, nil
+}
+
+// itemDevices are the items that are devices.
+func itemDevices(items []inject.Item) []string {
+	var list []string
+	for _, item := range items {
+		if item.Kind == inject.Device {
+			list = append(list, filepath.Clean(item.Inside))
+		}
+	}
+	return list
+}
+
+// variables are the items that every rank needs to know of.
+func variables(items []inject.Item) []inject.Item {
+	return slices.DeleteFunc(slices.Clone(items), func(i inject.Item) bool { return !i.IsVariable() })
+}
+
+// fromHost is what the image makes necessary, beside what the launcher does. It
+// explains the whole.
+func (o *Options) fromHost(plan *mpi.Plan, files fs.FS, set []string) ([]inject.Item, error) {
+	before := len(plan.Items)
+	if plan.NeedsImage() {
+		if err := plan.Look(files, slices.Concat(o.Config.Env, set)); err != nil {
+			return nil, err
+		}
+	}
+	if o.Explain != nil {
+		o.Explain(plan.String())
+	}
+	return plan.Items[before:], nil
+}
