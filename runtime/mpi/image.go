@@ -18,7 +18,13 @@ type imageView struct {
 	dirs  []string // in which its loader looks, and those where MPI likes to be
 	libc  hostlib.Libc
 	mpis  []library
+
+	configs int // files of ld.so.conf that were read
 }
+
+// maxConfigs is far more than an image has; files may include each other many times.
+const maxConfigs = 200
+
 
 // usualPlaces are where distributions, vendors and people put an MPI in an image.
 var usualPlaces = []string{
@@ -69,8 +75,11 @@ func (v *imageView) addDirs(dirs ...string) {
 // where ldconfig(8) was not run.
 func (v *imageView) configured(name string, depth int) []string {
 	const most = 64 << 10
+	if v.configs++; v.configs > maxConfigs || depth > 5 {
+		return nil
+	}
 	f, err := v.files.Open(name)
-	if err != nil || depth > 5 {
+	if err != nil {
 		return nil
 	}
 	defer f.Close()
@@ -90,7 +99,7 @@ func (v *imageView) configured(name string, depth int) []string {
 				pattern = path.Join("/"+path.Dir(name), pattern)
 			}
 			files, _ := fs.Glob(v.files, strings.TrimPrefix(path.Clean(pattern), "/")) // a malformed pattern includes nothing
-			for _, file := range files[:min(len(files), 100)] {
+			for _, file := range files[:min(len(files), maxConfigs)] {
 				dirs = append(dirs, v.configured(file, depth+1)...)
 			}
 		case path.IsAbs(fields[0]):

@@ -65,7 +65,7 @@ var launchers = []launcher{
 		},
 	},
 	{
-		name: "Slurm (srun)", marks: []string{"SLURM_STEP_ID", "SLURM_PROCID"},
+		name: "Slurm (srun)", marks: []string{"SLURM_STEP_ID"},
 		say: "the descriptor of PMI_FD, or its PMIx server",
 		dirs: []place{
 			{path: "/var/spool/slurmd", why: "slurmd's sockets and files of the step"},
