@@ -25,7 +25,6 @@ type imageView struct {
 // maxConfigs is far more than an image has; files may include each other many times.
 const maxConfigs = 200
 
-
 // usualPlaces are where distributions, vendors and people put an MPI in an image.
 var usualPlaces = []string{
 	"usr/lib64", "usr/lib", "usr/lib/*-linux-gnu", "lib64", "lib", "lib/*-linux-gnu", "usr/local/lib", "usr/local/lib64",
