@@ -12,6 +12,7 @@ import (
 	"unicode"
 
 	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/runtime/gpu"
 	"github.com/jrun-hpc/jrun/runtime/hostprogram"
 	"github.com/jrun-hpc/jrun/runtime/identity"
 	"github.com/jrun-hpc/jrun/runtime/sandbox"
@@ -57,6 +58,13 @@ type Options struct {
 	WritableTmpfs bool // for programs that write beside themselves
 	Root          bool // for programs that insist on being uid 0
 
+	// GPU is which GPUs the job gets, see package gpu: auto (or empty), none, all, or
+	// a list of them.
+	GPU string
+
+	// CDIDirs are where the site's CDI specifications are; nil: the usual places.
+	CDIDirs []string
+
 	// HostPrograms are paths of programs to be called by their names inside, if the
 	// host has them. What they read of the host must be shown.
 	HostPrograms []string
@@ -64,12 +72,16 @@ type Options struct {
 	Warn func(text string) // is told what a person should know; may be nil
 
 	Job sandbox.Job // the batch job that the sandbox ends with; may be zero
+
+	selection gpu.Selection // GPU, understood
+	set       []string      // what Environment returned
 }
 
 // note is what the creator of a sandbox finds out and every rank needs.
 type note struct {
 	Person identity.Person
 	About  identity.About
+	GPU    dress
 }
 
 // Run becomes the job. It returns only if that failed.
@@ -96,6 +108,10 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	if o.selection, err = gpu.ParseSelection(o.GPU); err != nil {
+		return err
+	}
+	o.set = set
 	brought, err := o.bring()
 	if err != nil {
 		return err
@@ -128,6 +144,7 @@ func Run(ctx context.Context, o Options) error {
 		args = []string{n.About.Shell}
 	}
 	imageEnv := slices.Concat(o.Config.Env, []string{"PATH=" + o.searchPath(len(brought.files) > 0)})
+	imageEnv, set = n.GPU.wear(imageEnv, set)
 	env := identity.Environment{Host: os.Environ(), Image: imageEnv, Set: append(o.names(), set...), Clean: o.CleanEnv}
 	if ctx.Err() != nil {
 		return ctx.Err() // interrupted at the last moment
@@ -183,7 +200,8 @@ func (o *Options) key(image *os.File, home string, binds []sandbox.Bind, locales
 			job = fmt.Sprint("process ", os.Getpid())
 		}
 	}
-	return sandbox.NewKey(job, o.Path, info.Size(), info.ModTime().UnixNano(), binds, locales, home, o.NoHome, o.WritableTmpfs, o.Root)
+	return sandbox.NewKey(job, o.Path, info.Size(), info.ModTime().UnixNano(), binds, locales, home, o.NoHome, o.WritableTmpfs, o.Root,
+		o.GPU, gpu.Variables(os.Environ()))
 }
 
 // spec looks into the image and describes the sandbox.
@@ -218,14 +236,19 @@ func (o *Options) spec(ctx context.Context, image *os.File, home string, binds [
 	}
 	about := identity.Examine(files, person, locales)
 	person.Shell = about.Shell
-	text, err := json.Marshal(note{Person: person, About: about})
+	gpus, err := o.gpus(files)
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(note{Person: person, About: about, GPU: gpus.dress})
 	if err != nil {
 		return nil, fmt.Errorf("writing down what is known of the image: %w", err)
 	}
 	return &sandbox.Spec{
 		Image:     image,
 		Lease:     lease,
-		Binds:     binds,
+		Binds:     append(binds, gpus.mountable(binds)...),
+		Devices:   gpus.devices,
 		EmptyDirs: o.emptyDirs(home),
 		Files: append([]sandbox.File{
 			{Path: "/etc/passwd", Content: identity.Passwd(readSmall(files, "etc/passwd"), person)},
