@@ -10,7 +10,6 @@ import (
 	"github.com/jrun-hpc/jrun/image/provenance"
 	"github.com/jrun-hpc/jrun/image/store"
 	"github.com/jrun-hpc/jrun/runtime/launch"
-	"github.com/jrun-hpc/jrun/runtime/mpi"
 )
 
 // record writes down what is about to run, once for all processes of the job. It
@@ -54,7 +53,7 @@ func (s *session) describe(o *runOptions, l *launch.Options, object store.Object
 		},
 		Options: provenance.Options{
 			Binds: absoluteBinds(o.binds), SiteBinds: l.Binds[:len(l.Binds)-len(o.binds)],
-			CleanEnv: l.CleanEnv, NoHome: l.NoHome, WritableTmpfs: l.WritableTmpfs, Root: l.Root, MPI: recordedMPI(l.MPI),
+			CleanEnv: l.CleanEnv, NoHome: l.NoHome, WritableTmpfs: l.WritableTmpfs, Root: l.Root, GPU: notAuto(l.GPU), MPI: notAuto(l.MPI),
 		},
 		Environment: provenance.Variables(os.Environ(), l.Config.Env, l.Env, l.CleanEnv),
 	}
@@ -75,14 +74,6 @@ func (s *session) describe(o *runOptions, l *launch.Options, object store.Object
 		r.Image.Resolved = object.Digest
 	}
 	return r
-}
-
-// recordedMPI is empty for what nobody asked for.
-func recordedMPI(mode string) string {
-	if mode == string(mpi.Auto) {
-		return ""
-	}
-	return mode
 }
 
 func fileOf(f *os.File, path string) *provenance.File {
@@ -108,4 +99,12 @@ func absoluteBinds(binds []string) []string {
 		list = append(list, source+":"+rest)
 	}
 	return list
+}
+
+// notAuto is the value of --gpu or --mpi in records, which leave out what is the default.
+func notAuto(value string) string {
+	if value == "auto" {
+		return ""
+	}
+	return value
 }

@@ -37,7 +37,7 @@ func (s *session) again(r provenance.Record, command []string) (rerun, error) {
 	a := rerun{name: name, directory: r.Command.Directory, settings: r.Settings(os.Environ()), shell: r.Command.Shell}
 	a.options = runOptions{
 		binds: r.Options.Binds, cleanEnv: r.Options.CleanEnv, workdir: r.Command.Workdir, noHome: r.Options.NoHome,
-		writableTmpfs: r.Options.WritableTmpfs, root: r.Options.Root, entrypoint: r.Command.Entrypoint, mpi: r.Options.MPI,
+		writableTmpfs: r.Options.WritableTmpfs, root: r.Options.Root, gpu: r.Options.GPU, mpi: r.Options.MPI, entrypoint: r.Command.Entrypoint,
 	}
 	for _, v := range r.Environment {
 		switch {

@@ -14,7 +14,7 @@ type Kind int
 const (
 	File      Kind = iota // shown read-only
 	Directory             // shown read-only, unless Writable
-	Device                // a node, or a directory of nodes, under its own name
+	Device                // a node
 	Variable              // set, unless the user has set it
 	First                 // a variable that is a list; Value goes before what it has
 	Last                  // likewise, behind it

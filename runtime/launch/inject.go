@@ -3,8 +3,8 @@ package launch
 import (
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/jrun-hpc/jrun/runtime/inject"
 	"github.com/jrun-hpc/jrun/runtime/mpi"
@@ -46,11 +46,11 @@ func itemBinds(items []inject.Item, before []sandbox.Bind, needed bool) ([]sandb
 }
 
 // itemDevices are the items that are devices.
-func itemDevices(items []inject.Item) []string {
-	var list []string
+func itemDevices(items []inject.Item) []sandbox.Device {
+	var list []sandbox.Device
 	for _, item := range items {
 		if item.Kind == inject.Device {
-			list = append(list, filepath.Clean(item.Inside))
+			list = append(list, sandbox.Device{Source: item.Host, Name: strings.TrimPrefix(item.Inside, "/dev/")})
 		}
 	}
 	return list
@@ -63,10 +63,10 @@ func variables(items []inject.Item) []inject.Item {
 
 // fromHost is what the image makes necessary, beside what the launcher does. It
 // explains the whole.
-func (o *Options) fromHost(plan *mpi.Plan, files fs.FS, set []string) ([]inject.Item, error) {
+func (o *Options) fromHost(plan *mpi.Plan, files fs.FS) ([]inject.Item, error) {
 	before := len(plan.Items)
 	if plan.NeedsImage() {
-		if err := plan.Look(files, slices.Concat(o.Config.Env, set)); err != nil {
+		if err := plan.Look(files, slices.Concat(o.Config.Env, o.set)); err != nil {
 			return nil, err
 		}
 	}

@@ -9,14 +9,12 @@ import (
 	"slices"
 
 	"github.com/jrun-hpc/jrun/fault"
-	"github.com/jrun-hpc/jrun/presence"
+	"github.com/jrun-hpc/jrun/runtime/gpu"
 	"github.com/jrun-hpc/jrun/runtime/hostprogram"
 	"github.com/jrun-hpc/jrun/runtime/identity"
 	"github.com/jrun-hpc/jrun/runtime/inject"
-	"github.com/jrun-hpc/jrun/runtime/mpi"
 	"github.com/jrun-hpc/jrun/runtime/sandbox"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
-	"golang.org/x/sys/unix"
 )
 
 // Options says what to run in which image, and what the job sees.
@@ -56,6 +54,13 @@ type Options struct {
 	WritableTmpfs bool // for programs that write beside themselves
 	Root          bool // for programs that insist on being uid 0
 
+	// GPU is which GPUs the job gets, see package gpu: auto (or empty), none, all, or
+	// a list of them.
+	GPU string
+
+	// CDIDirs are where the site's CDI specifications are; nil: the usual places.
+	CDIDirs []string
+
 	// HostPrograms are paths of programs to be called by their names inside, if the
 	// host has them. What they read of the host must be shown.
 	HostPrograms []string
@@ -66,13 +71,17 @@ type Options struct {
 	Explain func(text string) // is told what was decided, by the process that makes the sandbox; may be nil
 
 	Job sandbox.Job // the batch job that the sandbox ends with; may be zero
+
+	selection gpu.Selection // GPU, understood
+	set       []string      // what Environment returned
 }
 
 // note is what the creator of a sandbox finds out and every rank needs.
 type note struct {
 	Person    identity.Person
 	About     identity.About
-	Variables []inject.Item // that go with what was brought from the host
+	GPU       dress
+	Variables []inject.Item // that go with MPI libraries of the host
 }
 
 // Run becomes the job. It returns only if that failed.
@@ -99,6 +108,10 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	if o.selection, err = gpu.ParseSelection(o.GPU); err != nil {
+		return err
+	}
+	o.set = set
 	brought, err := o.bring()
 	if err != nil {
 		return err
@@ -128,7 +141,7 @@ func Run(ctx context.Context, o Options) error {
 		args = []string{"-" + path.Base(program)} // login(1)
 	}
 	entrance, err := sandbox.Enter(ctx, key, func() (*sandbox.Spec, error) {
-		return o.spec(ctx, image, home, binds, locales, args, brought.files, plan, set)
+		return o.spec(ctx, image, home, binds, locales, args, brought.files, plan)
 	})
 	if err != nil {
 		return err
@@ -141,6 +154,7 @@ func Run(ctx context.Context, o Options) error {
 		args = []string{n.About.Shell}
 	}
 	imageEnv := slices.Concat(o.Config.Env, []string{"PATH=" + o.searchPath(len(brought.files) > 0)})
+	imageEnv, set = n.GPU.wear(imageEnv, set)
 	env := identity.Environment{Host: os.Environ(), Image: imageEnv, Set: append(o.names(), set...), Clean: o.CleanEnv}
 	if ctx.Err() != nil {
 		return ctx.Err() // interrupted at the last moment
@@ -174,42 +188,4 @@ func home() string {
 		return identity.CleanHome(dir)
 	}
 	return identity.Current(context.Background()).Home
-}
-
-// key makes processes of one job that want the same thing share a sandbox, so
-// that ranks of an MPI program can reach each other's memory. A writable layer outside
-// of a batch job is private to one command, since nobody expects to see there what
-// another command left.
-func (o *Options) key(image *os.File, home string, binds []sandbox.Bind, locales []string, plan mpi.Plan) (sandbox.Key, error) {
-	info, err := image.Stat()
-	if err != nil {
-		return "", fmt.Errorf("reading the image's file: %w", err)
-	}
-	job, batch, err := together(len(plan.Launchers) > 0)
-	if err != nil {
-		return "", err
-	}
-	if !batch && o.WritableTmpfs {
-		job = fmt.Sprint("process ", os.Getpid())
-	}
-	return sandbox.NewKey(job, o.Path, info.Size(), info.ModTime().UnixNano(), binds, locales, home, o.NoHome, o.WritableTmpfs, o.Root, plan.Depends(), itemDevices(plan.Items))
-}
-
-// together names what the processes of one sandbox have in common: a batch job (and
-// then batch is true); or, of ranks, what their launcher descends from, since Hydra
-// gives each rank a session of its own; or the session of the terminal.
-func together(ranks bool) (name string, batch bool, err error) {
-	for _, id := range []string{"PBS_JOBID", "SLURM_JOB_ID", "LSB_JOBID"} {
-		if job := os.Getenv(id); job != "" {
-			return job, true, nil
-		}
-	}
-	if ranks {
-		return "tree " + presence.Tree(true).String(), false, nil
-	}
-	session, err := unix.Getsid(0)
-	if err != nil {
-		return "", false, fmt.Errorf("asking for the session: %w", err)
-	}
-	return fmt.Sprint("session ", session), false, nil
 }

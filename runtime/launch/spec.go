@@ -19,7 +19,7 @@ import (
 )
 
 // spec looks into the image and describes the sandbox.
-func (o *Options) spec(ctx context.Context, image *os.File, home string, binds []sandbox.Bind, locales, args []string, extra []sandbox.File, plan mpi.Plan, set []string) (spec *sandbox.Spec, err error) {
+func (o *Options) spec(ctx context.Context, image *os.File, home string, binds []sandbox.Bind, locales, args []string, extra []sandbox.File, plan mpi.Plan) (spec *sandbox.Spec, err error) {
 	lease, local, err := o.secure(ctx, image)
 	if err != nil {
 		return nil, err
@@ -50,14 +50,19 @@ func (o *Options) spec(ctx context.Context, image *os.File, home string, binds [
 	}
 	about := identity.Examine(files, person, locales)
 	person.Shell = about.Shell
-	fromHost, err := o.fromHost(&plan, files, set)
+	gpus, err := o.gpus(files)
 	if err != nil {
 		return nil, err
 	}
-	text, err := json.Marshal(note{Person: person, About: about, Variables: variables(fromHost)})
+	fromHost, err := o.fromHost(&plan, files)
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(note{Person: person, About: about, GPU: gpus.dress, Variables: variables(fromHost)})
 	if err != nil {
 		return nil, fmt.Errorf("writing down what is known of the image: %w", err)
 	}
+	binds = append(slices.Clone(binds), gpus.mountable(binds)...)
 	libraries, err := itemBinds(fromHost, binds, true)
 	if err != nil {
 		return nil, err
@@ -66,7 +71,7 @@ func (o *Options) spec(ctx context.Context, image *os.File, home string, binds [
 		Image:     image,
 		Lease:     lease,
 		Binds:     slices.Concat(binds, libraries),
-		Devices:   itemDevices(plan.Items),
+		Devices:   append(gpus.devices, itemDevices(plan.Items)...),
 		EmptyDirs: o.emptyDirs(home),
 		Files: append([]sandbox.File{
 			{Path: "/etc/passwd", Content: identity.Passwd(readSmall(files, "etc/passwd"), person)},

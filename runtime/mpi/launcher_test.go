@@ -98,7 +98,7 @@ func TestDevices(t *testing.T) {
 	}{
 		{"none", []string{"null", "infinite"}, nil, nil},
 		{"InfiniBand's driver without hardware", []string{"infiniband/rdma_cm"}, nil, nil},
-		{"InfiniBand", []string{"infiniband/rdma_cm", "infiniband/uverbs0", "knem"}, []string{"/dev/infiniband", "/dev/knem"}, []string{"InfiniBand or RoCE"}},
+		{"InfiniBand", []string{"infiniband/rdma_cm", "infiniband/uverbs0", "knem"}, []string{"/dev/infiniband/rdma_cm", "/dev/infiniband/uverbs0", "/dev/knem"}, []string{"InfiniBand or RoCE"}},
 		{"Slingshot", []string{"cxi0", "cxi1", "xpmem"}, []string{"/dev/cxi0", "/dev/cxi1", "/dev/xpmem"}, []string{"HPE Slingshot"}},
 		{"Omni-Path", []string{"hfi1_0", "hfi1"}, []string{"/dev/hfi1_0"}, []string{"Omni-Path"}},
 	} {

@@ -14,7 +14,7 @@ import (
 type network struct {
 	name    string
 	pattern string // of the devices in /dev that are there only with the hardware
-	device  string // of what is shown: the directory, or the same pattern
+	device  string // of what is shown: the directory whose devices are, or the same pattern
 
 	// libraries that the image's MPI must have to use it, by DT_SONAME: of each group
 	// one.
@@ -58,10 +58,16 @@ func (p *Plan) passDevices(root string) {
 			if ok, _ := path.Match(n.device, e.Name()); !ok {
 				continue
 			}
-			if first != n.pattern && !hasAny(filepath.Join(dev, n.pattern)) {
-				continue // the driver is loaded, and there is no hardware
+			nodes := []string{e.Name()}
+			if first != n.pattern {
+				if !hasAny(filepath.Join(dev, n.pattern)) {
+					continue // the driver is loaded, and there is no hardware
+				}
+				nodes = nodesIn(dev, e.Name())
 			}
-			show(e.Name(), "the hardware of "+n.name, "the host has /dev/"+n.pattern)
+			for _, node := range nodes {
+				show(node, "the hardware of "+n.name, "the host has /dev/"+n.pattern)
+			}
 			found = true
 		}
 		if found {
@@ -73,6 +79,21 @@ func (p *Plan) passDevices(root string) {
 			show(name, "ranks on one machine copy each other's memory with it", "the host has /dev/"+name)
 		}
 	}
+}
+
+// nodesIn are the devices in a directory of dev.
+func nodesIn(dev, dir string) []string {
+	entries, err := os.ReadDir(filepath.Join(dev, dir))
+	if err != nil {
+		return nil
+	}
+	var nodes []string
+	for _, e := range entries {
+		if !e.IsDir() && e.Type()&os.ModeSymlink == 0 { // by-ibdev has links
+			nodes = append(nodes, path.Join(dir, e.Name()))
+		}
+	}
+	return nodes
 }
 
 func hasAny(pattern string) bool {

@@ -20,6 +20,7 @@ type Library struct {
 	Needed   []string            // beside those of Requires
 	Requires map[string][]string // library -> symbol versions
 	Defines  []string            // symbol versions
+	Symbols  []string            // further names that it defines, without a version
 	Rpath    string              // DT_RPATH
 	Runpath  string              // DT_RUNPATH
 	Flags    []string            // for gcc, such as -m32
@@ -59,6 +60,9 @@ func Build(t testing.TB, file string, l Library) {
 		name := symbol(l.Soname, i)
 		fmt.Fprintf(&source, ".globl %s\n.type %s, %%object\n.size %s, 1\n%s: .byte 0\n", name, name, name, name)
 		fmt.Fprintf(&script, "%s { global: %s; };\n", version, name)
+	}
+	for _, name := range l.Symbols {
+		fmt.Fprintf(&source, ".globl %s\n.type %s, %%object\n.size %s, 1\n%s: .byte 0\n", name, name, name, name)
 	}
 	for i, name := range slices.Sorted(maps.Keys(l.Requires)) {
 		stub := filepath.Join(dir, fmt.Sprint(i), name)
