@@ -71,7 +71,7 @@ func (o *Options) fromHost(plan *mpi.Plan, files fs.FS) ([]inject.Item, error) {
 		}
 	}
 	if o.Explain != nil {
-		o.Explain(plan.String())
+		o.Explain(strings.TrimRight(plan.String(), "\n"))
 	}
 	return plan.Items[before:], nil
 }

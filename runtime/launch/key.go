@@ -13,18 +13,19 @@ import (
 
 // key makes processes of one job that want the same thing share a sandbox, so
 // that ranks of an MPI program can reach each other's memory. A writable layer outside
-// of a batch job is private to one command, since nobody expects to see there what
+// of a batch job and of an MPI program is private to one command, since nobody expects to see there what
 // another command left.
 func (o *Options) key(image *os.File, home string, binds []sandbox.Bind, locales []string, plan mpi.Plan) (sandbox.Key, error) {
 	info, err := image.Stat()
 	if err != nil {
 		return "", fmt.Errorf("reading the image's file: %w", err)
 	}
-	job, batch, err := together(len(plan.Launchers) > 0)
+	ranks := len(plan.Launchers) > 0
+	job, batch, err := together(ranks)
 	if err != nil {
 		return "", err
 	}
-	if !batch && o.WritableTmpfs {
+	if !batch && !ranks && o.WritableTmpfs {
 		job = fmt.Sprint("process ", os.Getpid())
 	}
 	return sandbox.NewKey(job, o.Path, info.Size(), info.ModTime().UnixNano(), binds, locales, home, o.NoHome, o.WritableTmpfs, o.Root,

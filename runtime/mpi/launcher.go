@@ -104,24 +104,30 @@ func (a *Ask) isDir(name string) bool {
 	return err == nil && info.IsDir()
 }
 
-// passLauncher adds what the launchers need.
-func (p *Plan) passLauncher(a *Ask) {
+// recognise finds the launchers.
+func (p *Plan) recognise(a *Ask) (found []launcher) {
 	for _, l := range launchers {
-		mark := slices.IndexFunc(l.marks, a.has)
-		if mark < 0 {
-			continue
+		if mark := slices.IndexFunc(l.marks, a.has); mark >= 0 {
+			p.Launchers = append(p.Launchers, l.name)
+			p.say("%s started this (%s is set): a rank reaches it by %s", l.name, l.marks[mark], l.say)
+			found = append(found, l)
 		}
-		p.Launchers = append(p.Launchers, l.name)
-		p.say("%s started this (%s is set): a rank reaches it by %s", l.name, l.marks[mark], l.say)
+	}
+	if len(found) == 0 {
+		p.say("no MPI launcher started this")
+	}
+	return found
+}
+
+// passLauncher adds what the launchers need.
+func (p *Plan) passLauncher(a *Ask, found []launcher) {
+	for _, l := range found {
 		for _, d := range l.dirs {
 			p.showPlace(a, d)
 		}
 	}
 	if strings.Contains(a.variable("PMIX_SECURITY_MODE"), "munge") || a.has("SLURM_STEP_ID") {
 		p.showPlace(a, munge)
-	}
-	if len(p.Launchers) == 0 {
-		p.say("no MPI launcher started this")
 	}
 	for _, name := range hostsOwn {
 		if dir := a.variable(name); dir != "" && !a.Shown(path.Clean(dir)) {

@@ -27,12 +27,13 @@ type Plan struct {
 // reads no file.
 func Launch(a Ask) Plan {
 	p := Plan{Wanted: a.Mode, Mode: a.Mode, ask: a}
-	if a.Mode == None {
+	found := p.recognise(&a)
+	if a.Mode == None { // ranks share a sandbox all the same
 		p.Verdict = "nothing is done for MPI"
 		p.say("--mpi=none")
 		return p
 	}
-	p.passLauncher(&a)
+	p.passLauncher(&a, found)
 	p.passDevices(a.Root)
 	switch a.Mode {
 	case PMI:
