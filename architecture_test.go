@@ -30,16 +30,22 @@ var allowed = map[string][]string{
 	"runtime/nodecache":   {"fault", "presence", "runtime/rendezvous"},
 	"runtime/rendezvous":  {},
 	"runtime/sandbox":     {"fault", "presence", "runtime/rendezvous", "squash", "squash/reader", "squash/fusefs", "squash/profile"},
-	"runtime/hostprogram": {},
+	"runtime/gpu":         {"fault", "runtime/hostlib"},
+	"runtime/hostlib":     {},
+	"runtime/hostprogram": {"runtime/hostlib"},
+	"runtime/inject":      {},
+	"runtime/mpi":         {"fault", "runtime/hostlib", "runtime/inject"},
 	"runtime/hostmount":   {"fault", "squash/reader", "squash/fusefs"},
-	"runtime/launch":      {"fault", "squash/reader", "runtime/hostprogram", "runtime/identity", "runtime/sandbox"},
+	"runtime/launch":      {"fault", "presence", "squash/reader", "runtime/gpu", "runtime/hostprogram", "runtime/identity", "runtime/inject", "runtime/mpi", "runtime/sandbox"},
 	"pbs":                 {"fault"},
 	"cmd/jrun-stages":     {"runtime/sandbox"},
-	"cmd/jrun":            {"fault", "pbs", "presence", "squash", "squash/reader", "squash/writer", "image", "image/store", "image/provenance", "runtime/hostmount", "runtime/hostprogram", "runtime/identity", "runtime/launch", "runtime/nodecache", "runtime/sandbox"},
+	"cmd/jrun":            {"fault", "pbs", "presence", "squash", "squash/reader", "squash/writer", "image", "image/store", "image/provenance", "runtime/hostmount", "runtime/hostprogram", "runtime/identity", "runtime/launch", "runtime/mpi", "runtime/nodecache", "runtime/sandbox"},
 	"integration":         {"fault", "pbs", "squash", "image", "runtime", "integration"},
 
 	// A Harbor for tests. It must not share even the client's types.
 	"image/harbor/fakeharbor": {},
+	// Shared libraries for tests, made with gcc.
+	"runtime/hostlib/elftest": {},
 }
 
 // forbidden are modules that every rank of every job would pay for, or that
@@ -53,6 +59,7 @@ var forbidden = []string{
 	"github.com/spf13/cobra/doc",
 	"testing",
 	module + "image/harbor/fakeharbor",
+	module + "runtime/hostlib/elftest",
 }
 
 func TestImportsPointDownwards(t *testing.T) {

@@ -27,6 +27,8 @@ type config struct {
 	OfflineGrace      *age     `toml:"offline_grace"`      // how long an answer of a registry that cannot be reached counts
 	Binds             []string `toml:"binds"`              // SOURCE[:DESTINATION[:ro]], as --bind; missing sources are left out
 
+	CDIDirs []string `toml:"cdi_dirs"` // of CDI specifications for GPUs; /etc/cdi and /var/run/cdi if there are none
+
 	NodeCache     string    `toml:"node_cache"`      // directory on the node's own disk for copies of images; empty: none
 	NodeCacheSize *bytesize `toml:"node_cache_size"` // of all copies of one user on a node
 	NodeCacheKeep bool      `toml:"node_cache_keep"` // after the job's end, too
@@ -76,7 +78,7 @@ func (p pbsConfig) options() []string {
 }
 
 // defaultPBSOptions change nothing that is not the job's own.
-var defaultPBSOptions = []string{"--bind", "--clean-env", "--env", "--no-home", "--no-profile", "--pull", "--quiet", "--root", "--verbose", "--workdir", "--writable-tmpfs"}
+var defaultPBSOptions = []string{"--bind", "--clean-env", "--env", "--gpu", "--no-home", "--no-profile", "--pull", "--quiet", "--root", "--verbose", "--workdir", "--writable-tmpfs"}
 
 // program is jrun's path on the nodes.
 func (p pbsConfig) program() string { return firstOf(p.Jrun, "/usr/local/bin/jrun") }

@@ -53,7 +53,7 @@ func (s *session) describe(o *runOptions, l *launch.Options, object store.Object
 		},
 		Options: provenance.Options{
 			Binds: absoluteBinds(o.binds), SiteBinds: l.Binds[:len(l.Binds)-len(o.binds)],
-			CleanEnv: l.CleanEnv, NoHome: l.NoHome, WritableTmpfs: l.WritableTmpfs, Root: l.Root,
+			CleanEnv: l.CleanEnv, NoHome: l.NoHome, WritableTmpfs: l.WritableTmpfs, Root: l.Root, GPU: notAuto(l.GPU), MPI: notAuto(l.MPI),
 		},
 		Environment: provenance.Variables(os.Environ(), l.Config.Env, l.Env, l.CleanEnv),
 	}
@@ -99,4 +99,12 @@ func absoluteBinds(binds []string) []string {
 		list = append(list, source+":"+rest)
 	}
 	return list
+}
+
+// notAuto is the value of --gpu or --mpi in records, which leave out what is the default.
+func notAuto(value string) string {
+	if value == "auto" {
+		return ""
+	}
+	return value
 }

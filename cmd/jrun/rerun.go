@@ -37,7 +37,7 @@ func (s *session) again(r provenance.Record, command []string) (rerun, error) {
 	a := rerun{name: name, directory: r.Command.Directory, settings: r.Settings(os.Environ()), shell: r.Command.Shell}
 	a.options = runOptions{
 		binds: r.Options.Binds, cleanEnv: r.Options.CleanEnv, workdir: r.Command.Workdir, noHome: r.Options.NoHome,
-		writableTmpfs: r.Options.WritableTmpfs, root: r.Options.Root, entrypoint: r.Command.Entrypoint,
+		writableTmpfs: r.Options.WritableTmpfs, root: r.Options.Root, gpu: r.Options.GPU, mpi: r.Options.MPI, entrypoint: r.Command.Entrypoint,
 	}
 	for _, v := range r.Environment {
 		switch {
@@ -124,6 +124,9 @@ func (a rerun) line(pull string) string {
 		if flag.on {
 			words = append(words, flag.name)
 		}
+	}
+	if a.options.mpi != "" {
+		words = append(words, "--mpi="+a.options.mpi)
 	}
 	if a.options.workdir != "" {
 		words = append(words, "-w", a.options.workdir)

@@ -10,6 +10,7 @@ import (
 	"github.com/jrun-hpc/jrun/image"
 	"github.com/jrun-hpc/jrun/image/store"
 	"github.com/jrun-hpc/jrun/runtime/launch"
+	"github.com/jrun-hpc/jrun/runtime/mpi"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -26,6 +27,8 @@ type runOptions struct {
 	root          bool
 	entrypoint    string
 	noProfile     bool
+	gpu           string
+	mpi           string
 }
 
 func (o *runOptions) addFlags(flags *pflag.FlagSet) {
@@ -37,7 +40,9 @@ func (o *runOptions) addFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.noHome, "no-home", false, "show an empty home inside, in memory, instead of yours")
 	flags.BoolVar(&o.writableTmpfs, "writable-tmpfs", false, "let the job write anywhere; what it writes to the image is gone at its end")
 	flags.BoolVar(&o.root, "root", false, "appear as root (uid 0) inside; gives no rights outside")
+	flags.StringVar(&o.gpu, "gpu", "auto", "show `WHICH` GPUs inside: auto (what the job was given), none, all (and fail without), or a list of numbers, UUIDs or CDI names")
 	flags.BoolVar(&o.noProfile, "no-profile", false, "neither use nor record which parts of the image the program reads at its start")
+	flags.StringVar(&o.mpi, "mpi", string(mpi.Auto), "the host's part in MPI: `MODE` auto, none, pmi (the launcher only), mpich, openmpi or abi (its library, too) or fabric (its network libraries)")
 	flags.StringVar(&o.entrypoint, "entrypoint", "", "run `COMMAND` with the given arguments, instead of the image's entry point")
 }
 
@@ -132,6 +137,11 @@ func (s *session) startNamed(ctx context.Context, o *runOptions, name string, l 
 // when the image has been taken away at the same time.
 func (s *session) start(ctx context.Context, o *runOptions, l launch.Options, get func() (store.Object, image.Resolved, error)) error {
 	l.Repeatable = batchJob() != "" && len(l.HostPrograms) == 0 && o.repeatable()
+	mode, err := mpi.ParseMode(o.mpi)
+	if err != nil {
+		return err
+	}
+	l.MPI, l.Explain = string(mode), s.report.detail
 	l.Env, l.EnvFiles, l.CleanEnv = o.env, o.envFiles, o.cleanEnv
 	given, err := l.Environment()
 	if err != nil {
@@ -141,6 +151,10 @@ func (s *session) start(ctx context.Context, o *runOptions, l launch.Options, ge
 	l.Workdir = o.workdir
 	l.Binds = slices.Concat(s.siteBinds(), o.binds)
 	l.NoHome, l.WritableTmpfs, l.Root = o.noHome, o.writableTmpfs, o.root
+	l.GPU, l.CDIDirs = o.gpu, s.config.CDIDirs
+	if l.Warn == nil {
+		l.Warn = s.report.warn
+	}
 	if l.Job.ID == "" && batchJob() != "" {
 		l.Job = sandboxJob()
 	}

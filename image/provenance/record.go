@@ -99,6 +99,8 @@ type Options struct {
 	NoHome        bool     `json:"noHome,omitempty"`
 	WritableTmpfs bool     `json:"writableTmpfs,omitempty"`
 	Root          bool     `json:"root,omitempty"`
+	GPU           string   `json:"gpu,omitempty"` // as --gpu; empty is auto
+	MPI           string   `json:"mpi,omitempty"` // --mpi, unless it is auto
 }
 
 // Variable is one of the environment.

@@ -9,15 +9,15 @@
 package hostprogram
 
 import (
-	"bufio"
 	"debug/elf"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/jrun-hpc/jrun/runtime/hostlib"
 )
 
 // Places inside.
@@ -54,7 +54,7 @@ func Bring(program string) (s Script, libraries []string, err error) {
 	if loader, err = filepath.EvalSymlinks(loader); err != nil {
 		return Script{}, nil, fmt.Errorf("looking for the loader of %s: %w", program, err)
 	}
-	search := searchPath(configFile)
+	search := hostlib.Directories("/")
 	if dir := filepath.Dir(loader); !slices.Contains(search, dir) {
 		search = append(search, dir)
 	}
@@ -90,53 +90,6 @@ func interpreter(f *elf.File) (string, error) {
 		return strings.TrimRight(string(name), "\x00"), nil
 	}
 	return "", nil
-}
-
-const configFile = "/etc/ld.so.conf"
-
-// searchPath are the directories in which the host's loader looks, without symbolic
-// links, in its order.
-func searchPath(config string) []string {
-	var dirs []string
-	for _, dir := range append(configured(config, 0), "/lib64", "/usr/lib64") {
-		target, err := filepath.EvalSymlinks(dir)
-		if err != nil || slices.Contains(dirs, target) {
-			continue
-		}
-		if info, err := os.Stat(target); err == nil && info.IsDir() {
-			dirs = append(dirs, target)
-		}
-	}
-	return dirs
-}
-
-// configured reads ld.so.conf, see ldconfig(8).
-func configured(name string, depth int) []string {
-	f, err := os.Open(name)
-	if err != nil || depth > 5 {
-		return nil
-	}
-	defer func() { _ = f.Close() }()
-	var dirs []string
-	for scanner := bufio.NewScanner(f); scanner.Scan(); {
-		line, _, _ := strings.Cut(scanner.Text(), "#")
-		fields := strings.Fields(line)
-		switch {
-		case len(fields) == 0:
-		case fields[0] == "include" && len(fields) > 1:
-			pattern := fields[1]
-			if !filepath.IsAbs(pattern) {
-				pattern = filepath.Join(filepath.Dir(name), pattern)
-			}
-			files, _ := filepath.Glob(pattern) // a malformed pattern includes nothing
-			for _, file := range files {
-				dirs = append(dirs, configured(file, depth+1)...)
-			}
-		case filepath.IsAbs(fields[0]):
-			dirs = append(dirs, fields[0])
-		}
-	}
-	return dirs
 }
 
 // quoted is a word of a shell script.

@@ -6,8 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // TestBring runs the script here, with the host's directories where they are.
@@ -54,29 +52,5 @@ func TestBringOthers(t *testing.T) {
 	}
 	if _, _, err := Bring("/no/such/program"); err == nil {
 		t.Error("a program that is not there was brought")
-	}
-}
-
-func TestSearchPath(t *testing.T) {
-	dir := t.TempDir()
-	write := func(name, text string) {
-		t.Helper()
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, d := range []string{"a", "b", "conf"} {
-		if err := os.Mkdir(filepath.Join(dir, d), 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.Symlink("a", filepath.Join(dir, "link")); err != nil {
-		t.Fatal(err)
-	}
-	write("main", "include conf/*\ninclude main\n# no\nrelative\n"+dir+"/link\n"+dir+"/missing\n")
-	write("conf/1", dir+"/b # yes\n\n"+dir+"/a\n")
-	got := searchPath(filepath.Join(dir, "main"))
-	if diff := cmp.Diff([]string{dir + "/b", dir + "/a"}, got[:min(2, len(got))]); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -20,8 +20,12 @@ var hostOnly = []string{
 	"XDG_DATA_DIRS", "XDG_CONFIG_DIRS", "FONTCONFIG_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "GCONV_PATH", "TERMINFO",
 }
 
-// kept are the variables of the host that stay even in a clean environment.
-var kept = []string{"TERM", "COLORTERM", "LANG", "LC_*", "TZ", "TMPDIR"}
+// kept are the variables of the host that stay even in a clean environment: those of
+// the terminal, and those by which ranks of an MPI program find each other.
+var kept = []string{
+	"TERM", "COLORTERM", "LANG", "LC_*", "TZ", "TMPDIR",
+	"PMI_*", "PMIX_*", "OMPI_*", "PRTE_*", "HYDI_*", "MPI_LOCALNRANKS", "MPI_LOCALRANKID", "PALS_*",
+}
 
 // Environment is what decides a job's environment.
 type Environment struct {
@@ -69,6 +73,9 @@ func HostOnly() []string { return slices.Clone(hostOnly) }
 
 // Kept: see [HostOnly].
 func Kept() []string { return slices.Clone(kept) }
+
+// IsHostOnly reports whether a variable of the host is left out inside.
+func IsHostOnly(name string) bool { return matches(hostOnly, name) }
 
 // Constants are the variables inside that do not follow from each process's own
 // environment, but from its locale and the rest of e.

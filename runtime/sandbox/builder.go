@@ -90,7 +90,7 @@ func builderMain() int {
 
 // build makes M2 and sends it over conn.
 func build(p *plan, conn *net.UnixConn) error {
-	if err := populateDev(p.devDir()); err != nil {
+	if err := populateDev(p.devDir(), p.Devices); err != nil {
 		return err
 	}
 	config, err := containerConfig(p)

@@ -74,7 +74,17 @@ static const char *const read_variables[] = {
 	"PBS_JOBID", "PBS_O_WORKDIR", "PBS_JOBDIR", "PBS_CONF_FILE", "PBS_NODEFILE", "SLURM_JOB_ID", "LSB_JOBID",
 	"REGISTRY_AUTH_FILE", "CONTAINERS_*", "DOCKER_CONFIG",
 	"CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "NVIDIA_*",
-	"PMIX_SERVER_*", "PMIX_SYSTEM_TMPDIR", "MPI_HOME", "FI_PROVIDER_PATH", "LD_LIBRARY_PATH", NULL,
+	"PMIX_SERVER_*", "PMIX_SYSTEM_TMPDIR", "PMIX_MCA_*", "PMIX_SECURITY_MODE", "PMIX_GDS_MODULE", "PMIX_PTL_MODULE", "PMIX_VERSION",
+	"PMIX_INSTALL_PREFIX", "PMIX_DSTORE_*", "PMI_JOBID", "SLURM_STEP_ID", "PALS_APINFO", "PALS_SPOOL_DIR",
+	"MPI_HOME", "MPI_ROOT", "MPICH_DIR", "CRAY_MPICH_DIR", "I_MPI_ROOT", "OPAL_*", "PRTE_PREFIX", "UCX_MODULE_DIR",
+	"FI_PROVIDER_PATH", "LD_LIBRARY_PATH", "PATH", NULL,
+};
+
+// Launchers set these, to other values for each process: only that they are there
+// counts.
+static const char *const launchers_variables[] = {
+	"PMIX_RANK", "PMIX_NAMESPACE", "PMI_FD", "PMI_PORT", "PMI_RANK", "PMI2_RANK", "PALS_RANKID", "SLURM_PROCID",
+	"OMPI_COMM_WORLD_RANK", "OMPI_FILE_LOCATION", "HYDI_CONTROL_FD", "MPI_LOCALRANKID", "MPI_LOCALNRANKS", NULL,
 };
 
 static int matches(const char *const *patterns, const char *name, size_t n)
@@ -130,10 +140,14 @@ static int name_circumstances(int argc, char **argv)
 	for (int i = 0; i < argc; i++)
 		add_string(&p, argv[i]);
 	for (char **e = environ; *e; e++) {
-		if (!matches(read_variables, *e, strcspn(*e, "=")))
-			continue;
+		size_t length = strcspn(*e, "=");
 		struct print one = empty; // in any order
-		add_string(&one, *e);
+		if (matches(read_variables, *e, length))
+			add_string(&one, *e);
+		else if (matches(launchers_variables, *e, length))
+			add(&one, *e, length);
+		else
+			continue;
 		variables.a += one.a;
 		variables.b += one.b;
 	}

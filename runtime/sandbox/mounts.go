@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -23,9 +24,9 @@ var deviceLinks = map[string]string{
 	"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2", "core": "/proc/kcore",
 }
 
-// populateDev makes a directory that becomes /dev. An unprivileged mount
-// namespace has no mknod(2), so nodes are bound from the host.
-func populateDev(dir string) error {
+// populateDev makes a directory that becomes /dev, with devices beside the usual. An
+// unprivileged mount namespace has no mknod(2), so nodes are bound from the host.
+func populateDev(dir string, devices []Device) error {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return fmt.Errorf("making /dev: %w", err)
 	}
@@ -33,12 +34,21 @@ func populateDev(dir string) error {
 		return fmt.Errorf("making /dev: %w", err)
 	}
 	for _, name := range deviceNodes {
-		if err := bindDevice(name, dir, false); err != nil {
+		if err := bindDevice("/dev/"+name, filepath.Join(dir, name), false); err != nil {
 			return err
 		}
 	}
 	for _, name := range deviceDirs {
-		if err := bindDevice(name, dir, true); err != nil {
+		if err := bindDevice("/dev/"+name, filepath.Join(dir, name), true); err != nil {
+			return err
+		}
+	}
+	for _, d := range devices {
+		target, err := deviceTarget(dir, d)
+		if err == nil {
+			err = bindDevice(d.Source, target, false)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -50,9 +60,22 @@ func populateDev(dir string) error {
 	return nil
 }
 
-// bindDevice shows /dev/name in dir if the host has it.
-func bindDevice(name, dir string, isDir bool) error {
-	source, target := "/dev/"+name, filepath.Join(dir, name)
+// deviceTarget is where a device is to be in dir, with its directory made. It must
+// not lead out of dir, nor into what is shown of the host there.
+func deviceTarget(dir string, d Device) (string, error) {
+	first, _, nested := strings.Cut(d.Name, "/")
+	if !filepath.IsLocal(d.Name) || nested && slices.Contains(deviceDirs, first) {
+		return "", fmt.Errorf("showing %s inside: /dev/%s is no place for it", d.Source, d.Name)
+	}
+	target := filepath.Join(dir, d.Name)
+	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+		return "", fmt.Errorf("showing %s inside: %w", d.Source, err)
+	}
+	return target, nil
+}
+
+// bindDevice shows source at target if the host has it.
+func bindDevice(source, target string, isDir bool) error {
 	info, err := os.Stat(source)
 	if err != nil || info.IsDir() != isDir {
 		return nil //nolint:nilerr // a device that the host lacks is lacking inside too

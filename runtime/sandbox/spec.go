@@ -16,6 +16,13 @@ type Bind struct {
 	Dir         bool // Source is a directory
 }
 
+// Device shows a device of the host inside. What is not named here is not in the
+// job's /dev, but for the nodes that every program expects.
+type Device struct {
+	Source string // absolute path on the host
+	Name   string // below /dev, inside: dri/renderD128
+}
+
 // File is a small file that is not in the image, or replaces the image's.
 type File struct {
 	Path    string // absolute path inside
@@ -32,6 +39,7 @@ type Spec struct {
 	Lease *os.File `json:"-"`
 
 	Binds         []Bind // in the order of mounting
+	Devices       []Device
 	Files         []File
 	EmptyDirs     []string // directories in memory, empty and writable at the start
 	WritableTmpfs bool     // an overlay in memory makes every path writable
