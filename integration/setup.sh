@@ -54,6 +54,10 @@ skopeo            test,bench            independent copying of images
 file              test                  is bin/jrun static?
 acl               test                  an access list that others made
 iproute2          test                  addresses for test registries
+openmpi-bin       test                  mpirun, and an MPI to put in an image's place
+libopenmpi-dev    test                  mpicc.openmpi
+mpich             test                  another mpirun and MPI
+libmpich-dev      test                  mpicc.mpich
 squashfs-tools-ng bench                 tar2sqfs
 squashfuse        bench                 the reader to compare with
 fuse3             test,bench            fusermount, for jrun mount and squashfuse

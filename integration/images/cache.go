@@ -41,7 +41,7 @@ func CacheDir() (string, error) {
 }
 
 // RootFS returns the path of a tar of the root file system called name
-// (minimal, sci or big), and makes it when it is not in the cache.
+// (those of rootfs.sh), and makes it when it is not in the cache.
 func RootFS(ctx context.Context, name string) (string, error) {
 	dir, err := CacheDir()
 	if err != nil {

@@ -93,6 +93,19 @@ func pythonLayers(ctx context.Context, f Flavour) ([]v1.Layer, error) {
 	return []v1.Layer{base, python}, err
 }
 
+// MPI is an image with an MPI of the distribution, openmpi or mpich, and no compiler.
+func MPI(ctx context.Context, f Flavour, name string) (v1.Image, error) {
+	path, err := RootFS(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	layer, err := cachedLayer(f, path)
+	if err != nil {
+		return nil, err
+	}
+	return Compose(f, v1.Config{Env: []string{debianPath}, Cmd: []string{"bash"}}, layer)
+}
+
 func withDemo(f Flavour, lower []v1.Layer) (v1.Image, error) {
 	top, err := entriesLayer(f,
 		Dir("opt/demo", 0o755),

@@ -4,6 +4,8 @@
 #   rootfs.sh minimal OUT.tar   the essential packages: bash, coreutils, …
 #   rootfs.sh sci OUT.tar       and Python with numpy, scipy and pandas
 #   rootfs.sh big OUT.tar       and compilers, torch, R and OpenFOAM: 5 GB
+#   rootfs.sh openmpi OUT.tar   the essential packages and Open MPI's
+#   rootfs.sh mpich OUT.tar     the essential packages and MPICH's
 #
 # Needs root, or sudo, and mmdebstrap (Debian, Ubuntu) or dnf (RHEL, Fedora;
 # only the minimal one). The result holds what packages' own scripts made of
@@ -18,9 +20,11 @@ packages=()
 case $name in
   minimal) ;;
   sci) packages=("${sci[@]}") ;;
+  openmpi) packages=(openmpi-bin) ;;
+  mpich) packages=(mpich) ;;
   big) packages=("${sci[@]}" python3-torch gcc g++ gfortran clang llvm-14-dev libclang-14-dev libboost-all-dev
     openmpi-bin libopenmpi-dev rustc golang ghc r-base-dev openfoam) ;;
-  *) echo "rootfs.sh: unknown root file system '$name': minimal, sci or big" >&2; exit 2 ;;
+  *) echo "rootfs.sh: unknown root file system '$name': minimal, sci, big, openmpi or mpich" >&2; exit 2 ;;
 esac
 
 partial=$(mktemp "$out.XXXXXX")
