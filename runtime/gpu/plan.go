@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/runtime/hostlib"
 )
 
 // Image is what is known of the image.
@@ -14,6 +15,21 @@ type Image struct {
 	Files fs.FS    // nil if only its configuration is at hand; then nothing is said about its libraries
 	Env   []string // its ENV
 	Set   []string // what the user sets with --env, which counts more
+
+	known *hostlib.Libc // see libc
+}
+
+// libc is the image's C library.
+func (i *Image) libc() (hostlib.Libc, error) {
+	if i.known != nil {
+		return *i.known, nil
+	}
+	libc, err := hostlib.ImageLibc(i.Files)
+	if err != nil {
+		return libc, fmt.Errorf("looking for the image's C library: %w", err)
+	}
+	i.known = &libc
+	return libc, nil
 }
 
 // variable looks up one as the job's program will see it, but for the host's.
