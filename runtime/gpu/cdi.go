@@ -62,7 +62,7 @@ func parseSpec(text []byte) (s cdi.Spec, err error) {
 		return s, fmt.Errorf("its cdiVersion is %q; 0.3 to 1.1 are known", s.Version)
 	}
 	maker, class := parser.ParseQualifier(s.Kind)
-	if err := errors.Join(parser.ValidateVendorName(maker), parser.ValidateClassName(class)); err != nil {
+	if err := checkKind(maker, class); err != nil {
 		return s, err
 	}
 	for _, d := range s.Devices {
