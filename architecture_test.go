@@ -39,7 +39,7 @@ var allowed = map[string][]string{
 	"runtime/launch":      {"fault", "presence", "squash/reader", "runtime/gpu", "runtime/hostprogram", "runtime/identity", "runtime/inject", "runtime/mpi", "runtime/sandbox"},
 	"pbs":                 {"fault"},
 	"cmd/jrun-stages":     {"runtime/sandbox"},
-	"cmd/jrun":            {"fault", "pbs", "presence", "squash", "squash/reader", "squash/writer", "image", "image/store", "image/provenance", "runtime/hostmount", "runtime/hostprogram", "runtime/identity", "runtime/launch", "runtime/mpi", "runtime/nodecache", "runtime/sandbox"},
+	"cmd/jrun":            {"fault", "pbs", "presence", "squash", "squash/reader", "squash/writer", "image", "image/store", "image/provenance", "runtime/hostmount", "runtime/hostprogram", "runtime/identity", "runtime/inject", "runtime/launch", "runtime/mpi", "runtime/nodecache", "runtime/sandbox"},
 	"integration":         {"fault", "pbs", "squash", "image", "runtime", "integration"},
 
 	// A Harbor for tests. It must not share even the client's types.

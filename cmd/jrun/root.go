@@ -60,7 +60,7 @@ func newRootCommand() *cobra.Command {
 	})
 	root.SetUsageTemplate(root.UsageTemplate() + exitStatus)
 	root.AddCommand(
-		newRunCommand(&g), newShellCommand(&g), newExecCommand(), newPullCommand(&g), newImagesCommand(&g), newInspectCommand(&g),
+		newRunCommand(&g), newShellCommand(&g), newExecCommand(), newExplainCommand(&g), newPullCommand(&g), newImagesCommand(&g), newInspectCommand(&g),
 		newRemoveCommand(&g), newConvertCommand(&g), newMountCommand(&g), newVerifyCommand(&g),
 		newResolveCommand(&g), newGCCommand(&g), newPinCommand(&g), newUnpinCommand(&g), newStoreCommand(&g),
 		newLoginCommand(&g), newLogoutCommand(&g),

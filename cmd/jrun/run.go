@@ -28,6 +28,7 @@ type runOptions struct {
 	entrypoint    string
 	noProfile     bool
 	gpu           string
+	dryRun        *dryRun // if set, the run is explained instead
 	mpi           string
 }
 
@@ -53,6 +54,7 @@ const runExamples = `  jrun run harbor.example.ac.jp/lab/python:3 -- python3 -c 
 
 func newRunCommand(g *globalOptions) *cobra.Command {
 	var o runOptions
+	var dry bool
 	cmd := &cobra.Command{
 		Use:   "run [flags] IMAGE [--] [COMMAND [ARGUMENT...]]",
 		Short: "Run a command inside an image",
@@ -65,11 +67,15 @@ is not in the store yet.`,
 		Args:              wantArgs(cobra.MinimumNArgs(1)),
 		ValidArgsFunction: g.completeImages,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if dry {
+				o.dryRun = &dryRun{out: cmd.OutOrStdout()}
+			}
 			return runRun(cmd.Context(), g, &o, args)
 		},
 	}
 	o.addFlags(cmd.Flags())
 	g.addPullFlag(cmd.Flags())
+	cmd.Flags().BoolVar(&dry, "dry-run", false, "say what would be brought inside and why, as 'jrun explain' does, and run nothing")
 	cmd.Flags().SetInterspersed(false)
 	return cmd
 }
@@ -157,6 +163,10 @@ func (s *session) start(ctx context.Context, o *runOptions, l launch.Options, ge
 	}
 	if l.Job.ID == "" && batchJob() != "" {
 		l.Job = sandboxJob()
+	}
+	l.SiteBinds = len(l.Binds) - len(o.binds)
+	if o.dryRun != nil {
+		return s.explainOnce(o.dryRun, l, get)
 	}
 	for try := 1; ; try++ {
 		err := s.startOnce(ctx, o, l, get)

@@ -77,6 +77,9 @@ func Kept() []string { return slices.Clone(kept) }
 // IsHostOnly reports whether a variable of the host is left out inside.
 func IsHostOnly(name string) bool { return matches(hostOnly, name) }
 
+// IsKept reports whether a variable of the host is taken into a clean environment.
+func IsKept(name string) bool { return matches(kept, name) }
+
 // Constants are the variables inside that do not follow from each process's own
 // environment, but from its locale and the rest of e.
 func (e Environment) Constants(p Person, about About) []string {

@@ -12,6 +12,8 @@ import (
 	"github.com/jrun-hpc/jrun/fault"
 )
 
+var errNoCommand = errors.New("none was given and the image names none")
+
 // command returns what to run and whether it is the image's own command.
 func (o *Options) command() (args []string, own bool, err error) {
 	switch {
@@ -25,7 +27,7 @@ func (o *Options) command() (args []string, own bool, err error) {
 		args, own = slices.Concat(o.Config.Entrypoint, o.Config.Cmd), true
 	}
 	if len(args) == 0 {
-		return nil, false, fault.New("there is no command to run", errors.New("none was given and the image names none"),
+		return nil, false, fault.New("there is no command to run", errNoCommand,
 			"name one: jrun run IMAGE COMMAND, or 'jrun shell IMAGE' to look around")
 	}
 	if args[0] == "" {

@@ -46,6 +46,7 @@ type Options struct {
 	Workdir    string   // absolute, inside
 
 	Binds         []string // SOURCE[:DESTINATION[:ro]]
+	SiteBinds     int      // how many of Binds, from the first, are the configuration's
 	Show          []string // files and directories of the host, if it has them, beside the default ones
 	NoHome        bool     // for programs that must not see the user's settings
 	Env           []string // NAME=VALUE, or NAME to pass it on

@@ -1,0 +1,197 @@
+package launch
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/runtime/gpu"
+	"github.com/jrun-hpc/jrun/runtime/identity"
+	"github.com/jrun-hpc/jrun/runtime/inject"
+	"github.com/jrun-hpc/jrun/runtime/mpi"
+	"github.com/jrun-hpc/jrun/runtime/sandbox"
+	"github.com/jrun-hpc/jrun/squash/reader"
+)
+
+// Explanation is what [Run] would do, without doing it.
+type Explanation struct {
+	Image    string        `json:"image"`
+	Digest   string        `json:"digest,omitempty"`
+	Command  []string      `json:"command"`   // empty: a shell
+	Dir      string        `json:"directory"` // in which it starts
+	Items    []inject.Item `json:"items"`     // what of the host, of the image's configuration and of the flags is inside
+	Verdicts []Verdict     `json:"verdicts"`  // what was decided
+	Fits     bool          `json:"fits"`      // nothing is refused
+}
+
+// Verdict is a decision, and why.
+type Verdict struct {
+	About   string `json:"about"`
+	Outcome string `json:"outcome"` // granted, noted, ignored or refused
+	Why     string `json:"why"`
+	Next    string `json:"next,omitempty"` // what to do about it
+}
+
+const refusedOutcome = string(gpu.Refused)
+
+// Explain says what Run would do on this machine. The error is about what cannot even
+// be looked at, such as a bind whose source is missing.
+func Explain(o Options) (Explanation, error) {
+	defer o.Image.Close()
+	args, own, err := o.command()
+	if err != nil && !noCommand(err) {
+		return Explanation{}, err
+	}
+	cwd, err := os.Getwd()
+	if err != nil {
+		return Explanation{}, fault.New("cannot find the current directory", err, "change to a directory that exists ('cd') and try again")
+	}
+	home := home()
+	dir, err := o.directory(home, cwd, own)
+	if err != nil {
+		return Explanation{}, err
+	}
+	if o.set, err = o.Environment(); err != nil {
+		return Explanation{}, err
+	}
+	binds, err := o.binds(home, cwd)
+	if err != nil {
+		return Explanation{}, err
+	}
+	if o.selection, err = gpu.ParseSelection(o.GPU); err != nil {
+		return Explanation{}, err
+	}
+	e := Explanation{Image: o.Name, Digest: o.Digest, Command: append([]string{}, args...), Dir: dir, Fits: true}
+	e.Items = append(o.bindItems(binds, home, cwd), o.variableItems()...)
+	plan, err := o.mpiPlan(binds)
+	if err != nil {
+		return Explanation{}, err
+	}
+	if err := o.explainFromHost(&e, plan); err != nil {
+		return Explanation{}, err
+	}
+	return e, nil
+}
+
+// noCommand says whether an image is explained without anything that runs in it.
+func noCommand(err error) bool { return errors.Is(err, errNoCommand) }
+
+// explainFromHost adds what GPUs and MPI need, and whether the image takes it.
+func (o *Options) explainFromHost(e *Explanation, plan mpi.Plan) error {
+	info, err := o.Image.Stat()
+	if err != nil {
+		return fmt.Errorf("reading the image's file: %w", err)
+	}
+	r, err := reader.Open(o.Image, info.Size(), reader.Options{})
+	if err != nil {
+		return fault.Newf(err, "remove it and fetch it again: jrun rm IMAGE; jrun pull IMAGE", "the image's file %s cannot be read", o.Path)
+	}
+	files := r.FS()
+	if !o.selection.None {
+		injection, err := gpu.Plan(gpu.ThisMachine(o.CDIDirs), o.selection, gpu.Image{Files: files, Env: o.Config.Env, Set: o.set})
+		e.refuse("GPU", err)
+		for _, item := range injection.Items {
+			e.Items = append(e.Items, gpuItem(item))
+		}
+		for _, dir := range injection.LibraryDirs {
+			e.Items = append(e.Items, inject.Item{Kind: inject.Last, Inside: "LD_LIBRARY_PATH", Value: dir, Why: "libraries of the GPU's driver", Rule: "behind the image's own"})
+		}
+		for _, v := range injection.Verdicts {
+			e.judge(v.Subject, string(v.Outcome), v.Reason, v.Next)
+		}
+	}
+	if plan.NeedsImage() {
+		if err := plan.Look(files, slices.Concat(o.Config.Env, o.set)); err != nil {
+			e.refuse("MPI", err)
+		}
+	}
+	e.Items = append(e.Items, plan.Items...)
+	if e.Fits || plan.Verdict != "" {
+		e.judge("MPI", string(gpu.Noted), strings.Join(slices.Concat([]string{plan.Verdict}, plan.Because), "; because "), "")
+	}
+	return nil
+}
+
+func (e *Explanation) judge(about, outcome, why, next string) {
+	e.Verdicts = append(e.Verdicts, Verdict{About: about, Outcome: outcome, Why: why, Next: next})
+	e.Fits = e.Fits && outcome != refusedOutcome
+}
+
+// refuse records an error for which Run would not start.
+func (e *Explanation) refuse(about string, err error) {
+	if err == nil {
+		return
+	}
+	var f *fault.Error
+	next := ""
+	if errors.As(err, &f) {
+		next = f.Next
+	}
+	e.judge(about, refusedOutcome, err.Error(), next)
+}
+
+// gpuItem is an item of package gpu in the common form.
+func gpuItem(item gpu.Item) inject.Item {
+	kind := map[gpu.Kind]inject.Kind{gpu.File: inject.File, gpu.Symlink: inject.File, gpu.Directory: inject.Directory, gpu.Device: inject.Device, gpu.Variable: inject.Variable}[item.Kind]
+	return inject.Item{Kind: kind, Host: item.Host, Inside: item.Inside, Value: item.Value, Writable: item.Writable, Why: item.Why, Rule: item.Rule}
+}
+
+// bindItems say why each of the binds is there.
+func (o *Options) bindItems(binds []sandbox.Bind, home, cwd string) []inject.Item {
+	var items []inject.Item
+	for _, b := range binds {
+		item := inject.Item{Kind: inject.File, Host: b.Source, Inside: b.Destination, Writable: !b.ReadOnly, Why: "the host's", Rule: "always shown"}
+		if b.Dir {
+			item.Kind = inject.Directory
+		}
+		switch b.Destination {
+		case home:
+			item.Why = "your home"
+		case cwd:
+			item.Why = "the current directory"
+		case path.Clean(os.Getenv("TMPDIR")):
+			item.Why = "$TMPDIR"
+		}
+		for i, text := range o.Binds {
+			if own, err := ParseBind(text); err != nil || own.Destination != b.Destination {
+				continue
+			}
+			item.Why, item.Rule = "asked for", "--bind "+text
+			if i < o.SiteBinds {
+				item.Rule = "binds in jrun.toml: " + text
+			}
+		}
+		items = append(items, item)
+	}
+	return items
+}
+
+// variableItems say which variables the image, the user and jrun set, and which of
+// the host's are left out.
+func (o *Options) variableItems() []inject.Item {
+	var items []inject.Item
+	add := func(pairs []string, why, rule string) {
+		for _, pair := range pairs {
+			if name, value, ok := strings.Cut(pair, "="); ok {
+				items = append(items, inject.Item{Kind: inject.Variable, Inside: name, Value: value, Why: why, Rule: rule})
+			}
+		}
+	}
+	add(o.Config.Env, "the image sets it", "ENV of the image, over the host's")
+	add(o.names(), "says in which image a program is", "always set")
+	add(o.set, "asked for", "--env or --env-file, over the image's")
+	for _, pair := range os.Environ() {
+		name, value, _ := strings.Cut(pair, "=")
+		switch {
+		case identity.IsHostOnly(name):
+			items = append(items, inject.Item{Kind: inject.Unset, Inside: name, Value: value, Why: "it leads programs to software of the host", Rule: "never passed on"})
+		case o.CleanEnv && !identity.IsKept(name):
+			items = append(items, inject.Item{Kind: inject.Unset, Inside: name, Value: value, Why: "only the image's environment was asked for", Rule: "--clean-env"})
+		}
+	}
+	return items
+}
