@@ -13,7 +13,7 @@ import (
 
 var amd = vendor{
 	name: "AMD", kind: "amd.com/gpu",
-	devices: (*planner).amdDevices, visible: (*planner).amdVisible, inject: (*planner).amdInject,
+	devices: (*planner).amdDevices, visible: (*planner).amdVisible, rename: (*planner).amdRename, inject: (*planner).amdInject,
 }
 
 var intel = vendor{
@@ -82,24 +82,25 @@ func (p *planner) amdDevices() []device {
 // amdVisible follows ROCR_VISIBLE_DEVICES, and then HIP's variable, which counts
 // among those that are left.
 func (p *planner) amdVisible(open []device) []device {
-	list, byROCR, _ := p.limit(open, rocrVisible)
-	within := list
-	name := hipVisible
-	if _, ok := variable(p.machine.Env, name); !ok {
-		name = ordinal
+	return p.limit(p.limit(open, rocrVisible), p.hipVariable())
+}
+
+// hipVariable is the one that HIP follows: the other is its older name.
+func (p *planner) hipVariable() string {
+	if p.machine.has(hipVisible) {
+		return hipVisible
 	}
-	list, byHIP, _ := p.limit(list, name)
-	if len(list) == len(open) {
-		return list
+	return ordinal
+}
+
+// amdRename makes both variables true for the chosen GPUs.
+func (p *planner) amdRename(chosen []device) {
+	if p.machine.has(rocrVisible) {
+		p.set(rocrVisible, uuids(chosen), renamed, "AMD: "+rocrVisible+" of the host")
 	}
-	const why = "inside, GPUs that are not shown are not counted"
-	if byROCR {
-		p.set(rocrVisible, uuids(list), why, "AMD: "+rocrVisible+" of the host")
+	if name := p.hipVariable(); p.machine.has(name) {
+		p.set(name, counted(len(chosen)), renamed, "AMD: "+name+" of the host")
 	}
-	if byHIP && len(list) < len(within) {
-		p.set(name, counted(len(list)), why, "AMD: "+name+" of the host")
-	}
-	return list
 }
 
 func (p *planner) amdInject(chosen []device) error {

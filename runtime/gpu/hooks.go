@@ -121,10 +121,23 @@ func (p *planner) hookLink(text string, folders []string, rule string) {
 			return
 		}
 	}
-	if item, ok := p.shown(target); ok && item.Kind != Device {
-		item.Kind, item.Inside, item.Why = Symlink, link, "another name of "+target
+	if item, ok := p.shown(target); ok && (item.Kind != Device || strings.HasPrefix(link, "/dev/")) {
+		if item.Kind != Device {
+			item.Kind = Symlink
+		}
+		item.Inside, item.Why = link, "another name of "+target
 		p.add(item)
 		return
+	}
+	for _, item := range p.Items {
+		if rest, ok := strings.CutPrefix(target, item.Inside+"/"); ok && item.Kind == Directory && p.machine.exists(path.Join(item.Host, rest)) {
+			kind := Symlink
+			if p.machine.isDir(path.Join(item.Host, rest)) {
+				kind = Directory
+			}
+			p.add(Item{Kind: kind, Host: path.Join(item.Host, rest), Inside: link, Writable: item.Writable, Why: "another name of " + target, Rule: rule})
+			return
+		}
 	}
 	p.judge(Ignored, link, "", "it is to lead to %s, which nothing brings", target)
 }

@@ -106,16 +106,17 @@ func (i *Injection) shown(inside string) (Item, bool) {
 // Explain prints everything, for people.
 func (i *Injection) Explain(w io.Writer) {
 	for _, item := range i.Items {
-		from := item.Host
-		if item.Kind == Variable {
+		from := ""
+		switch {
+		case item.Kind == Variable:
 			from = "=" + item.Value
-		} else if from == item.Inside {
-			from = ""
+		case item.Host != item.Inside:
+			from = " from " + item.Host
 		}
-		fmt.Fprintf(w, "%-9s %s %s\n            why:  %s\n            rule: %s\n", item.Kind, item.Inside, from, item.Why, item.Rule)
+		fmt.Fprintf(w, "%-9s %s%s\n            why:  %s\n            rule: %s\n", item.Kind, item.Inside, from, item.Why, item.Rule)
 	}
 	for _, dir := range i.LibraryDirs {
-		fmt.Fprintf(w, "search    %s, last in LD_LIBRARY_PATH\n", dir)
+		fmt.Fprintf(w, "search    %s, behind the image's LD_LIBRARY_PATH\n", dir)
 	}
 	for _, v := range i.Verdicts {
 		fmt.Fprintf(w, "%-9s %s: %s\n", v.Outcome, v.Subject, v.Reason)

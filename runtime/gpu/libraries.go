@@ -2,7 +2,6 @@ package gpu
 
 import (
 	"errors"
-	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -69,9 +68,12 @@ func (p *planner) fitLibraries() error {
 		p.judge(Noted, "libraries", "", "the image is not at hand, so it is not checked whether its C library suffices")
 		return nil
 	}
-	libc, err := hostlib.ImageLibc(p.image.Files)
+	libc, err := p.image.libc()
 	if err != nil {
-		return fmt.Errorf("looking for the image's C library: %w", err)
+		return err
+	}
+	if libc.Kind != hostlib.Glibc && p.noneFits(libc) {
+		return nil
 	}
 	image := hostlib.NewImage(p.image.Files)
 	refused := map[string]string{} // by SONAME
@@ -111,6 +113,29 @@ func (p *planner) fitLibraries() error {
 		p.judge(Granted, "libraries", "", "%d of the host's fit the image's %s", len(fit), libc)
 	}
 	return nil
+}
+
+// noneFits says once what would be said of every library: that there is no glibc. It
+// reports whether that is so. Nobody is warned who has not asked for GPUs.
+func (p *planner) noneFits(libc hostlib.Libc) bool {
+	next := ""
+	for _, l := range p.libraries {
+		var why string
+		if next, why = p.misfit(libc, l.Library); why == "" {
+			return false
+		}
+	}
+	if len(p.libraries) == 0 {
+		return false
+	}
+	outcome := Refused
+	if p.selection.auto() {
+		outcome = Noted
+	}
+	p.judge(outcome, "libraries", next, "all %d of the host's need glibc, and the image has %s", len(p.libraries), libc)
+	p.Items = slices.DeleteFunc(p.Items, isLibrary)
+	p.libraries = nil
+	return true
 }
 
 // isLibrary reports whether an item is a library that a specification wants to be in
@@ -170,7 +195,7 @@ func (p *planner) program(name, why, rule string) {
 	}
 	l, err := host.Open(name)
 	if err == nil && p.image.Files != nil { // else it is a script
-		libc, err := hostlib.ImageLibc(p.image.Files)
+		libc, err := p.image.libc()
 		if err != nil {
 			return // likewise
 		}

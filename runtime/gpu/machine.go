@@ -92,6 +92,12 @@ func variable(env []string, name string) (string, bool) {
 	return "", false
 }
 
+// has reports whether the environment has a variable, perhaps an empty one.
+func (m *Machine) has(name string) bool {
+	_, ok := variable(m.Env, name)
+	return ok
+}
+
 // Libraries are those of the machine, read when they are first needed.
 func (m *Machine) Libraries() (*hostlib.Host, error) {
 	if m.libraries != nil {

@@ -11,7 +11,7 @@ import (
 
 var nvidia = vendor{
 	name: "NVIDIA", kind: "nvidia.com/gpu",
-	devices: (*planner).nvidiaDevices, visible: (*planner).nvidiaVisible, inject: (*planner).nvidiaInject, explain: (*planner).nvidiaExplain,
+	devices: (*planner).nvidiaDevices, visible: (*planner).nvidiaVisible, rename: (*planner).nvidiaRename, inject: (*planner).nvidiaInject, explain: (*planner).nvidiaExplain,
 }
 
 const nvidiaRule = "NVIDIA, without a CDI specification"
@@ -61,7 +61,7 @@ func (p *planner) nvidiaDevices() []device {
 // nvidiaVisible follows CUDA_VISIBLE_DEVICES, and NVIDIA_VISIBLE_DEVICES of the
 // batch system or, without --gpu, of the image.
 func (p *planner) nvidiaVisible(open []device) []device {
-	list, set, whole := p.limit(open, cudaVisible)
+	list := p.limit(open, cudaVisible)
 	value, byHost := variable(p.machine.Env, nvidiaVisible)
 	if !byHost && p.selection.auto() {
 		value, byHost = p.image.variable(nvidiaVisible)
@@ -69,10 +69,26 @@ func (p *planner) nvidiaVisible(open []device) []device {
 	if byHost {
 		list = p.nvidiaOf(list, value)
 	}
-	if set && !whole && !slices.Equal(list, open) {
-		p.set(cudaVisible, uuids(list), "inside, GPUs that are not shown are not counted", "NVIDIA: "+cudaVisible+" of the host")
-	}
 	return list
+}
+
+// nvidiaRename makes CUDA_VISIBLE_DEVICES true for the chosen GPUs: CUDA stops at the
+// first name in it that it does not know. MIG instances are named, too, since their
+// nodes cannot always be told from each other's.
+func (p *planner) nvidiaRename(chosen []device) {
+	value, set := variable(p.machine.Env, cudaVisible)
+	if instances := instancesIn(p.selection.Names); len(instances) > 0 {
+		p.set(cudaVisible, strings.Join(instances, ","), "CUDA uses the instances that --gpu names", "NVIDIA: --gpu")
+		return
+	}
+	if !set || len(p.selection.Names) == 0 && len(instancesIn(strings.Split(value, ","))) > 0 {
+		return
+	}
+	p.set(cudaVisible, uuids(chosen), renamed, "NVIDIA: "+cudaVisible+" of the host")
+}
+
+func instancesIn(names []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !strings.HasPrefix(name, "MIG-") })
 }
 
 // nvidiaOf follows NVIDIA_VISIBLE_DEVICES, whose numbers are nvidia-smi's.

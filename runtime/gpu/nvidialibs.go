@@ -98,7 +98,22 @@ func (p *planner) nvidiaLibraries(capabilities []string) error {
 			}
 		}
 	}
+	if slices.Contains(capabilities, "video") {
+		p.nvidiaVDPAU(host)
+	}
 	return p.nvidiaDependencies(host)
+}
+
+// nvidiaVDPAU brings the library that is in a folder of its own beside the others,
+// where ldconfig(8) does not look.
+func (p *planner) nvidiaVDPAU(host *hostlib.Host) {
+	for _, dir := range hostlib.Directories(p.machine.Root) {
+		for _, name := range p.machine.list(path.Join(dir, "vdpau"), "libvdpau_nvidia.so.*") {
+			if l, err := host.Open(path.Join(dir, "vdpau", name)); err == nil {
+				p.library(l, name, "coding video", nvidiaRule+": class video")
+			}
+		}
+	}
 }
 
 // nvidiaDependencies brings what the driver's libraries need of the driver; the rest
@@ -121,7 +136,7 @@ func (p *planner) nvidiaDependencies(host *hostlib.Host) error {
 }
 
 // nvidiaExplain compares versions, and looks at what the image has of its own.
-func (p *planner) nvidiaExplain([]device) error {
+func (p *planner) nvidiaExplain() {
 	version := p.machine.driverVersion()
 	if version == "" {
 		p.judge(Noted, "NVIDIA's driver", "", "its version cannot be told: /proc/driver/nvidia/version is missing")
@@ -142,5 +157,4 @@ func (p *planner) nvidiaExplain([]device) error {
 		}
 	}
 	p.nvidiaRequirements(version)
-	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/runtime/hostlib"
 )
 
 // Image is what is known of the image.
@@ -14,6 +15,21 @@ type Image struct {
 	Files fs.FS    // nil if only its configuration is at hand; then nothing is said about its libraries
 	Env   []string // its ENV
 	Set   []string // what the user sets with --env, which counts more
+
+	known *hostlib.Libc // see libc
+}
+
+// libc is the image's C library.
+func (i *Image) libc() (hostlib.Libc, error) {
+	if i.known != nil {
+		return *i.known, nil
+	}
+	libc, err := hostlib.ImageLibc(i.Files)
+	if err != nil {
+		return libc, fmt.Errorf("looking for the image's C library: %w", err)
+	}
+	i.known = &libc
+	return libc, nil
 }
 
 // variable looks up one as the job's program will see it, but for the host's.
@@ -40,8 +56,9 @@ type vendor struct {
 	kind    string // of its CDI devices
 	devices func(*planner) []device
 	visible func(*planner, []device) []device // what the batch system's variables leave
+	rename  func(*planner, []device)          // makes these variables true inside, if they are set; may be nil
 	inject  func(*planner, []device) error    // without a specification
-	explain func(*planner, []device) error    // whatever the way
+	explain func(*planner)                    // says what else matters; may be nil
 }
 
 var vendors = []vendor{nvidia, amd, intel}
@@ -77,7 +94,8 @@ func Plan(m *Machine, selection Selection, image Image) (Injection, error) {
 		}
 		taken = len(names) > 0 // numbers are those of the first vendor that has any
 	}
-	if !selection.auto() && len(p.Items) == 0 {
+	onlyVariables := !slices.ContainsFunc(p.Items, func(item Item) bool { return item.Kind != Variable })
+	if !selection.auto() && onlyVariables && len(p.libraries) == 0 {
 		return Injection{}, p.nothing()
 	}
 	if err := p.placeLibraries(); err != nil {
@@ -107,10 +125,18 @@ func (p *planner) choose(v *vendor, all []device, names []string) ([]device, err
 		open = append(open, d)
 	}
 	given := v.visible(p, open)
+	chosen, err := p.pick(v, all, given, names)
+	if err == nil && v.rename != nil && len(chosen) > 0 && (len(names) > 0 || len(chosen) < len(open)) {
+		v.rename(p, chosen)
+	}
+	return chosen, err
+}
+
+// pick takes what --gpu names of what was given.
+func (p *planner) pick(v *vendor, all, given []device, names []string) (chosen []device, err error) {
 	if len(names) == 0 {
 		return given, nil
 	}
-	var chosen []device
 	for _, name := range names {
 		number, _, _ := strings.Cut(name, ":")
 		at := slices.IndexFunc(all, func(d device) bool { return fmt.Sprint(d.index) == number })
@@ -142,37 +168,40 @@ func (p *planner) give(v *vendor, all, chosen []device) error {
 		return nil
 	}
 	p.judge(Granted, v.name, "", "%d of %d GPUs: %s", len(chosen), len(all), describe(chosen))
-	bySpec, err := p.bySpecification(v, chosen)
-	if err == nil && !bySpec {
-		err = v.inject(p, chosen)
+	if !p.bySpecification(v, chosen) {
+		if err := v.inject(p, chosen); err != nil {
+			return err
+		}
 	}
-	if err != nil || v.explain == nil {
-		return err
+	if v.explain != nil {
+		v.explain(p)
 	}
-	return v.explain(p, chosen)
+	return nil
 }
 
+// renamed is why variables are set anew.
+const renamed = "inside, GPUs that are not shown are not counted"
+
 // limit narrows list by a variable of the host's environment that holds numbers or
-// UUIDs. Set is false if there is no such variable; whole, if a part of one of the
-// devices was named and it is not known of which.
-func (p *planner) limit(list []device, name string) (chosen []device, set, whole bool) {
+// UUIDs. Without the variable it is whole.
+func (p *planner) limit(list []device, name string) []device {
 	value, set := variable(p.machine.Env, name)
 	if !set {
-		return list, false, false
+		return list
 	}
 	if value == "" {
 		p.judge(Noted, name, "", "is empty: the job has none of these GPUs")
-		return nil, true, false
+		return nil
 	}
-	chosen, whole = numbered(list, strings.Split(value, ","))
+	chosen, whole := numbered(list, strings.Split(value, ","))
 	if whole {
 		p.judge(Noted, name, "", "names a MIG instance; which GPU it is a part of cannot be seen in files, so all are shown that the job may open")
-		return list, true, true
+		return list
 	}
 	if len(chosen) < len(list) {
 		p.judge(Noted, name, "", "is %q: %d of the %d GPUs that the job may open", value, len(chosen), len(list))
 	}
-	return chosen, true, false
+	return chosen
 }
 
 // set makes a variable an item.
@@ -198,14 +227,13 @@ func (p *planner) device(host, inside, why, rule string) bool {
 }
 
 // file shows a file or directory of the host at the same place, if there is one.
-func (p *planner) file(name, why, rule string, writable bool) bool {
+func (p *planner) file(name, why, rule string, writable bool) {
 	if !p.machine.exists(name) {
-		return false
+		return
 	}
 	kind := File
 	if p.machine.isDir(name) {
 		kind = Directory
 	}
 	p.add(Item{Kind: kind, Host: name, Inside: name, Writable: writable, Why: why, Rule: rule})
-	return true
 }

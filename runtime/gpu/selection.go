@@ -18,7 +18,7 @@ type Selection struct {
 
 // deviceName is made when the first list is parsed, since few jobs have one.
 func deviceName(name string) bool {
-	return regexp.MustCompile(`^([0-9]{1,4}(:[0-9]{1,4})?|(GPU|MIG)-[0-9A-Za-z/-]+)$`).MatchString(name) || parser.IsQualifiedName(name)
+	return regexp.MustCompile(`^([0-9]{1,4}(:[0-9]{1,4})?|(GPU|MIG)-[0-9A-Za-z/-]+)$`).MatchString(name) || isCDIName(name)
 }
 
 // ParseSelection reads the value of --gpu; empty is auto. A fault says what is wrong.
@@ -42,13 +42,28 @@ func ParseSelection(text string) (Selection, error) {
 	return s, nil
 }
 
+// isCDIName reports whether name is a device's full name, vendor.com/class=name.
+func isCDIName(name string) bool {
+	maker, class, device := parser.ParseDevice(name)
+	return device != "" && checkKind(maker, class) == nil && parser.ValidateDeviceName(device) == nil
+}
+
+// checkKind checks the two parts of a kind. CDI's parser (v1.1.0) panics on parts of
+// one letter.
+func checkKind(maker, class string) error {
+	if len(maker) < 2 || len(class) < 2 {
+		return errors.New("a kind of device is named like vendor.com/class")
+	}
+	return errors.Join(parser.ValidateVendorName(maker), parser.ValidateClassName(class))
+}
+
 // auto reports whether what the batch system gave is taken as it is.
 func (s *Selection) auto() bool { return !s.None && !s.All && len(s.Names) == 0 }
 
 // split parts CDI names from names of devices.
 func (s *Selection) split() (cdiNames, devices []string) {
 	for _, name := range s.Names {
-		if parser.IsQualifiedName(name) {
+		if isCDIName(name) {
 			cdiNames = append(cdiNames, name)
 		} else {
 			devices = append(devices, name)

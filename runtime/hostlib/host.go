@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -97,10 +98,13 @@ func (h *Host) in(dirs []string, soname string, class elf.Class, machine elf.Mac
 	return Library{}, false
 }
 
-// Names are the names in the cache that begin with prefix, such as all of a
-// driver's, for the given kind.
+// Names are the names that begin with prefix, such as all of a driver's, for the
+// given kind: those in the cache or, without one, the files in the directories.
 func (h *Host) Names(prefix string, class elf.Class, machine elf.Machine) []string {
 	var names []string
+	if len(h.cache) == 0 {
+		names = h.files(prefix)
+	}
 	for name, entries := range h.cache {
 		if !strings.HasPrefix(name, prefix) {
 			continue
@@ -109,6 +113,22 @@ func (h *Host) Names(prefix string, class elf.Class, machine elf.Machine) []stri
 			if e.isFor(class, machine) {
 				names = append(names, name)
 				break
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func (h *Host) files(prefix string) (names []string) {
+	for _, dir := range h.dirs {
+		entries, err := os.ReadDir(filepath.Join(h.root, dir))
+		if err != nil {
+			continue
+		}
+		for _, e := range entries {
+			if strings.HasPrefix(e.Name(), prefix) {
+				names = append(names, e.Name())
 			}
 		}
 	}
