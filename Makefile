@@ -12,7 +12,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 LDFLAGS := -s -w -X main.buildVersion=$(VERSION) -linkmode external -extldflags "-static"
 # Most of a conversion is spent in libzstd.
 export CGO_CFLAGS := -O3
-export GOFLAGS := -buildvcs=false -tags=$(TAGS) -trimpath
+export GOFLAGS := -buildvcs=false -tags=$(TAGS)
 
 .DEFAULT_GOAL := help
 .PHONY: help build test e2e lint bench demo soak fmt install man clean
@@ -21,21 +21,19 @@ help: ## print this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/jrun, one static binary
-	CGO_ENABLED=1 $(GO) build -ldflags '$(LDFLAGS)' -o bin/jrun ./cmd/jrun
+	CGO_ENABLED=1 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/jrun ./cmd/jrun
 
 test: ## install what the tests need and run them all
 	integration/setup.sh test
 	$(MAKE) build
 	$(GO) vet -tags=$(TAGS),e2e ./...
 	$(GO) test ./...
-	$(GO) test -tags=$(TAGS),e2e -timeout 20m -count 1 ./integration
+	$(GO) test -tags=$(TAGS),e2e -timeout 40m -count 1 ./integration
 
 e2e: build ## run only the end-to-end tests, against what is built
-	$(GO) test -tags=$(TAGS),e2e -timeout 20m -count 1 -v ./integration
+	$(GO) test -tags=$(TAGS),e2e -timeout 40m -count 1 -v ./integration
 
-# With -trimpath the caches of Go and of the linter do not tell two checkouts
-# apart, but what is in them names files of the one that was there first.
-lint: export GOFLAGS := -buildvcs=false -tags=$(TAGS)
+# The linter's cache does not tell two checkouts apart.
 lint: export GOLANGCI_LINT_CACHE := $(CURDIR)/bin/lint-cache
 lint: ## check style and common mistakes
 	integration/setup.sh lint

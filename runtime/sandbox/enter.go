@@ -74,6 +74,9 @@ func Enter(ctx context.Context, key Key, create func() (*Spec, error)) (*Entranc
 // it fails; what fails later is told on stderr by the join stage, which then
 // ends with 125, 126 or 127.
 func (e *Entrance) Exec(cmd Command) error {
+	if cmd.Program == "" {
+		cmd.Program = cmd.Args[0]
+	}
 	plan, err := joinPlan(e.namespaces, cmd)
 	if err != nil {
 		return err
@@ -100,11 +103,7 @@ func joinPlan(namespaces []*os.File, cmd Command) ([]byte, error) {
 		plan = append(plan, strconv.Itoa(int(ns.Fd())))
 	}
 	ignored, blocked := callersSignals()
-	program := cmd.Program
-	if program == "" {
-		program = cmd.Args[0]
-	}
-	plan = append(plan, ignored, blocked, cmd.Dir, program)
+	plan = append(plan, ignored, blocked, cmd.Dir, cmd.Program)
 	for _, list := range [][]string{cmd.Args, cmd.Env} {
 		plan = append(plan, strconv.Itoa(len(list)))
 		plan = append(plan, list...)
