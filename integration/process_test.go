@@ -120,6 +120,20 @@ func TestDescriptors(t *testing.T) {
 	}
 }
 
+// TestLaunchersDescriptorsAreNotKept: who started a rank with a pipe or a socket must see
+// when the rank ends, although the sandbox that the rank has made lives on.
+func TestLaunchersDescriptorsAreNotKept(t *testing.T) {
+	s := newSession(t)
+	s.env["IMAGE"], s.env["JRUN"], s.env["PATH"] = ref(minimal), lab.jrun, "/usr/bin:/bin"
+	const ranks = `mkfifo pipe
+{ cat pipe >/dev/null; touch end; } &
+( exec 9>pipe; exec "$JRUN" run -q "$IMAGE" -- sh -c 'touch started; while [ ! -e joined ]; do sleep 0.1; done' ) &
+while [ ! -e started ]; do sleep 0.1; done
+exec "$JRUN" run -q "$IMAGE" -- sh -c 'touch joined; n=0; while [ ! -e end ] && [ $n -lt 50 ]; do sleep 0.1; n=$((n+1)); done; [ -e end ]'`
+	s.wrap = []string{"setsid", "-w", "/bin/sh", "-c", ranks}
+	s.run().want(0)
+}
+
 func TestRootFlag(t *testing.T) {
 	s := newSession(t)
 	if got := s.ok("run", "-q", "--root", ref(minimal), "--", "sh", "-c", "id -u; id -g; touch made-by-root; stat -c %u:%g made-by-root"); got != "0\n0\n0:0" {

@@ -78,7 +78,7 @@ func (p pbsConfig) options() []string {
 }
 
 // defaultPBSOptions change nothing that is not the job's own.
-var defaultPBSOptions = []string{"--bind", "--clean-env", "--env", "--gpu", "--no-home", "--no-profile", "--pull", "--quiet", "--root", "--verbose", "--workdir", "--writable-tmpfs"}
+var defaultPBSOptions = []string{"--bind", "--clean-env", "--env", "--gpu", "--mpi", "--no-home", "--no-profile", "--pull", "--quiet", "--root", "--verbose", "--workdir", "--writable-tmpfs"}
 
 // program is jrun's path on the nodes.
 func (p pbsConfig) program() string { return firstOf(p.Jrun, "/usr/local/bin/jrun") }

@@ -153,7 +153,7 @@ func (p *planner) named(names []string) error {
 
 // bySpecification injects chosen devices of a vendor by the site's specification. It
 // reports false if there is none to go by.
-func (p *planner) bySpecification(v *vendor, chosen []device) (bool, error) {
+func (p *planner) bySpecification(v *vendor, chosen []device) bool {
 	for _, s := range p.specifications().ofKind(v.kind) {
 		if missing := p.stale(&s.Spec); missing != "" {
 			p.judge(Ignored, s.file, "ask the administrator to write it anew, for NVIDIA: nvidia-ctk cdi generate --output="+s.file,
@@ -169,9 +169,9 @@ func (p *planner) bySpecification(v *vendor, chosen []device) (bool, error) {
 		for _, d := range devices {
 			p.edit(s, d.ContainerEdits, d.Name)
 		}
-		return true, nil
+		return true
 	}
-	return false, nil
+	return false
 }
 
 // stale returns what a specification names and the machine lacks, such as libraries

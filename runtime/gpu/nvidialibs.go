@@ -136,7 +136,7 @@ func (p *planner) nvidiaDependencies(host *hostlib.Host) error {
 }
 
 // nvidiaExplain compares versions, and looks at what the image has of its own.
-func (p *planner) nvidiaExplain([]device) error {
+func (p *planner) nvidiaExplain() {
 	version := p.machine.driverVersion()
 	if version == "" {
 		p.judge(Noted, "NVIDIA's driver", "", "its version cannot be told: /proc/driver/nvidia/version is missing")
@@ -157,5 +157,4 @@ func (p *planner) nvidiaExplain([]device) error {
 		}
 	}
 	p.nvidiaRequirements(version)
-	return nil
 }

@@ -58,7 +58,7 @@ type vendor struct {
 	visible func(*planner, []device) []device // what the batch system's variables leave
 	rename  func(*planner, []device)          // makes these variables true inside, if they are set; may be nil
 	inject  func(*planner, []device) error    // without a specification
-	explain func(*planner, []device) error    // whatever the way
+	explain func(*planner)                    // says what else matters; may be nil
 }
 
 var vendors = []vendor{nvidia, amd, intel}
@@ -168,14 +168,15 @@ func (p *planner) give(v *vendor, all, chosen []device) error {
 		return nil
 	}
 	p.judge(Granted, v.name, "", "%d of %d GPUs: %s", len(chosen), len(all), describe(chosen))
-	bySpec, err := p.bySpecification(v, chosen)
-	if err == nil && !bySpec {
-		err = v.inject(p, chosen)
+	if !p.bySpecification(v, chosen) {
+		if err := v.inject(p, chosen); err != nil {
+			return err
+		}
 	}
-	if err != nil || v.explain == nil {
-		return err
+	if v.explain != nil {
+		v.explain(p)
 	}
-	return v.explain(p, chosen)
+	return nil
 }
 
 // renamed is why variables are set anew.
@@ -226,14 +227,13 @@ func (p *planner) device(host, inside, why, rule string) bool {
 }
 
 // file shows a file or directory of the host at the same place, if there is one.
-func (p *planner) file(name, why, rule string, writable bool) bool {
+func (p *planner) file(name, why, rule string, writable bool) {
 	if !p.machine.exists(name) {
-		return false
+		return
 	}
 	kind := File
 	if p.machine.isDir(name) {
 		kind = Directory
 	}
 	p.add(Item{Kind: kind, Host: name, Inside: name, Writable: writable, Why: why, Rule: rule})
-	return true
 }

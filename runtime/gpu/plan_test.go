@@ -183,3 +183,21 @@ func TestImages(t *testing.T) {
 		})
 	}
 }
+
+// BenchmarkPlan is what the first process of a job pays: on a machine without GPUs,
+// and on one with NVIDIA's driver.
+func BenchmarkPlan(b *testing.B) {
+	none, driver := newTree(b), newTree(b)
+	driver.nvidiaDriver("535.104.05")
+	driver.nvidiaGPUs()
+	for name, host := range map[string]*tree{"none": none, "nvidia": driver} {
+		i := image(b, nil, debian11...)
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := Plan(host.machine(nil), Selection{}, i); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

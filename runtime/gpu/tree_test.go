@@ -16,11 +16,11 @@ const libraries = "/usr/lib/x86_64-linux-gnu"
 
 // tree is a root directory for tests.
 type tree struct {
-	t    *testing.T
+	t    testing.TB
 	root string
 }
 
-func newTree(t *testing.T) *tree { return &tree{t, t.TempDir()} }
+func newTree(t testing.TB) *tree { return &tree{t, t.TempDir()} }
 
 func (tr *tree) write(name, text string) {
 	tr.t.Helper()
@@ -159,7 +159,7 @@ func (tr *tree) machine(env []string, forbidden ...string) *Machine {
 }
 
 // image is an image with a glibc of the given versions.
-func image(t *testing.T, env []string, versions ...string) Image {
+func image(t testing.TB, env []string, versions ...string) Image {
 	tr := newTree(t)
 	for _, l := range elftest.Glibc(versions...) {
 		tr.library(libraries+"/"+l.Soname, l)

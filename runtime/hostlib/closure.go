@@ -49,8 +49,9 @@ func (h *Host) Closure(libs ...Library) (all []Library, missing []string, err er
 			add(l, nil)
 		}
 	}
-	for i := 0; i < len(queue); i++ { // it grows
-		l := queue[i]
+	for len(queue) > 0 {
+		l := queue[0]
+		queue = queue[1:]
 		all = append(all, l.Library)
 		for _, name := range l.Needed {
 			if have[name] || IsLibc(name) {

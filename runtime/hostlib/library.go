@@ -67,7 +67,7 @@ func OpenIn(files fs.FS, name string) (Library, error) {
 // Read reads a library from r. The name becomes its Path.
 func Read(r io.ReaderAt, name string) (Library, error) {
 	l := Library{Path: name}
-	o, err := readObject(r)
+	o, err := readObject(&pages{r: r})
 	if err == nil {
 		l.Class, l.Machine = o.class, o.machine
 		err = o.describe(&l)

@@ -116,8 +116,8 @@ func (o *object) read(to any, offset uint64) error {
 
 // bytes returns a part of the file; the caller limits its size.
 func (o *object) bytes(offset, size uint64) ([]byte, error) {
-	if offset > 1<<62 {
-		return nil, corrupt("an offset of %d", offset)
+	if offset > 1<<62 || size > maxDynamic {
+		return nil, corrupt("%d bytes at %d", size, offset)
 	}
 	text := make([]byte, size)
 	n, err := o.r.ReadAt(text, int64(offset))

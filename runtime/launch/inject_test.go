@@ -12,7 +12,7 @@ import (
 )
 
 func TestTogether(t *testing.T) {
-	clear := func() {
+	outside := func() {
 		for _, name := range []string{"PBS_JOBID", "SLURM_JOB_ID", "LSB_JOBID"} {
 			t.Setenv(name, "")
 		}
@@ -25,7 +25,7 @@ func TestTogether(t *testing.T) {
 		}
 		return got
 	}
-	clear()
+	outside()
 	if got := name(false); !strings.HasPrefix(got, "session ") {
 		t.Errorf("outside of a job: %s", got)
 	}

@@ -50,7 +50,7 @@ func (s *swap) take(mode Mode, p *Plan) ([]inject.Item, error) {
 	}
 	own := s.image.of(mode)
 	if len(own) == 0 {
-		return nil, s.refuseFamily(mode)
+		return nil, s.refuseFamily()
 	}
 	list := s.hostMPIs(mode)
 	if len(list) == 0 {
@@ -85,7 +85,7 @@ func (s *swap) take(mode Mode, p *Plan) ([]inject.Item, error) {
 }
 
 // refuseFamily is for an image without an MPI of the family.
-func (s *swap) refuseFamily(mode Mode) error {
+func (s *swap) refuseFamily() error {
 	if len(s.image.mpis) == 0 {
 		return refuse("build the program with a shared MPI library, or run it as it is: --mpi=pmi",
 			"the image has no MPI library that could be swapped: it has no MPI, or it is linked statically")
