@@ -66,12 +66,11 @@ func (e Environment) Inside(p Person, about About) []string {
 	return inside
 }
 
-// HostOnly and Kept are the variables of the host that [Environment.Inside] leaves
-// out, and those that it takes into a clean environment. A '*' at the end stands for
-// any rest.
+// HostOnly lists the variables of the host that [Environment.Inside] leaves out. A '*'
+// at the end stands for any rest.
 func HostOnly() []string { return slices.Clone(hostOnly) }
 
-// Kept: see [HostOnly].
+// Kept lists those that it takes into a clean environment, likewise.
 func Kept() []string { return slices.Clone(kept) }
 
 // IsHostOnly reports whether a variable of the host is left out inside.

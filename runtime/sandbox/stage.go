@@ -54,7 +54,10 @@ func RunStage() (status int, isStage bool) {
 
 // expressName is under what processes like this one find an answer, empty outside of
 // batch jobs.
-func expressName() string { return C.GoString(&C.jrun_express_name[0]) }
+func expressName() string {
+	name := &C.jrun_express_name
+	return C.GoString(&name[0])
+}
 
 // callersSignals returns what the caller ignored and blocked, a digit a signal.
 func callersSignals() (ignored, blocked string) {
