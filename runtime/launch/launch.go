@@ -201,7 +201,7 @@ func (o *Options) key(image *os.File, home string, binds []sandbox.Bind, locales
 		}
 	}
 	return sandbox.NewKey(job, o.Path, info.Size(), info.ModTime().UnixNano(), binds, locales, home, o.NoHome, o.WritableTmpfs, o.Root,
-		o.GPU, gpu.Variables(os.Environ()))
+		o.selection, gpu.Variables(os.Environ(), o.set))
 }
 
 // spec looks into the image and describes the sandbox.
