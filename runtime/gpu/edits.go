@@ -103,6 +103,10 @@ func (p *planner) editMount(m *cdi.Mount, folders []string, rule string) {
 		p.judge(Ignored, m.ContainerPath, "", "%s wants a %s there, and only root can mount it", rule, m.Type)
 		return
 	}
+	if inside := path.Clean(m.ContainerPath); inside == "/" || ofSystem(inside) {
+		p.judge(Refused, inside, "", "%s wants a mount there, and jrun provides that directory itself", rule)
+		return
+	}
 	if !p.machine.exists(m.HostPath) {
 		p.judge(Noted, m.HostPath, "", "%s names it, and the machine does not have it", rule)
 		return
@@ -134,4 +138,12 @@ func (p *planner) editMount(m *cdi.Mount, folders []string, rule string) {
 		return
 	}
 	p.add(Item{Kind: kind, Host: m.HostPath, Inside: path.Clean(m.ContainerPath), Writable: writable, Why: "mount of the specification", Rule: rule})
+}
+
+// ofSystem reports whether a path is in one of the directories that are made for the
+// job, in which nothing but devices can be put.
+func ofSystem(name string) bool {
+	return slices.ContainsFunc([]string{"/dev", "/proc", "/sys"}, func(dir string) bool {
+		return name == dir || strings.HasPrefix(name, dir+"/")
+	})
 }

@@ -60,6 +60,8 @@ func TestPlan(t *testing.T) {
 		{name: "nvidia-not-the-jobs", host: nvidia("535.104.05"), glibc: debian11, env: []string{"CUDA_VISIBLE_DEVICES=1"}, gpu: "0", fails: "GPU 0 is not the job's"},
 		{name: "nvidia-not-there", host: nvidia("535.104.05"), glibc: debian11, gpu: "0,7", fails: "there is no GPU 7"},
 		{name: "nvidia-image-says-void", host: nvidia("535.104.05"), glibc: debian11, imageEnv: []string{"NVIDIA_VISIBLE_DEVICES=void"}},
+		{name: "nvidia-host-says-void", host: nvidia("535.104.05"), glibc: debian11, env: []string{"NVIDIA_VISIBLE_DEVICES=void"}},
+		{name: "nvidia-host-says-which", host: nvidia("535.104.05"), glibc: debian11, env: []string{"NVIDIA_VISIBLE_DEVICES=1"}, imageEnv: []string{"NVIDIA_VISIBLE_DEVICES=void"}},
 		{name: "nvidia-image-overridden", host: nvidia("535.104.05"), glibc: debian11, imageEnv: []string{"NVIDIA_VISIBLE_DEVICES=void"}, gpu: "all"},
 		{
 			name: "nvidia-mig", host: both(nvidia("535.104.05"), (*tree).divide), glibc: debian11,
