@@ -73,6 +73,18 @@ func TestPlan(t *testing.T) {
 				tr.write("/proc/driver/nvidia/version", "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  530.30.02  Release Build\n")
 			}),
 		},
+		{
+			name: "nvidia-lost-dependency", glibc: debian11,
+			host: both(nvidia("535.104.05"), func(tr *tree) {
+				tr.library(libraries+"/libnvidia-gpucomp.so.535.104.05", needs("libnvidia-gpucomp.so.535.104.05", "2.38"))
+			}),
+		},
+		{name: "cdi-later-directory-wins", host: func(tr *tree) {
+			for dir, value := range map[string]string{"/etc/cdi": "earlier", "/var/run/cdi": "later"} {
+				tr.write(dir+"/npu.yaml", "cdiVersion: 0.5.0\nkind: vendor.com/npu\ndevices:\n- name: one\n  containerEdits:\n    env: [FROM="+value+"]\n    deviceNodes: [{path: /dev/npu0}]\n")
+			}
+			tr.touch("/dev/npu0")
+		}, glibc: debian11, gpu: "vendor.com/npu=one"},
 		{name: "nvidia-cdi-1.12", host: both(nvidia("525.85.12"), with("nvidia-ctk-1.12.yaml"), func(tr *tree) {
 			tr.touch("/dev/dri/card1", "/dev/dri/card2", "/dev/dri/renderD128", "/dev/dri/renderD129")
 		}), glibc: debian11, env: []string{"CUDA_VISIBLE_DEVICES=GPU-bbbb"}},
