@@ -70,18 +70,18 @@ func parseSpec(text []byte) (s cdi.Spec, err error) {
 			return s, err
 		}
 	}
-	for _, edits := range editsOf(&s) {
-		for _, n := range edits.DeviceNodes {
+	for _, e := range editsOf(&s) {
+		for _, n := range e.DeviceNodes {
 			if n == nil || !path.IsAbs(n.Path) {
 				return s, errors.New("a device node has no absolute path")
 			}
 		}
-		for _, m := range edits.Mounts {
+		for _, m := range e.Mounts {
 			if m == nil || !path.IsAbs(m.ContainerPath) || m.Type != tmpfs && !path.IsAbs(m.HostPath) {
 				return s, errors.New("a mount has no absolute path")
 			}
 		}
-		if slices.Contains(edits.Hooks, nil) || slices.Contains(edits.NetDevices, nil) {
+		if slices.Contains(e.Hooks, nil) || slices.Contains(e.NetDevices, nil) {
 			return s, errors.New("it has an empty entry")
 		}
 	}
@@ -124,6 +124,7 @@ func (s *specs) ofKind(kind string) (list []*spec) {
 
 // named injects devices by their CDI names, such as vendor.com/class=name.
 func (p *planner) named(names []string) error {
+	var all []edits
 	for _, name := range names {
 		s, d := p.specifications().find(name)
 		if d == nil {
@@ -145,9 +146,9 @@ func (p *planner) named(names []string) error {
 			}
 		}
 		p.judge(Granted, name, "", "by %s", s.file)
-		p.edit(s, s.ContainerEdits, "")
-		p.edit(s, d.ContainerEdits, d.Name)
+		all = append(all, s.editsFor(d)...)
 	}
+	p.edit(all)
 	return nil
 }
 
@@ -165,10 +166,7 @@ func (p *planner) bySpecification(v *vendor, chosen []device) bool {
 			p.judge(Ignored, s.file, "", "it has no device with the nodes that the job was given")
 			continue
 		}
-		p.edit(s, s.ContainerEdits, "")
-		for _, d := range devices {
-			p.edit(s, d.ContainerEdits, d.Name)
-		}
+		p.edit(s.editsFor(devices...))
 		return true
 	}
 	return false
@@ -177,8 +175,8 @@ func (p *planner) bySpecification(v *vendor, chosen []device) bool {
 // stale returns what a specification names and the machine lacks, such as libraries
 // of the driver that was there before. Sockets come and go.
 func (p *planner) stale(s *cdi.Spec) string {
-	for _, edits := range editsOf(s) {
-		for _, m := range edits.Mounts {
+	for _, e := range editsOf(s) {
+		for _, m := range e.Mounts {
 			if strings.Contains(path.Base(m.HostPath), ".so") && !p.machine.exists(m.HostPath) {
 				return m.HostPath
 			}

@@ -18,35 +18,58 @@ func hostPath(n *cdi.DeviceNode) string {
 	return n.Path
 }
 
-// edit does what a specification says for all of its devices (device is empty) or
-// for one.
-func (p *planner) edit(s *spec, e cdi.ContainerEdits, device string) {
-	rule := "CDI: " + s.file
-	if device != "" {
-		rule += ", device " + device
+// edits are what a specification says, for all of its devices or for one.
+type edits struct {
+	cdi.ContainerEdits
+	rule string
+}
+
+// editsFor are those for some devices of a specification.
+func (s *spec) editsFor(devices ...*cdi.Device) []edits {
+	list := []edits{{s.ContainerEdits, "CDI: " + s.file}}
+	for _, d := range devices {
+		list = append(list, edits{d.ContainerEdits, "CDI: " + s.file + ", device " + d.Name})
 	}
-	for _, pair := range e.Env {
-		name, value, _ := strings.Cut(pair, "=")
-		p.set(name, value, "the specification sets it", rule)
+	return list
+}
+
+// edit does what specifications say. Hooks come last, since they find in place what
+// all the others bring.
+func (p *planner) edit(list []edits) {
+	var folders []string
+	for _, e := range list {
+		folders = append(folders, libraryFolders(e.Hooks)...)
 	}
-	for _, n := range e.DeviceNodes {
-		p.editNode(n, rule)
+	for _, e := range list {
+		for _, pair := range e.Env {
+			name, value, _ := strings.Cut(pair, "=")
+			p.set(name, value, "the specification sets it", e.rule)
+		}
+		for _, n := range e.DeviceNodes {
+			p.editNode(n, e.rule)
+		}
+		for _, m := range e.Mounts {
+			p.editMount(m, folders, e.rule)
+		}
+		p.editOthers(&e)
 	}
-	folders := libraryFolders(e.Hooks)
-	for _, m := range e.Mounts {
-		p.editMount(m, folders, rule)
+	for _, e := range list {
+		for _, h := range e.Hooks {
+			p.hook(h, folders, e.rule)
+		}
 	}
-	for _, h := range e.Hooks {
-		p.hook(h, folders, rule)
-	}
+}
+
+// editOthers explains what cannot be done without privileges.
+func (p *planner) editOthers(e *edits) {
 	for _, gid := range e.AdditionalGIDs {
 		if !slices.Contains(p.machine.Groups, int(gid)) {
 			p.judge(Ignored, "group "+strconv.Itoa(int(gid)), "ask the administrator to make you a member of it",
-				"%s wants the job to be in it; without privileges a job has its user's own groups only", rule)
+				"%s wants the job to be in it; without privileges a job has its user's own groups only", e.rule)
 		}
 	}
 	if e.IntelRdt != nil {
-		p.judge(Ignored, "intelRdt", "", "%s divides the processor's cache; only root can, and it is the batch system's", rule)
+		p.judge(Ignored, "intelRdt", "", "%s divides the processor's cache; only root can, and it is the batch system's", e.rule)
 	}
 	for _, n := range e.NetDevices {
 		p.judge(Ignored, "network device "+n.HostInterfaceName, "", "the job is in the host's network, where it is there already, under this name")
@@ -80,6 +103,10 @@ func (p *planner) editMount(m *cdi.Mount, folders []string, rule string) {
 		p.judge(Ignored, m.ContainerPath, "", "%s wants a %s there, and only root can mount it", rule, m.Type)
 		return
 	}
+	if inside := path.Clean(m.ContainerPath); inside == "/" || ofSystem(inside) {
+		p.judge(Refused, inside, "", "%s wants a mount there, and jrun provides that directory itself", rule)
+		return
+	}
 	if !p.machine.exists(m.HostPath) {
 		p.judge(Noted, m.HostPath, "", "%s names it, and the machine does not have it", rule)
 		return
@@ -111,4 +138,12 @@ func (p *planner) editMount(m *cdi.Mount, folders []string, rule string) {
 		return
 	}
 	p.add(Item{Kind: kind, Host: m.HostPath, Inside: path.Clean(m.ContainerPath), Writable: writable, Why: "mount of the specification", Rule: rule})
+}
+
+// ofSystem reports whether a path is in one of the directories that are made for the
+// job, in which nothing but devices can be put.
+func ofSystem(name string) bool {
+	return slices.ContainsFunc([]string{"/dev", "/proc", "/sys"}, func(dir string) bool {
+		return name == dir || strings.HasPrefix(name, dir+"/")
+	})
 }

@@ -121,7 +121,12 @@ func (p *planner) hookLink(text string, folders []string, rule string) {
 			return
 		}
 	}
-	if item, ok := p.shown(target); ok && (item.Kind != Device || strings.HasPrefix(link, "/dev/")) {
+	item, ok := p.shown(target)
+	if ofSystem(link) && item.Kind != Device {
+		p.judge(Ignored, link, "", "only devices can be shown there")
+		return
+	}
+	if ok && (item.Kind != Device || strings.HasPrefix(link, "/dev/")) {
 		if item.Kind != Device {
 			item.Kind = Symlink
 		}

@@ -63,6 +63,9 @@ func (p *planner) nvidiaDevices() []device {
 func (p *planner) nvidiaVisible(open []device) []device {
 	list := p.limit(open, cudaVisible)
 	value, byHost := variable(p.machine.Env, nvidiaVisible)
+	if value == "void" { // CDI specifications say so to NVIDIA's own runtime, and a job may have it from one
+		byHost = false
+	}
 	if !byHost && p.selection.auto() {
 		value, byHost = p.image.variable(nvidiaVisible)
 	}

@@ -77,6 +77,14 @@ func TestNumbered(t *testing.T) {
 	}
 }
 
+func TestVariables(t *testing.T) {
+	got := Variables([]string{"A=1", "CUDA_VISIBLE_DEVICES=", "HIP_VISIBLE_DEVICES=1"}, []string{"CUDA_VISIBLE_DEVICES=3", "NVIDIA_DRIVER_CAPABILITIES=all"})
+	want := []string{"CUDA_VISIBLE_DEVICES=", "HIP_VISIBLE_DEVICES=1", "NVIDIA_DRIVER_CAPABILITIES=all"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestRequired(t *testing.T) {
 	facts := map[string]string{"driver": "470.82.01", "cuda": "11.4"}
 	tests := []struct {
@@ -157,10 +165,13 @@ func FuzzSpecification(f *testing.F) {
 			return
 		}
 		m := &Machine{Root: root, MayOpen: func(string) error { return nil }}
-		p := &planner{machine: m, image: &Image{}, specs: &specs{all: []spec{{s, "/etc/cdi/x.yaml"}}}}
-		for _, edits := range editsOf(&s) {
-			p.edit(&p.specs.all[0], edits, "x")
+		p := &planner{machine: m, image: &Image{}}
+		whole := &spec{s, "/etc/cdi/x.yaml"}
+		var devices []*cdi.Device
+		for i := range s.Devices {
+			devices = append(devices, &s.Devices[i])
 		}
+		p.edit(whole.editsFor(devices...))
 		for _, item := range p.Items {
 			if item.Kind == Device && !filepath.IsAbs(item.Host) {
 				t.Errorf("device %q", item.Host)

@@ -60,6 +60,8 @@ func TestPlan(t *testing.T) {
 		{name: "nvidia-not-the-jobs", host: nvidia("535.104.05"), glibc: debian11, env: []string{"CUDA_VISIBLE_DEVICES=1"}, gpu: "0", fails: "GPU 0 is not the job's"},
 		{name: "nvidia-not-there", host: nvidia("535.104.05"), glibc: debian11, gpu: "0,7", fails: "there is no GPU 7"},
 		{name: "nvidia-image-says-void", host: nvidia("535.104.05"), glibc: debian11, imageEnv: []string{"NVIDIA_VISIBLE_DEVICES=void"}},
+		{name: "nvidia-host-says-void", host: nvidia("535.104.05"), glibc: debian11, env: []string{"NVIDIA_VISIBLE_DEVICES=void"}},
+		{name: "nvidia-host-says-which", host: nvidia("535.104.05"), glibc: debian11, env: []string{"NVIDIA_VISIBLE_DEVICES=1"}, imageEnv: []string{"NVIDIA_VISIBLE_DEVICES=void"}},
 		{name: "nvidia-image-overridden", host: nvidia("535.104.05"), glibc: debian11, imageEnv: []string{"NVIDIA_VISIBLE_DEVICES=void"}, gpu: "all"},
 		{
 			name: "nvidia-mig", host: both(nvidia("535.104.05"), (*tree).divide), glibc: debian11,
@@ -71,6 +73,18 @@ func TestPlan(t *testing.T) {
 				tr.write("/proc/driver/nvidia/version", "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  530.30.02  Release Build\n")
 			}),
 		},
+		{
+			name: "nvidia-lost-dependency", glibc: debian11,
+			host: both(nvidia("535.104.05"), func(tr *tree) {
+				tr.library(libraries+"/libnvidia-gpucomp.so.535.104.05", needs("libnvidia-gpucomp.so.535.104.05", "2.38"))
+			}),
+		},
+		{name: "cdi-later-directory-wins", host: func(tr *tree) {
+			for dir, value := range map[string]string{"/etc/cdi": "earlier", "/var/run/cdi": "later"} {
+				tr.write(dir+"/npu.yaml", "cdiVersion: 0.5.0\nkind: vendor.com/npu\ndevices:\n- name: one\n  containerEdits:\n    env: [FROM="+value+"]\n    deviceNodes: [{path: /dev/npu0}]\n")
+			}
+			tr.touch("/dev/npu0")
+		}, glibc: debian11, gpu: "vendor.com/npu=one"},
 		{name: "nvidia-cdi-1.12", host: both(nvidia("525.85.12"), with("nvidia-ctk-1.12.yaml"), func(tr *tree) {
 			tr.touch("/dev/dri/card1", "/dev/dri/card2", "/dev/dri/renderD128", "/dev/dri/renderD129")
 		}), glibc: debian11, env: []string{"CUDA_VISIBLE_DEVICES=GPU-bbbb"}},

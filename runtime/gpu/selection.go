@@ -72,17 +72,19 @@ func (s *Selection) split() (cdiNames, devices []string) {
 	return cdiNames, devices
 }
 
-// Variables are those of the host's environment on which [Plan] depends. Processes
-// with different ones do not share a sandbox.
-func Variables(env []string) []string {
+// Variables are those of the host's environment, and of what the user sets for the
+// inside, on which [Plan] depends. Processes with different ones do not share a sandbox.
+func Variables(host, set []string) []string {
 	var found []string
-	for _, name := range []string{
-		cudaVisible, rocrVisible, hipVisible, ordinal, nvidiaVisible, nvidiaCapabilities, nvidiaImex, nvidiaNoRequire,
-	} {
-		if value, ok := variable(env, name); ok {
-			found = append(found, name+"="+value)
+	add := func(env []string, names ...string) {
+		for _, name := range names {
+			if value, ok := variable(env, name); ok {
+				found = append(found, name+"="+value)
+			}
 		}
 	}
+	add(host, cudaVisible, rocrVisible, hipVisible, ordinal, nvidiaVisible, nvidiaCapabilities, nvidiaImex)
+	add(set, nvidiaVisible, nvidiaCapabilities, nvidiaImex)
 	return found
 }
 

@@ -29,7 +29,7 @@ func (o *Options) key(image *os.File, home string, binds []sandbox.Bind, locales
 		job = fmt.Sprint("process ", os.Getpid())
 	}
 	return sandbox.NewKey(job, o.Path, info.Size(), info.ModTime().UnixNano(), binds, locales, home, o.NoHome, o.WritableTmpfs, o.Root,
-		o.GPU, gpu.Variables(os.Environ()), plan.Depends(), itemDevices(plan.Items))
+		o.selection, gpu.Variables(os.Environ(), o.set), plan.Depends(), itemDevices(plan.Items))
 }
 
 // together names what the processes of one sandbox have in common: a batch job (and

@@ -44,6 +44,9 @@ func populateDev(dir string, devices []Device) error {
 		}
 	}
 	for _, d := range devices {
+		if slices.Contains(deviceNodes, d.Name) {
+			continue // is there
+		}
 		target, err := deviceTarget(dir, d)
 		if err == nil {
 			err = bindDevice(d.Source, target, false)
