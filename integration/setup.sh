@@ -54,6 +54,9 @@ skopeo            test,bench            independent copying of images
 file              test                  is bin/jrun static?
 acl               test                  an access list that others made
 iproute2          test                  addresses for test registries
+python3           test,bench            the hook of PBS is Python
+numactl           test                  memory policies, which jobs must keep
+parallel          test                  another way to start many ranks
 openmpi-bin       test                  mpirun, and an MPI to put in an image's place
 libopenmpi-dev    test                  mpicc.openmpi
 mpich             test                  another mpirun and MPI
@@ -102,7 +105,8 @@ stop_registry_service() {
 
 install_redhat() {
   local wanted=(gcc make git glibc-static util-linux) available=() absent=() name
-  wants test bench && wanted+=(squashfs-tools umoci skopeo file fuse3)
+  wants test bench && wanted+=(squashfs-tools umoci skopeo file fuse3 python3)
+  wants test && wanted+=(numactl parallel)
   wants bench && wanted+=(squashfuse fuse3 bubblewrap)
   wants lint && wanted+=(ShellCheck)
   for name in "${wanted[@]}"; do
