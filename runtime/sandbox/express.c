@@ -175,7 +175,8 @@ static int ask(int fds[4])
 	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
 	// connect(2) waits by the time for sending, should somebody else have the name and
 	// let nobody in.
-	if (s >= 0 && setsockopt(s, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) == 0 && connect(s, (struct sockaddr *)&address, offsetof(struct sockaddr_un, sun_path) + 1 + n) == 0 &&
+	if (s >= 0 && setsockopt(s, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) == 0 &&
+	    connect(s, (struct sockaddr *)&address, offsetof(struct sockaddr_un, sun_path) + 1 + n) == 0 &&
 	    getsockopt(s, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 && peer.uid == getuid() &&
 	    setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) == 0 && recvmsg(s, &message, MSG_CMSG_CLOEXEC) == 1) {
 		struct cmsghdr *c = CMSG_FIRSTHDR(&message);
