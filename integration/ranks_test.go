@@ -23,7 +23,7 @@ func TestStartersOfManyProcesses(t *testing.T) {
 			s := newSession(t)
 			s.ok("pull", "--quiet", ref(minimal))
 			script := s.write("rank.sh", "echo $1 $(readlink /proc/self/ns/mnt)\nsleep 0.3\n", 0o644)
-			s.wrap = wrap
+			s.wrap, s.env["PARALLEL_HOME"] = wrap, s.dir
 			var numbers, spaces []string
 			for line := range strings.Lines(s.run("run", "--quiet", ref(minimal), "sh", script).want(0).stdout) {
 				number, space, _ := strings.Cut(strings.TrimSpace(line), " ")
