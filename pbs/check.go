@@ -126,7 +126,7 @@ func (s Server) checkCompiled(ctx context.Context) Finding {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	file := filepath.Join(dir, "hook.py")
-	text, err := s.qmgr(ctx, "export hook "+HookName+" application/x-python default")
+	text, err := s.ask(ctx, "export hook "+HookName+" application/x-python default")
 	if err == nil {
 		err = os.WriteFile(file, text, 0o600)
 	}
@@ -160,7 +160,7 @@ func (s Server) checkCgroups(ctx context.Context) Finding {
 		f.Detail = cgroupsHook + " is not in use"
 		return f
 	}
-	text, exportErr := s.qmgr(ctx, "export hook "+cgroupsHook+" application/x-config default")
+	text, exportErr := s.ask(ctx, "export hook "+cgroupsHook+" application/x-config default")
 	if err = errors.Join(err, exportErr); err != nil {
 		f.Skipped, f.Err = true, unreachable(err)
 		return f

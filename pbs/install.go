@@ -144,7 +144,7 @@ func (s Server) order(ctx context.Context) (int, error) {
 
 // has says whether the server's hook has this text as its content or configuration.
 func (s Server) has(ctx context.Context, kind string, text []byte) (bool, error) {
-	have, err := s.qmgr(ctx, "export hook "+HookName+" "+kind+" default")
+	have, err := s.ask(ctx, "export hook "+HookName+" "+kind+" default")
 	return bytes.Equal(bytes.TrimSpace(have), bytes.TrimSpace(text)), err
 }
 
@@ -183,7 +183,7 @@ func (s Server) Do(ctx context.Context, steps []Step) error {
 			}
 			directive = strings.Replace(directive, "FILE", name, 1)
 		}
-		if _, err := s.qmgr(ctx, directive); err != nil {
+		if _, err := s.run(ctx, "qmgr", "-c", directive); err != nil { // of what it replaces it only remarks
 			return fault.Newf(err, "do it as a manager of PBS, on the server: sudo jrun pbs …\nwhat is done can be done again: it goes on where it stopped", "qmgr refuses: %s", step.Directive)
 		}
 	}

@@ -27,35 +27,44 @@ type Server struct {
 var ErrNoSuch = errors.New("the server has none")
 
 func (s Server) run(ctx context.Context, program string, args ...string) ([]byte, error) {
+	out, _, err := s.runAndHear(ctx, program, args...)
+	return out, err
+}
+
+// runAndHear also returns what the program said without failing.
+func (s Server) runAndHear(ctx context.Context, program string, args ...string) (answer []byte, remark string, err error) {
 	if s.Run != nil {
-		return s.Run(ctx, program, args...)
+		answer, err = s.Run(ctx, program, args...)
+		return answer, "", err
 	}
 	var out, said bytes.Buffer
 	cmd := exec.CommandContext(ctx, filepath.Join(s.Host.Exec, "bin", program), args...)
 	cmd.Stdout, cmd.Stderr = &out, &said
-	err := cmd.Run()
-	text := strings.Join(strings.Fields(said.String()), " ")
-	switch {
-	case err != nil && text != "":
-		err = fmt.Errorf("%w: %s", err, text)
-	case err == nil && out.Len() == 0 && text != "": // qmgr, to who is no manager
-		err = errors.New(text)
+	err = cmd.Run()
+	remark = strings.Join(strings.Fields(said.String()), " ")
+	if err != nil && remark != "" {
+		err = fmt.Errorf("%w: %s", err, remark)
 	}
 	if err != nil {
-		return out.Bytes(), fmt.Errorf("%s: %w", program, err)
+		err = fmt.Errorf("%s: %w", program, err)
 	}
-	return out.Bytes(), nil
+	return out.Bytes(), remark, err
 }
 
-// qmgr runs one directive of qmgr(8B).
-func (s Server) qmgr(ctx context.Context, directive string) ([]byte, error) {
-	return s.run(ctx, "qmgr", "-c", directive)
+// ask runs a directive of qmgr(8B) that asks for something. To who is no manager qmgr
+// says no, and succeeds.
+func (s Server) ask(ctx context.Context, directive string) ([]byte, error) {
+	answer, remark, err := s.runAndHear(ctx, "qmgr", "-c", directive)
+	if err == nil && len(answer) == 0 && remark != "" {
+		err = fmt.Errorf("qmgr: %s", remark)
+	}
+	return answer, err
 }
 
 // attributes are those of a hook or a resource, as `list` shows them; the error
 // wraps ErrNoSuch if there is no such thing.
 func (s Server) attributes(ctx context.Context, kind, name string) (map[string]string, error) {
-	all, err := s.qmgr(ctx, "list "+kind)
+	all, err := s.ask(ctx, "list "+kind)
 	if err != nil {
 		return nil, fmt.Errorf("asking for the %s %s: %w", kind, name, err)
 	}

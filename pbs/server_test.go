@@ -283,16 +283,25 @@ func TestRealPrograms(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := Server{Host: Host{Exec: dir}}
-	for script, wrong := range map[string]string{
-		"echo out": "", "echo out; echo said >&2": "", "echo said  it >&2": "said it", "echo said >&2; exit 3": "said", "exit 4": "exit status 4",
+	for script, wrong := range map[string]struct{ asked, done string }{
+		"echo out":                {},
+		"echo out; echo said >&2": {},
+		"echo said  it >&2":       {asked: "said it"}, // contents overwritten, as well as unauthorized
+		"echo said >&2; exit 3":   {"said", "said"},
+		"exit 4":                  {"exit status 4", "exit status 4"},
 	} {
 		if err := os.WriteFile(filepath.Join(dir, "bin", "qmgr"), []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		out, err := s.run(t.Context(), "qmgr")
-		if (err == nil) != (wrong == "") || err != nil && !strings.Contains(err.Error(), wrong) || err == nil && string(out) != "out\n" {
-			t.Errorf("%q: %q, %v", script, out, err)
+		check := func(what, wrong string, out []byte, err error) {
+			t.Helper()
+			if (err == nil) != (wrong == "") || err != nil && !strings.Contains(err.Error(), wrong) || err == nil && len(out) > 0 && string(out) != "out\n" {
+				t.Errorf("%q, %s: %q, %v", script, what, out, err)
+			}
 		}
+		out, err := s.ask(t.Context(), "list hook")
+		check("asked", wrong.asked, out, err)
+		check("done", wrong.done, nil, s.Do(t.Context(), []Step{{Directive: "set hook jrun enabled=true"}}))
 	}
 	if _, err := s.run(t.Context(), "missing"); !errors.Is(err, os.ErrNotExist) && !errors.Is(err, exec.ErrNotFound) {
 		t.Errorf("a missing program: %v", err)
