@@ -2,7 +2,6 @@ package launch
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path"
 	"slices"
@@ -14,7 +13,6 @@ import (
 	"github.com/jrun-hpc/jrun/runtime/inject"
 	"github.com/jrun-hpc/jrun/runtime/mpi"
 	"github.com/jrun-hpc/jrun/runtime/sandbox"
-	"github.com/jrun-hpc/jrun/squash/reader"
 )
 
 // Explanation is what [Run] would do, without doing it.
@@ -82,17 +80,12 @@ func noCommand(err error) bool { return errors.Is(err, errNoCommand) }
 
 // explainFromHost adds what GPUs and MPI need, and whether the image takes it.
 func (o *Options) explainFromHost(e *Explanation, plan mpi.Plan) error {
-	info, err := o.Image.Stat()
+	files, err := o.files(o.Image)
 	if err != nil {
-		return fmt.Errorf("reading the image's file: %w", err)
+		return err
 	}
-	r, err := reader.Open(o.Image, info.Size(), reader.Options{})
-	if err != nil {
-		return fault.Newf(err, "remove it and fetch it again: jrun rm IMAGE; jrun pull IMAGE", "the image's file %s cannot be read", o.Path)
-	}
-	files := r.FS()
 	if !o.selection.None {
-		injection, err := gpu.Plan(gpu.ThisMachine(o.CDIDirs), o.selection, gpu.Image{Files: files, Env: o.Config.Env, Set: o.set})
+		injection, err := o.injection(files)
 		e.refuse("GPU", err)
 		for _, item := range injection.Items {
 			e.Items = append(e.Items, gpuItem(item))

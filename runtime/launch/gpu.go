@@ -28,7 +28,7 @@ func (o *Options) gpus(image fs.FS) (gpus, error) {
 	if o.selection.None {
 		return gpus{}, nil
 	}
-	plan, err := gpu.Plan(gpu.ThisMachine(o.CDIDirs), o.selection, gpu.Image{Files: image, Env: o.Config.Env, Set: o.set})
+	plan, err := o.injection(image)
 	if err != nil {
 		return gpus{}, err
 	}
@@ -38,6 +38,11 @@ func (o *Options) gpus(image fs.FS) (gpus, error) {
 		}
 	}
 	return gpusOf(&plan), nil
+}
+
+// injection is what the GPUs that the job gets need inside.
+func (o *Options) injection(image fs.FS) (gpu.Injection, error) {
+	return gpu.Plan(gpu.ThisMachine(o.CDIDirs), o.selection, gpu.Image{Files: image, Env: o.Config.Env, Set: o.set})
 }
 
 // gpusOf makes mounts of an injection.

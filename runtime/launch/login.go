@@ -14,21 +14,15 @@ import (
 	"github.com/jrun-hpc/jrun/runtime/hostprogram"
 	"github.com/jrun-hpc/jrun/runtime/identity"
 	"github.com/jrun-hpc/jrun/runtime/sandbox"
-	"github.com/jrun-hpc/jrun/squash/reader"
 )
 
 // loginShell is Login, or what the image has in its place. It says what is missing
 // of what runs the script, since shells say it badly.
 func (o *Options) loginShell(image *os.File, binds []sandbox.Bind) (string, error) {
-	info, err := image.Stat()
+	files, err := o.files(image)
 	if err != nil {
-		return "", fmt.Errorf("reading the image's file: %w", err)
+		return "", err
 	}
-	r, err := reader.Open(image, info.Size(), reader.Options{})
-	if err != nil {
-		return "", fault.Newf(err, "remove it and fetch it again: jrun rm IMAGE; jrun pull IMAGE", "the image's file %s cannot be read", o.Path)
-	}
-	files := r.FS()
 	shell, ok := identity.Shell(files, o.Login)
 	if !ok {
 		return "", fault.New("the image has no shell, and a job script needs one", errors.New("it has neither "+o.Login+" nor /bin/sh"),

@@ -32,18 +32,10 @@ func (o *Options) spec(ctx context.Context, image *os.File, home string, binds [
 			closeAll(lease, local)
 		}
 	}()
-	info, err := image.Stat()
+	files, err := o.files(image)
 	if err != nil {
-		return nil, fmt.Errorf("reading the image's file: %w", err)
+		return nil, err
 	}
-	r, err := reader.Open(image, info.Size(), reader.Options{})
-	if err == nil {
-		_, err = fs.Stat(r.FS(), ".") // damage found by the holder would name no file
-	}
-	if err != nil {
-		return nil, fault.Newf(err, "remove it and fetch it again: jrun rm IMAGE; jrun pull IMAGE", "the image's file %s cannot be read", o.Path)
-	}
-	files := r.FS()
 	person := identity.Current(ctx)
 	if o.Root {
 		person = person.AsRoot()
@@ -84,6 +76,22 @@ func (o *Options) spec(ctx context.Context, image *os.File, home string, binds [
 		Profile:       o.profile(args),
 		Note:          text,
 	}, nil
+}
+
+// files is what is in the image. The error is a fault that names its file.
+func (o *Options) files(image *os.File) (fs.FS, error) {
+	info, err := image.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("reading the image's file: %w", err)
+	}
+	r, err := reader.Open(image, info.Size(), reader.Options{})
+	if err == nil {
+		_, err = fs.Stat(r.FS(), ".") // damage found by the holder would name no file
+	}
+	if err != nil {
+		return nil, fault.Newf(err, "remove it and fetch it again: jrun rm IMAGE; jrun pull IMAGE", "the image's file %s cannot be read", o.Path)
+	}
+	return r.FS(), nil
 }
 
 // secure takes the lease and then, which may take long, the local copy of the image.
