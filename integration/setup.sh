@@ -65,6 +65,8 @@ squashfs-tools-ng bench                 tar2sqfs
 squashfuse        bench                 the reader to compare with
 fuse3             test,bench            fusermount, for jrun mount and squashfuse
 bubblewrap        bench                 the sandbox to compare with
+crun              bench                 the container runtime to compare with
+charliecloud      bench                 the peer to compare with
 xfsprogs          bench                 storage that shares blocks
 shellcheck        lint                  the scripts
 LIST
@@ -107,7 +109,7 @@ install_redhat() {
   local wanted=(gcc make git glibc-static util-linux) available=() absent=() name
   wants test bench && wanted+=(squashfs-tools umoci skopeo file fuse3 python3)
   wants test && wanted+=(numactl parallel)
-  wants bench && wanted+=(squashfuse fuse3 bubblewrap)
+  wants bench && wanted+=(squashfuse fuse3 bubblewrap crun charliecloud)
   wants lint && wanted+=(ShellCheck)
   for name in "${wanted[@]}"; do
     if rpm -q "$name" >/dev/null 2>&1; then

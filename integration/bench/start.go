@@ -32,17 +32,28 @@ func benchStart(ctx context.Context, b *bench, _ *subject) error {
 	jrun := b.jrunTask("start", append([]string{"run", "--quiet", file, "--"}, program...)...)
 	inJob := b.jrunTask("start", jrun.args[1:]...)
 	inJob.env["PBS_JOBID"] = batchJob
+	run, err := b.bundleFor(ctx, root, program)
+	if err != nil {
+		return fmt.Errorf("preparing crun: %w", err)
+	}
+	crun := task{user: b.user, dir: b.dir, args: run, env: map[string]string{"XDG_RUNTIME_DIR": b.dir}}
+	// Containers at the same time need names of their own.
+	crunMany := append([]string{"sh", "-c", `exec "$@" "bench-$$"`, "sh"}, run[:len(run)-1]...)
+	charliecloud := task{user: b.user, dir: b.dir, args: append([]string{"ch-run", file, "--"}, program...)}
 
 	contestants := []struct {
-		name string
-		task task
-		warm bool // while another command runs in the same image
+		name   string
+		task   task
+		warm   bool     // while another command runs in the same image
+		unlike []string // what is started many times at once, if that is another command
 	}{
-		{"fork and exec on the host (floor)", onHost, false},
-		{"bwrap, unpacked directory", bwrap, false},
-		{"**jrun**, first on the node: sandbox made and taken down", jrun, false},
-		{"**jrun**, joining a running one", jrun, true},
-		{"**jrun**, joining a running one of its batch job", inJob, true},
+		{"fork and exec on the host (floor)", onHost, false, nil},
+		{"bwrap, unpacked directory", bwrap, false, nil},
+		{"crun, unpacked directory", crun, false, crunMany},
+		{"ch-run (Charliecloud), squashfs", charliecloud, false, nil},
+		{"**jrun**, first on the node: sandbox made and taken down", jrun, false, nil},
+		{"**jrun**, joining a running one", jrun, true, nil},
+		{"**jrun**, joining a running one of its batch job", inJob, true, nil},
 	}
 	single, many := make([]series, len(contestants)), make([]series, len(contestants))
 	for range b.rounds {
@@ -62,6 +73,9 @@ func benchStart(ctx context.Context, b *bench, _ *subject) error {
 			}
 			together := c.task
 			together.copies = ranks
+			if c.unlike != nil {
+				together.args = c.unlike
+			}
 			s, err := measure(ctx, together)
 			if err != nil {
 				return err

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -32,34 +33,35 @@ type runningBuilder struct {
 	socket, said *os.File
 }
 
-// wait returns the mount namespace that the builder made.
+// wait returns the mount namespace that the builder made. What the builder takes down
+// after that, nobody waits for.
 func (b runningBuilder) wait() (*os.File, error) {
-	defer b.socket.Close()
-	defer b.said.Close()
 	conn, err := net.FileConn(b.socket)
+	b.socket.Close()
 	if err != nil {
-		return nil, fmt.Errorf("talking to the builder: %w", err)
+		return nil, errors.Join(fmt.Errorf("talking to the builder: %w", err), b.end())
 	}
 	defer conn.Close()
-	files, receiveErr := rendezvous.Receive(conn.(*net.UnixConn), &struct{}{})
-	text, readErr := io.ReadAll(b.said)
-	var status unix.WaitStatus
-	_, err = unix.Wait4(b.pid, &status, 0, nil)
-	if err == nil && status != 0 {
-		err = errors.New(firstOf(strings.TrimSpace(string(text)), "it was ended"))
+	files, err := rendezvous.Receive(conn.(*net.UnixConn), &struct{}{})
+	if err != nil {
+		return nil, fmt.Errorf("building the sandbox: %w", cmp.Or(b.end(), err))
 	}
-	if err = errors.Join(err, receiveErr, readErr); err != nil {
-		rendezvous.CloseAll(files)
-		return nil, fmt.Errorf("building the sandbox: %w", err)
-	}
+	go func() { _ = b.end() }() // it has done its work
 	return files[0], nil
 }
 
-func firstOf(a, b string) string {
-	if a != "" {
-		return a
+// end waits for the builder's end and returns what it said, if it failed.
+func (b runningBuilder) end() error {
+	defer b.said.Close()
+	text, readErr := io.ReadAll(b.said)
+	var status unix.WaitStatus
+	if _, err := unix.Wait4(b.pid, &status, 0, nil); err != nil {
+		return err
 	}
-	return b
+	if status != 0 {
+		return errors.New(cmp.Or(strings.TrimSpace(string(text)), "it was ended"))
+	}
+	return readErr
 }
 
 func builderMain() int {

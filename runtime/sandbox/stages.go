@@ -17,20 +17,39 @@ var Stages string
 // ownProgram is this program, whatever its name is now.
 const ownProgram = "/proc/self/exe"
 
-// stagesProgram returns what to execute as a holder, and a file to be closed when it
-// has been, or nil. In memory, it is sealed, so that libcontainer need not copy it
-// once more before it starts it.
-func stagesProgram() (path string, file *os.File) {
+// stages is what to execute as a holder: a file in memory, or this program.
+type stages struct {
+	path   string
+	memory *os.File // or nil
+}
+
+func (s stages) close() {
+	if s.memory != nil {
+		s.memory.Close()
+	}
+}
+
+// copyStages writes the program of the stages to memory and seals it, so that
+// libcontainer need not copy it once more before it starts it.
+func copyStages() stages {
+	own := stages{path: ownProgram}
 	if Stages == "" {
-		return ownProgram, nil
+		return own
 	}
 	fd, err := unix.MemfdCreate("jrun-stages", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING|unix.MFD_EXEC)
 	if errors.Is(err, unix.EINVAL) { // Linux before 6.3
 		fd, err = unix.MemfdCreate("jrun-stages", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
 	}
 	if err != nil { // vm.memfd_noexec, or no memory
-		return ownProgram, nil
+		return own
 	}
+	// A number that no file has which the holder inherits: in it, the path names this one.
+	above, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, holderLeaseFD+1)
+	unix.Close(fd)
+	if err != nil {
+		return own
+	}
+	fd = above
 	f := os.NewFile(uintptr(fd), "jrun-stages")
 	_, err = io.Copy(f, strings.NewReader(Stages))
 	if err == nil {
@@ -38,7 +57,7 @@ func stagesProgram() (path string, file *os.File) {
 	}
 	if err != nil {
 		f.Close()
-		return ownProgram, nil
+		return own
 	}
-	return "/proc/self/fd/" + strconv.Itoa(fd), f
+	return stages{"/proc/self/fd/" + strconv.Itoa(fd), f}
 }

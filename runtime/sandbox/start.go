@@ -34,6 +34,10 @@ const statusReady = "ready"
 
 // startHolder makes the sandbox and returns once processes can enter it.
 func startHolder(ctx context.Context, listener *net.UnixListener, create func() (*Spec, error)) error {
+	// Copying the program takes about as long as deciding what the job sees.
+	copying := make(chan stages, 1)
+	go func() { copying <- copyStages() }()
+	defer func() { (<-copying).close() }()
 	spec, err := create()
 	if err != nil {
 		return err
@@ -76,11 +80,9 @@ func startHolder(ctx context.Context, listener *net.UnixListener, create func() 
 	}
 	defer status.Close()
 
-	program, file := stagesProgram()
-	if file != nil {
-		defer file.Close()
-	}
-	cmd := exec.CommandContext(ctx, program)
+	program := <-copying
+	copying <- program // to be closed
+	cmd := exec.CommandContext(ctx, program.path)
 	cmd.Args = []string{
 		stageHolder, strconv.Itoa(os.Getuid()), strconv.Itoa(os.Getgid()),
 		strconv.Itoa(p.UID), strconv.Itoa(p.GID), mountDir,
