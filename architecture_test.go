@@ -30,7 +30,7 @@ var allowed = map[string][]string{
 	"runtime/nodecache":   {"fault", "presence", "runtime/rendezvous"},
 	"runtime/rendezvous":  {},
 	"runtime/sandbox":     {"fault", "presence", "runtime/rendezvous", "squash", "squash/reader", "squash/fusefs", "squash/profile"},
-	"runtime/gpu":         {"fault", "runtime/hostlib"},
+	"runtime/gpu":         {"fault", "runtime/hostlib", "runtime/inject"},
 	"runtime/hostlib":     {},
 	"runtime/hostprogram": {"runtime/hostlib"},
 	"runtime/inject":      {},

@@ -8,7 +8,6 @@ import (
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image"
 	"github.com/jrun-hpc/jrun/image/store"
-	"github.com/jrun-hpc/jrun/runtime/inject"
 	"github.com/jrun-hpc/jrun/runtime/launch"
 	"github.com/spf13/cobra"
 )
@@ -69,7 +68,7 @@ func printExplanation(out io.Writer, e launch.Explanation) error {
 	}
 	fmt.Fprintf(&b, "directory  %s\n\n", e.Dir)
 	for _, item := range e.Items {
-		fmt.Fprintf(&b, "%-9s  %s\n           %s (%s)\n", item.Kind, itemText(item), item.Why, item.Rule)
+		fmt.Fprintln(&b, item)
 	}
 	fmt.Fprintln(&b)
 	for _, v := range e.Verdicts {
@@ -85,21 +84,6 @@ func printExplanation(out io.Writer, e launch.Explanation) error {
 	fmt.Fprintf(&b, "verdict    %s\n", verdict)
 	_, err := io.WriteString(out, fault.Printable(b.String()))
 	return err
-}
-
-func itemText(item inject.Item) string {
-	text := item.Inside
-	switch {
-	case item.Kind == inject.Unset:
-	case item.IsVariable():
-		text += "=" + item.Value
-	case item.Host != item.Inside:
-		text = item.Host + " -> " + item.Inside
-	}
-	if !item.Writable && (item.Kind == inject.File || item.Kind == inject.Directory) {
-		text += " (read-only)"
-	}
-	return text
 }
 
 // explainOnce is startOnce without the start.

@@ -84,18 +84,11 @@ func (o *Options) explainFromHost(e *Explanation, plan mpi.Plan) error {
 	if err != nil {
 		return err
 	}
-	if !o.selection.None {
-		injection, err := o.injection(files)
-		e.refuse("GPU", err)
-		for _, item := range injection.Items {
-			e.Items = append(e.Items, gpuItem(item))
-		}
-		for _, dir := range injection.LibraryDirs {
-			e.Items = append(e.Items, inject.Item{Kind: inject.Last, Inside: "LD_LIBRARY_PATH", Value: dir, Why: "libraries of the GPU's driver", Rule: "behind the image's own"})
-		}
-		for _, v := range injection.Verdicts {
-			e.judge(v.Subject, string(v.Outcome), v.Reason, v.Next)
-		}
+	injection, err := o.injection(files)
+	e.refuse("GPU", err)
+	e.Items = append(e.Items, injection.Items...)
+	for _, v := range injection.Verdicts {
+		e.judge(v.Subject, string(v.Outcome), v.Reason, v.Next)
 	}
 	if plan.NeedsImage() {
 		if err := plan.Look(files, slices.Concat(o.Config.Env, o.set)); err != nil {
@@ -125,12 +118,6 @@ func (e *Explanation) refuse(about string, err error) {
 		next = f.Next
 	}
 	e.judge(about, refusedOutcome, err.Error(), next)
-}
-
-// gpuItem is an item of package gpu in the common form.
-func gpuItem(item gpu.Item) inject.Item {
-	kind := map[gpu.Kind]inject.Kind{gpu.File: inject.File, gpu.Symlink: inject.File, gpu.Directory: inject.Directory, gpu.Device: inject.Device, gpu.Variable: inject.Variable}[item.Kind]
-	return inject.Item{Kind: kind, Host: item.Host, Inside: item.Inside, Value: item.Value, Writable: item.Writable, Why: item.Why, Rule: item.Rule}
 }
 
 // bindItems say why each of the binds is there.

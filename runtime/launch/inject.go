@@ -1,8 +1,10 @@
 package launch
 
 import (
+	"cmp"
 	"io/fs"
 	"os"
+	"path"
 	"slices"
 	"strings"
 
@@ -25,25 +27,26 @@ func (o *Options) mpiPlan(binds []sandbox.Bind) (mpi.Plan, error) {
 	}), nil
 }
 
-// itemBinds are the items that are mounted. One that has no place inside is left out,
-// unless it is needed; then that is the error.
-func itemBinds(items []inject.Item, before []sandbox.Bind, needed bool) ([]sandbox.Bind, error) {
-	var list []sandbox.Bind
+// itemBinds are the items that are mounted, after those before. Where the user shows
+// something else the item is left out; one for which there is no place is left out,
+// too, and is the error, for those who cannot do without.
+func itemBinds(items []inject.Item, before []sandbox.Bind) (list []sandbox.Bind, unplaced error) {
 	for _, item := range items {
 		if item.Kind != inject.File && item.Kind != inject.Directory {
 			continue
 		}
-		b := sandbox.Bind{Source: item.Host, Destination: item.Inside, ReadOnly: !item.Writable, Dir: item.Kind == inject.Directory}
+		b := sandbox.Bind{Source: item.Host, Destination: path.Clean(item.Inside), ReadOnly: !item.Writable, Dir: item.Kind == inject.Directory}
+		if slices.ContainsFunc(before, func(o sandbox.Bind) bool { return o.Destination == b.Destination }) {
+			continue
+		}
 		if err := checkMountPoint(before, b); err != nil {
-			if needed {
-				return nil, err
-			}
+			unplaced = cmp.Or(unplaced, err)
 			continue
 		}
 		list = append(list, b)
 	}
 	sortByDepth(list)
-	return list, nil
+	return list, unplaced
 }
 
 // itemDevices are the items that are devices.

@@ -85,8 +85,7 @@ type Options struct {
 type note struct {
 	Person    identity.Person
 	About     identity.About
-	GPU       dress
-	Variables []inject.Item // that go with MPI libraries of the host
+	Variables []inject.Item // that go with what of the host is inside
 }
 
 // Run becomes the job. It returns only if that failed.
@@ -126,10 +125,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	forLauncher, err := itemBinds(plan.Items, binds, false)
-	if err != nil {
-		return err
-	}
+	forLauncher, _ := itemBinds(plan.Items, binds) // where there is no place, the user has put something else
 	binds = append(binds, forLauncher...)
 	hidden := variables(plan.Items)
 	image := o.Image
@@ -159,7 +155,6 @@ func Run(ctx context.Context, o Options) error {
 		args = []string{n.About.Shell}
 	}
 	imageEnv := slices.Concat(o.Config.Env, []string{"PATH=" + o.searchPath(len(brought.files) > 0)})
-	imageEnv, set = n.GPU.wear(imageEnv, set)
 	env := identity.Environment{Host: os.Environ(), Image: imageEnv, Set: append(o.names(), set...), Clean: o.CleanEnv}
 	if ctx.Err() != nil {
 		return ctx.Err() // interrupted at the last moment

@@ -42,20 +42,21 @@ func (o *Options) spec(ctx context.Context, image *os.File, home string, binds [
 	}
 	about := identity.Examine(files, person, locales)
 	person.Shell = about.Shell
-	gpus, err := o.gpus(files)
+	forGPUs, err := o.gpus(files)
 	if err != nil {
 		return nil, err
 	}
-	fromHost, err := o.fromHost(&plan, files)
+	forMPI, err := o.fromHost(&plan, files)
 	if err != nil {
 		return nil, err
 	}
-	text, err := json.Marshal(note{Person: person, About: about, GPU: gpus.dress, Variables: variables(fromHost)})
+	text, err := json.Marshal(note{Person: person, About: about, Variables: variables(slices.Concat(forGPUs, forMPI))})
 	if err != nil {
 		return nil, fmt.Errorf("writing down what is known of the image: %w", err)
 	}
-	binds = append(slices.Clone(binds), gpus.mountable(binds)...)
-	libraries, err := itemBinds(fromHost, binds, true)
+	drivers, _ := itemBinds(forGPUs, binds) // programs without GPUs do without
+	binds = slices.Concat(binds, drivers)
+	libraries, err := itemBinds(forMPI, binds)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +64,7 @@ func (o *Options) spec(ctx context.Context, image *os.File, home string, binds [
 		Image:     image,
 		Lease:     lease,
 		Binds:     slices.Concat(binds, libraries),
-		Devices:   append(gpus.devices, itemDevices(plan.Items)...),
+		Devices:   itemDevices(slices.Concat(forGPUs, plan.Items)),
 		EmptyDirs: o.emptyDirs(home),
 		Files: append([]sandbox.File{
 			{Path: "/etc/passwd", Content: identity.Passwd(readSmall(files, "etc/passwd"), person)},
