@@ -43,18 +43,28 @@ func batchJob() string {
 	return ""
 }
 
-// sandboxJob is the job of PBS with which a sandbox ends, if this process is in one
-// that is on this machine: somebody may have kept its environment.
-func sandboxJob() sandbox.Job {
+// currentTask is this process as PBS sees it, if it is in a job of PBS that is on this
+// machine: somebody may have kept its environment.
+func currentTask() (task pbs.Task, ok bool) {
+	if os.Getenv("PBS_JOBID") == "" {
+		return pbs.Task{}, false
+	}
 	host, err := pbs.ReadHost()
 	if err != nil {
-		return sandbox.Job{}
+		return pbs.Task{}, false
 	}
-	task, ok := pbs.CurrentTask(host)
+	task, ok = pbs.CurrentTask(host)
 	if !ok {
-		return sandbox.Job{}
+		return pbs.Task{}, false
 	}
-	if _, err := os.Lstat(task.File()); err != nil {
+	_, err = os.Lstat(task.File())
+	return task, err == nil
+}
+
+// sandboxJob is the job of PBS with which a sandbox ends, if there is one.
+func sandboxJob() sandbox.Job {
+	task, ok := currentTask()
+	if !ok {
 		return sandbox.Job{}
 	}
 	return sandbox.Job{ID: task.ID, File: task.File()}

@@ -35,7 +35,7 @@ func itemBinds(items []inject.Item, before []sandbox.Bind) (list []sandbox.Bind,
 		if item.Kind != inject.File && item.Kind != inject.Directory {
 			continue
 		}
-		b := sandbox.Bind{Source: item.Host, Destination: path.Clean(item.Inside), ReadOnly: !item.Writable, Dir: item.Kind == inject.Directory}
+		b := itemBind(item)
 		if slices.ContainsFunc(before, func(o sandbox.Bind) bool { return o.Destination == b.Destination }) {
 			continue
 		}
@@ -47,6 +47,10 @@ func itemBinds(items []inject.Item, before []sandbox.Bind) (list []sandbox.Bind,
 	}
 	sortByDepth(list)
 	return list, unplaced
+}
+
+func itemBind(item inject.Item) sandbox.Bind {
+	return sandbox.Bind{Source: item.Host, Destination: path.Clean(item.Inside), ReadOnly: !item.Writable, Dir: item.Kind == inject.Directory}
 }
 
 // itemDevices are the items that are devices.
@@ -68,16 +72,21 @@ func variables(items []inject.Item) []inject.Item {
 // fromHost is what the image makes necessary, beside what the launcher does. It
 // explains the whole.
 func (o *Options) fromHost(plan *mpi.Plan, files fs.FS) ([]inject.Item, error) {
-	before := len(plan.Items)
-	if plan.NeedsImage() {
-		if err := plan.Look(files, slices.Concat(o.Config.Env, o.set)); err != nil {
-			return nil, err
-		}
-	}
-	if o.Explain != nil {
+	items, err := o.swapMPI(plan, files)
+	if err == nil && o.Explain != nil {
 		o.Explain(strings.TrimRight(plan.String(), "\n"))
 	}
-	return plan.Items[before:], nil
+	return items, err
+}
+
+// swapMPI completes the plan, and returns what that adds to its items.
+func (o *Options) swapMPI(plan *mpi.Plan, files fs.FS) ([]inject.Item, error) {
+	if !plan.NeedsImage() {
+		return nil, nil
+	}
+	before := len(plan.Items)
+	err := plan.Look(files, slices.Concat(o.Config.Env, o.set))
+	return plan.Items[before:], err
 }
 
 // repeat says how the environment inside of other processes follows from their own, or

@@ -6,7 +6,6 @@ import (
 
 	"github.com/jrun-hpc/jrun/presence"
 	"github.com/jrun-hpc/jrun/runtime/gpu"
-	"github.com/jrun-hpc/jrun/runtime/mpi"
 	"github.com/jrun-hpc/jrun/runtime/sandbox"
 	"golang.org/x/sys/unix"
 )
@@ -15,12 +14,12 @@ import (
 // that ranks of an MPI program can reach each other's memory. A writable layer outside
 // of a batch job and of an MPI program is private to one command, since nobody expects to see there what
 // another command left.
-func (o *Options) key(image *os.File, home string, binds []sandbox.Bind, locales []string, plan mpi.Plan) (sandbox.Key, error) {
-	info, err := image.Stat()
+func (o *Options) key(p *prepared, locales []string) (sandbox.Key, error) {
+	info, err := o.Image.Stat()
 	if err != nil {
 		return "", fmt.Errorf("reading the image's file: %w", err)
 	}
-	ranks := len(plan.Launchers) > 0
+	ranks := len(p.mpi.Launchers) > 0
 	job, batch, err := together(ranks)
 	if err != nil {
 		return "", err
@@ -28,8 +27,8 @@ func (o *Options) key(image *os.File, home string, binds []sandbox.Bind, locales
 	if !batch && !ranks && o.WritableTmpfs {
 		job = fmt.Sprint("process ", os.Getpid())
 	}
-	return sandbox.NewKey(job, o.Path, info.Size(), info.ModTime().UnixNano(), binds, locales, home, o.NoHome, o.WritableTmpfs, o.Root,
-		o.selection, gpu.Variables(os.Environ(), o.set), plan.Depends(), itemDevices(plan.Items))
+	return sandbox.NewKey(job, o.Path, info.Size(), info.ModTime().UnixNano(), p.binds, locales, p.home, o.NoHome, o.WritableTmpfs, o.Root,
+		o.selection, gpu.Variables(os.Environ(), o.set), p.mpi.Depends(), itemDevices(p.mpi.Items))
 }
 
 // together names what the processes of one sandbox have in common: a batch job (and

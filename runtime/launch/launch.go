@@ -8,7 +8,6 @@ import (
 	"path"
 	"slices"
 
-	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/runtime/gpu"
 	"github.com/jrun-hpc/jrun/runtime/hostprogram"
 	"github.com/jrun-hpc/jrun/runtime/identity"
@@ -95,54 +94,25 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	cwd, err := os.Getwd()
-	if err != nil {
-		return fault.New("cannot find the current directory", err, "change to a directory that exists ('cd') and try again")
-	}
-	home := home()
-	dir, err := o.directory(home, cwd, imagesOwn)
+	p, err := o.prepare(imagesOwn)
 	if err != nil {
 		return err
 	}
-	set, err := o.Environment()
-	if err != nil {
-		return err
-	}
-	binds, err := o.binds(home, cwd)
-	if err != nil {
-		return err
-	}
-	if o.selection, err = gpu.ParseSelection(o.GPU); err != nil {
-		return err
-	}
-	o.set = set
-	brought, err := o.bring()
-	if err != nil {
-		return err
-	}
-	binds = append(binds, brought.binds...)
-	plan, err := o.mpiPlan(binds)
-	if err != nil {
-		return err
-	}
-	forLauncher, _ := itemBinds(plan.Items, binds) // where there is no place, the user has put something else
-	binds = append(binds, forLauncher...)
-	hidden := variables(plan.Items)
-	image := o.Image
+	hidden := variables(p.mpi.Items)
 	locales := identity.WantedLocales(os.Environ())
-	key, err := o.key(image, home, binds, locales, plan)
+	key, err := o.key(&p, locales)
 	if err != nil {
 		return err
 	}
 	program := ""
 	if o.Login != "" {
-		if program, err = o.loginShell(image, binds); err != nil {
+		if program, err = o.loginShell(o.Image, p.binds); err != nil {
 			return err
 		}
 		args = []string{"-" + path.Base(program)} // login(1)
 	}
 	entrance, err := sandbox.Enter(ctx, key, func() (*sandbox.Spec, error) {
-		return o.spec(ctx, image, home, binds, locales, args, brought.files, plan)
+		return o.spec(ctx, p, locales, args)
 	})
 	if err != nil {
 		return err
@@ -154,15 +124,15 @@ func Run(ctx context.Context, o Options) error {
 	if o.Shell {
 		args = []string{n.About.Shell}
 	}
-	imageEnv := slices.Concat(o.Config.Env, []string{"PATH=" + o.searchPath(len(brought.files) > 0)})
-	env := identity.Environment{Host: os.Environ(), Image: imageEnv, Set: append(o.names(), set...), Clean: o.CleanEnv}
+	imageEnv := slices.Concat(o.Config.Env, []string{"PATH=" + o.searchPath(p.programs)})
+	env := identity.Environment{Host: os.Environ(), Image: imageEnv, Set: append(o.names(), o.set...), Clean: o.CleanEnv}
 	if ctx.Err() != nil {
 		return ctx.Err() // interrupted at the last moment
 	}
 	items := slices.Concat(hidden, n.Variables)
-	cmd := sandbox.Command{Program: program, Args: args, Env: inject.Environment(env.Inside(n.Person, n.About), set, items), Dir: dir}
+	cmd := sandbox.Command{Program: program, Args: args, Env: inject.Environment(env.Inside(n.Person, n.About), o.set, items), Dir: p.dir}
 	if o.Repeatable {
-		cmd.Repeat = repeat(env, n, set, items)
+		cmd.Repeat = repeat(env, n, o.set, items)
 	}
 	return entrance.Exec(cmd)
 }
@@ -177,9 +147,9 @@ func (o *Options) names() []string {
 }
 
 // searchPath is the image's PATH, and where the programs of the host are.
-func (o *Options) searchPath(hostPrograms bool) string {
+func (o *Options) searchPath(p programs) string {
 	search := identity.SearchPath(o.Config.Env)
-	if hostPrograms {
+	if len(p.files) > 0 {
 		search += ":" + hostprogram.Bin
 	}
 	return search

@@ -13,13 +13,13 @@ import (
 
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/runtime/identity"
-	"github.com/jrun-hpc/jrun/runtime/mpi"
 	"github.com/jrun-hpc/jrun/runtime/sandbox"
 	"github.com/jrun-hpc/jrun/squash/reader"
 )
 
 // spec looks into the image and describes the sandbox.
-func (o *Options) spec(ctx context.Context, image *os.File, home string, binds []sandbox.Bind, locales, args []string, extra []sandbox.File, plan mpi.Plan) (spec *sandbox.Spec, err error) {
+func (o *Options) spec(ctx context.Context, p prepared, locales, args []string) (spec *sandbox.Spec, err error) {
+	image := o.Image
 	lease, local, err := o.secure(ctx, image)
 	if err != nil {
 		return nil, err
@@ -46,7 +46,7 @@ func (o *Options) spec(ctx context.Context, image *os.File, home string, binds [
 	if err != nil {
 		return nil, err
 	}
-	forMPI, err := o.fromHost(&plan, files)
+	forMPI, err := o.fromHost(&p.mpi, files)
 	if err != nil {
 		return nil, err
 	}
@@ -54,23 +54,21 @@ func (o *Options) spec(ctx context.Context, image *os.File, home string, binds [
 	if err != nil {
 		return nil, fmt.Errorf("writing down what is known of the image: %w", err)
 	}
-	drivers, _ := itemBinds(forGPUs, binds) // programs without GPUs do without
-	binds = slices.Concat(binds, drivers)
-	libraries, err := itemBinds(forMPI, binds)
-	if err != nil {
+	_ = p.mount(forGPUs) // a program that needs no GPU can do without
+	if err := p.mount(forMPI); err != nil {
 		return nil, err
 	}
 	return &sandbox.Spec{
 		Image:     image,
 		Lease:     lease,
-		Binds:     slices.Concat(binds, libraries),
-		Devices:   itemDevices(slices.Concat(forGPUs, plan.Items)),
-		EmptyDirs: o.emptyDirs(home),
+		Binds:     p.binds,
+		Devices:   itemDevices(slices.Concat(forGPUs, p.mpi.Items)),
+		EmptyDirs: o.emptyDirs(p.home),
 		Files: append([]sandbox.File{
 			{Path: "/etc/passwd", Content: identity.Passwd(readSmall(files, "etc/passwd"), person)},
 			{Path: "/etc/group", Content: identity.GroupFile(readSmall(files, "etc/group"), person)},
-			{Path: "/etc/profile.d/zz-jrun.sh", Content: identity.Profile(o.searchPath(len(extra) > 0))},
-		}, extra...),
+			{Path: "/etc/profile.d/zz-jrun.sh", Content: identity.Profile(o.searchPath(p.programs))},
+		}, p.programs.files...),
 		WritableTmpfs: o.WritableTmpfs,
 		Root:          o.Root,
 		Job:           o.Job,
