@@ -34,12 +34,13 @@ var allowed = map[string][]string{
 	"runtime/hostlib":     {},
 	"runtime/hostprogram": {"runtime/hostlib"},
 	"runtime/inject":      {},
-	"runtime/mpi":         {"fault", "runtime/hostlib", "runtime/inject"},
+	"runtime/mpi":         {"fault", "presence", "runtime/hostlib", "runtime/inject"},
+	"runtime/spokesman":   {"runtime/rendezvous"},
 	"runtime/hostmount":   {"fault", "squash/reader", "squash/fusefs"},
 	"runtime/launch":      {"fault", "presence", "squash/reader", "runtime/gpu", "runtime/hostprogram", "runtime/identity", "runtime/inject", "runtime/mpi", "runtime/sandbox"},
 	"pbs":                 {"fault"},
 	"cmd/jrun-stages":     {"runtime/sandbox"},
-	"cmd/jrun":            {"fault", "pbs", "presence", "squash", "squash/reader", "squash/writer", "image", "image/store", "image/provenance", "runtime/hostmount", "runtime/hostprogram", "runtime/identity", "runtime/inject", "runtime/launch", "runtime/mpi", "runtime/nodecache", "runtime/sandbox"},
+	"cmd/jrun":            {"fault", "pbs", "presence", "squash", "squash/reader", "squash/writer", "image", "image/store", "image/provenance", "runtime/hostmount", "runtime/hostprogram", "runtime/identity", "runtime/inject", "runtime/launch", "runtime/mpi", "runtime/nodecache", "runtime/sandbox", "runtime/spokesman"},
 	"integration":         {"fault", "pbs", "squash", "image", "runtime", "integration"},
 
 	// A Harbor for tests. It must not share even the client's types.

@@ -118,12 +118,16 @@ func (o *runOptions) repeatable() bool {
 // took away between finding and opening it.
 const removedTries = 5
 
+// start becomes the job, or tells why not; ranks of an MPI program tell it once.
 func start(ctx context.Context, g *globalOptions, o *runOptions, name string, l launch.Options) error {
 	s, err := g.open()
-	if err != nil {
+	if err == nil {
+		err = s.startNamed(ctx, o, name, l)
+	}
+	if errors.Is(err, errReported) {
 		return err
 	}
-	return s.startNamed(ctx, o, name, l)
+	return sayOnce(ctx, err)
 }
 
 // startNamed becomes the job, in the image that name stands for.
