@@ -3,10 +3,84 @@
 package integration
 
 import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/jrun-hpc/jrun/image/provenance"
 )
+
+// why is what 'jrun why --json' says of what was put in.
+func (s *session) why(job string) []provenance.Injection {
+	s.t.Helper()
+	var report struct {
+		Images []struct{ Injected []provenance.Injection }
+	}
+	if err := json.Unmarshal([]byte(s.ok("why", "--json", job)), &report); err != nil {
+		s.t.Fatal(err)
+	}
+	if len(report.Images) == 0 {
+		s.t.Fatalf("job %s has run nothing", job)
+	}
+	return report.Images[0].Injected
+}
+
+// TestMPIIsRecorded: the record of ranks says which libraries of the host they have used.
+func TestMPIIsRecorded(t *testing.T) {
+	for _, l := range mpiLaunchers {
+		t.Run(l.name, func(t *testing.T) {
+			s := withMPI(t, l, 4)
+			s.env["PBS_JOBID"] = "4711." + l.name
+			s.ok("run", "-q", "--mpi="+l.name, mpiImage(t, l.name), "--", "./ring")
+			s.wrap = nil
+			got := s.why("4711." + l.name)
+			if !slices.ContainsFunc(got, func(i provenance.Injection) bool {
+				return i.Kind == "file" && i.Destination == "/run/jrun/mpi/lib/"+l.soname && strings.HasPrefix(filepath.Base(i.Source), l.soname+".")
+			}) {
+				t.Errorf("%s is not among %+v", l.soname, got)
+			}
+			if text := s.ok("why", "4711."+l.name); !strings.Contains(text, "\nhost     ") || !strings.Contains(text, l.soname+".") {
+				t.Errorf("as text:\n%s", text)
+			}
+		})
+	}
+}
+
+// TestDevicesAreRecorded: the second command of a job joins the sandbox that the first
+// has made, and its own record has the device, too; secrets are not written.
+func TestDevicesAreRecorded(t *testing.T) {
+	s := newSession(t)
+	if err := s.user.Mkdir(filepath.Join(s.dir, "cdi")); err != nil {
+		t.Fatal(err)
+	}
+	data := s.write("data", "of the vendor", 0o644)
+	s.write("cdi/vendor.yaml", fmt.Sprintf("cdiVersion: 1.1.0\nkind: vendor.com/npu\ndevices:\n- name: zero\n  containerEdits:\n"+
+		"    env: [NPU_TOKEN=hunter2]\n    deviceNodes: [{path: /dev/npu, hostPath: /dev/zero}]\n    mounts: [{hostPath: %s, containerPath: /opt/vendor/data, options: [ro]}]\n", data), 0o644)
+	s.env["JRUN_CONFIG"] = s.write("jrun.toml", fmt.Sprintf("cdi_dirs = [%q]\n", filepath.Join(s.dir, "cdi")), 0o644)
+	p := s.inJob(`"$JRUN" run -q --gpu=vendor.com/npu=zero "$IMAGE" -- sh -c 'touch ready; while ! test -e go; do sleep 0.02; done' &
+		while ! test -e ready; do sleep 0.02; done
+		"$JRUN" run -q --gpu=vendor.com/npu=zero "$IMAGE" -- true; status=$?; touch go; wait; exit $status`)
+	p.wait().want(0)
+	job := s.env["PBS_JOBID"]
+	s.wrap = nil
+	for _, run := range []string{"1", "2"} {
+		text := s.ok("why", "--json", "--run", run, job)
+		if !strings.Contains(text, data) || !strings.Contains(text, "/dev/npu") || strings.Contains(text, "hunter2") {
+			t.Errorf("of run %s: %s", run, text)
+		}
+	}
+	if err := os.Remove(data); err != nil {
+		t.Fatal(err)
+	}
+	r := s.run("reproduce", "--dry-run", "--run", "1", job).want(0)
+	if !strings.Contains(r.stderr, "put in from "+s.dir) {
+		t.Errorf("nothing says that a file of the host is missing: %s", r.stderr)
+	}
+}
 
 // TestMPIRefusedOnce: of many ranks that are refused for one reason, one says so.
 func TestMPIRefusedOnce(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jrun-hpc/jrun/image"
 	"github.com/jrun-hpc/jrun/image/store"
+	"github.com/jrun-hpc/jrun/runtime/inject"
 	"github.com/jrun-hpc/jrun/runtime/launch"
 	"github.com/jrun-hpc/jrun/runtime/mpi"
 	"github.com/spf13/cobra"
@@ -200,7 +201,8 @@ func (s *session) startOnce(ctx context.Context, o *runOptions, l launch.Options
 			l.Profiles = s.store.ProfileStem(object)
 		}
 	}
-	s.record(o, &l, object, resolved)
+	record := s.describe(o, &l, object, resolved)
+	l.Entered = func(brought func() []inject.Item) { s.record(record, object, brought) }
 	return launch.Run(ctx, l)
 }
 

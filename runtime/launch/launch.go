@@ -71,6 +71,11 @@ type Options struct {
 
 	MPI string // of mpi.Modes; empty for auto
 
+	// Entered is called when this process is about to become the command. Brought says
+	// what of the host GPUs and MPI have brought inside; only the process that made the
+	// sandbox has found it out, and it costs something to ask. May be nil.
+	Entered func(brought func() []inject.Item)
+
 	Warn    func(text string) // is told what a person should know; may be nil
 	Explain func(text string) // is told what was decided, by the process that makes the sandbox; may be nil
 
@@ -84,7 +89,8 @@ type Options struct {
 type note struct {
 	Person    identity.Person
 	About     identity.About
-	Variables []inject.Item // that go with what of the host is inside
+	Variables []inject.Item   // that go with what of the host is inside
+	Brought   json.RawMessage // the rest of it, []inject.Item, for those who ask
 }
 
 // Run becomes the job. It returns only if that failed.
@@ -120,6 +126,9 @@ func Run(ctx context.Context, o Options) error {
 	var n note
 	if err := json.Unmarshal(entrance.Note, &n); err != nil {
 		return fmt.Errorf("reading what is known of the image: %w", err)
+	}
+	if o.Entered != nil {
+		o.Entered(n.brought)
 	}
 	if o.Shell {
 		args = []string{n.About.Shell}

@@ -2,7 +2,6 @@ package launch
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io/fs"
 	"os"
@@ -50,12 +49,13 @@ func (o *Options) spec(ctx context.Context, p prepared, locales, args []string) 
 	if err != nil {
 		return nil, err
 	}
-	text, err := json.Marshal(note{Person: person, About: about, Variables: variables(slices.Concat(forGPUs, forMPI))})
-	if err != nil {
-		return nil, fmt.Errorf("writing down what is known of the image: %w", err)
-	}
 	_ = p.mount(forGPUs) // a program that needs no GPU can do without
 	if err := p.mount(forMPI); err != nil {
+		return nil, err
+	}
+	n := note{Person: person, About: about, Variables: variables(slices.Concat(forGPUs, forMPI))}
+	text, err := n.encode(p.brought(forGPUs))
+	if err != nil {
 		return nil, err
 	}
 	return &sandbox.Spec{
