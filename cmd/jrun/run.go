@@ -42,9 +42,9 @@ func (o *runOptions) addFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.noHome, "no-home", false, "show an empty home inside, in memory, instead of yours")
 	flags.BoolVar(&o.writableTmpfs, "writable-tmpfs", false, "let the job write anywhere; what it writes to the image is gone at its end")
 	flags.BoolVar(&o.root, "root", false, "appear as root (uid 0) inside; gives no rights outside")
-	flags.StringVar(&o.gpu, "gpu", "auto", "show `WHICH` GPUs inside: auto (what the job was given), none, all (and fail without), or a list of numbers, UUIDs or CDI names")
+	flags.StringVar(&o.gpu, "gpu", "", "show `WHICH` GPUs inside: auto (what the job was given), none, all (and fail without), or a list of numbers, UUIDs or CDI names (default jrun.toml's, or auto)")
 	flags.BoolVar(&o.noProfile, "no-profile", false, "neither use nor record which parts of the image the program reads at its start")
-	flags.StringVar(&o.mpi, "mpi", string(mpi.Auto), "the host's part in MPI: `MODE` auto, none, pmi (the launcher only), mpich, openmpi or abi (its library, too) or fabric (its network libraries)")
+	flags.StringVar(&o.mpi, "mpi", "", "the host's part in MPI: `MODE` auto, none, pmi (the launcher only), mpich, openmpi or abi (its library, too) or fabric (its network libraries) (default jrun.toml's, or auto)")
 	flags.StringVar(&o.entrypoint, "entrypoint", "", "run `COMMAND` with the given arguments, instead of the image's entry point")
 }
 
@@ -148,11 +148,11 @@ func (s *session) startNamed(ctx context.Context, o *runOptions, name string, l 
 // when the image has been taken away at the same time.
 func (s *session) start(ctx context.Context, o *runOptions, l launch.Options, get func() (store.Object, image.Resolved, error)) error {
 	l.Repeatable = batchJob() != "" && len(l.HostPrograms) == 0 && o.repeatable()
-	mode, err := mpi.ParseMode(o.mpi)
+	mode, err := mpi.ParseMode(firstOf(o.mpi, s.config.MPI.Default))
 	if err != nil {
 		return err
 	}
-	l.MPI, l.Explain = string(mode), s.report.detail
+	l.MPI, l.MPIHosts, l.Explain = string(mode), s.config.MPI.Host, s.report.detail
 	l.Env, l.EnvFiles, l.CleanEnv = o.env, o.envFiles, o.cleanEnv
 	given, err := l.Environment()
 	if err != nil {
@@ -162,7 +162,7 @@ func (s *session) start(ctx context.Context, o *runOptions, l launch.Options, ge
 	l.Workdir = o.workdir
 	l.Binds = slices.Concat(s.siteBinds(), o.binds)
 	l.NoHome, l.WritableTmpfs, l.Root = o.noHome, o.writableTmpfs, o.root
-	l.GPU, l.CDIDirs = o.gpu, s.config.CDIDirs
+	l.GPU, l.CDIDirs = firstOf(o.gpu, s.config.GPU.Default, "auto"), s.config.CDIDirs
 	if l.Warn == nil {
 		l.Warn = s.report.warn
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/jrun-hpc/jrun/runtime/gpu"
 	"github.com/jrun-hpc/jrun/runtime/identity"
 	"github.com/jrun-hpc/jrun/runtime/inject"
+	"github.com/jrun-hpc/jrun/runtime/mpi"
 )
 
 // Explanation is what [Run] would do, without doing it.
@@ -77,6 +78,15 @@ func (o *Options) explainFromHost(e *Explanation, p *prepared) error {
 			e.Items = append(e.Items, item)
 		} else {
 			e.judge(item.Inside, string(gpu.Noted), "the host's "+item.Host+" is not shown: you show something else there, or around it", "")
+		}
+	}
+	places, err := mpi.SitePlaces("/", o.MPIHosts)
+	if err != nil {
+		return err
+	}
+	for _, place := range places {
+		if problem := place.Problem(); problem != "" {
+			e.judge(place.Dir, string(gpu.Noted), "[mpi] host in jrun.toml names it: "+problem, "")
 		}
 	}
 	if e.Fits || p.mpi.Verdict != "" {

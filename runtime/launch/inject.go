@@ -22,7 +22,7 @@ func (o *Options) mpiPlan(binds []sandbox.Bind) (mpi.Plan, error) {
 		return mpi.Plan{}, err
 	}
 	return mpi.Launch(mpi.Ask{
-		Mode: mode, Root: "/", Env: os.Environ(),
+		Mode: mode, Root: "/", Env: os.Environ(), Hosts: o.MPIHosts,
 		Shown: func(dir string) bool { return covered(binds, dir) },
 	}), nil
 }

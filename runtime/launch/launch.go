@@ -71,6 +71,10 @@ type Options struct {
 
 	MPI string // of mpi.Modes; empty for auto
 
+	// MPIHosts are directories of the host's MPIs, beside those that the environment
+	// names.
+	MPIHosts []string
+
 	// Entered is called when this process is about to become the command. Brought says
 	// what of the host GPUs and MPI have brought inside; only the process that made the
 	// sandbox has found it out, and it costs something to ask. May be nil.
