@@ -27,6 +27,7 @@ var allowed = map[string][]string{
 	"image/store":         {"fault", "presence", "squash"},
 	"image/harbor":        {"fault"},
 	"runtime/identity":    {},
+	"runtime/batch":       {},
 	"runtime/nodecache":   {"fault", "presence", "runtime/rendezvous"},
 	"runtime/rendezvous":  {},
 	"runtime/sandbox":     {"fault", "presence", "runtime/rendezvous", "squash", "squash/reader", "squash/fusefs", "squash/profile"},
@@ -37,10 +38,10 @@ var allowed = map[string][]string{
 	"runtime/mpi":         {"fault", "presence", "runtime/hostlib", "runtime/inject"},
 	"runtime/spokesman":   {"runtime/rendezvous"},
 	"runtime/hostmount":   {"fault", "squash/reader", "squash/fusefs"},
-	"runtime/launch":      {"fault", "presence", "squash/reader", "runtime/gpu", "runtime/hostprogram", "runtime/identity", "runtime/inject", "runtime/mpi", "runtime/sandbox"},
+	"runtime/launch":      {"fault", "presence", "squash/reader", "runtime/batch", "runtime/gpu", "runtime/hostprogram", "runtime/identity", "runtime/inject", "runtime/mpi", "runtime/sandbox"},
 	"pbs":                 {"fault"},
 	"cmd/jrun-stages":     {"runtime/sandbox"},
-	"cmd/jrun":            {"fault", "pbs", "presence", "squash", "squash/reader", "squash/writer", "image", "image/store", "image/provenance", "runtime/hostmount", "runtime/hostprogram", "runtime/identity", "runtime/inject", "runtime/launch", "runtime/mpi", "runtime/nodecache", "runtime/sandbox", "runtime/spokesman"},
+	"cmd/jrun":            {"fault", "pbs", "presence", "squash", "squash/reader", "squash/writer", "image", "image/store", "image/provenance", "runtime/batch", "runtime/hostmount", "runtime/hostprogram", "runtime/identity", "runtime/inject", "runtime/launch", "runtime/mpi", "runtime/nodecache", "runtime/sandbox", "runtime/spokesman"},
 	"integration":         {"fault", "pbs", "squash", "image", "runtime", "integration"},
 
 	// A Harbor for tests. It must not share even the client's types.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jrun-hpc/jrun/image"
 	"github.com/jrun-hpc/jrun/image/store"
+	"github.com/jrun-hpc/jrun/runtime/batch"
 	"github.com/jrun-hpc/jrun/runtime/inject"
 	"github.com/jrun-hpc/jrun/runtime/launch"
 	"github.com/jrun-hpc/jrun/runtime/mpi"
@@ -147,7 +148,7 @@ func (s *session) startNamed(ctx context.Context, o *runOptions, name string, l 
 // start becomes the job, in the image that get returns. It may be called again,
 // when the image has been taken away at the same time.
 func (s *session) start(ctx context.Context, o *runOptions, l launch.Options, get func() (store.Object, image.Resolved, error)) error {
-	l.Repeatable = batchJob() != "" && len(l.HostPrograms) == 0 && o.repeatable()
+	l.Repeatable = batch.Job() != "" && len(l.HostPrograms) == 0 && o.repeatable()
 	mode, err := mpi.ParseMode(firstOf(o.mpi, s.config.MPI.Default))
 	if err != nil {
 		return err
@@ -166,7 +167,7 @@ func (s *session) start(ctx context.Context, o *runOptions, l launch.Options, ge
 	if l.Warn == nil {
 		l.Warn = s.report.warn
 	}
-	if l.Job.ID == "" && batchJob() != "" {
+	if l.Job.ID == "" && batch.Job() != "" {
 		l.Job = sandboxJob()
 	}
 	l.SiteBinds = len(l.Binds) - len(o.binds)

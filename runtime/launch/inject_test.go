@@ -7,13 +7,14 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jrun-hpc/jrun/runtime/batch"
 	"github.com/jrun-hpc/jrun/runtime/inject"
 	"github.com/jrun-hpc/jrun/runtime/sandbox"
 )
 
 func TestTogether(t *testing.T) {
 	outside := func() {
-		for _, name := range []string{"PBS_JOBID", "SLURM_JOB_ID", "LSB_JOBID"} {
+		for _, name := range batch.Variables() {
 			t.Setenv(name, "")
 		}
 	}
@@ -34,8 +35,8 @@ func TestTogether(t *testing.T) {
 		t.Errorf("of ranks: %s", got)
 	}
 	t.Setenv("SLURM_JOB_ID", "7")
-	if got, batch, err := together(true); got != "7" || !batch || err != nil {
-		t.Errorf("in a job: %s, %v, %v", got, batch, err)
+	if got, inJob, err := together(true); got != "7" || !inJob || err != nil {
+		t.Errorf("in a job: %s, %v, %v", got, inJob, err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"github.com/jrun-hpc/jrun/presence"
+	"github.com/jrun-hpc/jrun/runtime/batch"
 	"github.com/jrun-hpc/jrun/runtime/gpu"
 	"github.com/jrun-hpc/jrun/runtime/sandbox"
 	"golang.org/x/sys/unix"
@@ -20,11 +21,11 @@ func (o *Options) key(p *prepared, locales []string) (sandbox.Key, error) {
 		return "", fmt.Errorf("reading the image's file: %w", err)
 	}
 	ranks := len(p.mpi.Launchers) > 0
-	job, batch, err := together(ranks)
+	job, inJob, err := together(ranks)
 	if err != nil {
 		return "", err
 	}
-	if !batch && !ranks && o.WritableTmpfs {
+	if !inJob && !ranks && o.WritableTmpfs {
 		job = fmt.Sprint("process ", os.Getpid())
 	}
 	return sandbox.NewKey(job, o.Path, info.Size(), info.ModTime().UnixNano(), p.binds, locales, p.home, o.NoHome, o.WritableTmpfs, o.Root,
@@ -32,13 +33,11 @@ func (o *Options) key(p *prepared, locales []string) (sandbox.Key, error) {
 }
 
 // together names what the processes of one sandbox have in common: a batch job (and
-// then batch is true); or, of ranks, what their launcher descends from, since Hydra
+// then inJob is true); or, of ranks, what their launcher descends from, since Hydra
 // gives each rank a session of its own; or the session of the terminal.
-func together(ranks bool) (name string, batch bool, err error) {
-	for _, id := range []string{"PBS_JOBID", "SLURM_JOB_ID", "LSB_JOBID"} {
-		if job := os.Getenv(id); job != "" {
-			return job, true, nil
-		}
+func together(ranks bool) (name string, inJob bool, err error) {
+	if job := batch.Job(); job != "" {
+		return job, true, nil
 	}
 	if ranks {
 		return "tree " + presence.Tree(true).String(), false, nil
