@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/jrun-hpc/jrun/image/provenance"
+	batch "github.com/jrun-hpc/jrun/integration/pbs"
 )
 
 // why is what 'jrun why --json' says of what was put in.
@@ -99,4 +100,24 @@ func TestMPIRefusedOnce(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestExplainedInPBS: in a job without an image 'jrun explain' tells what it would have
+// with one: PBS's own programs, too. A dry run is of a command in the script.
+func TestExplainedInPBS(t *testing.T) {
+	onBatchSystems(t, func(b *batchTest) {
+		for command, want := range map[string]bool{"explain": true, "run --dry-run": false} {
+			ids, err := b.system.Submit(b.t.Context(), batch.Job{
+				Script: fmt.Sprintf("#!/bin/sh\n%s %s %s\n", lab.jrun, command, ref(minimal)), Dir: b.dir, Variables: map[string]string{"JRUN_STORE": b.store},
+			})
+			if err != nil {
+				b.t.Fatal(err)
+			}
+			r := b.wait(ids[0])
+			brought := strings.Contains(r.Stdout, "-> /run/jrun/bin/pbs_tmrsh") && strings.Contains(r.Stdout, "HYDRA_LAUNCHER_EXEC=")
+			if brought != want || !strings.Contains(r.Stdout, "noted      PBS: ") {
+				b.t.Errorf("jrun %s, status %d:\n%s\n%s", command, r.Exit, r.Stdout, r.Stderr)
+			}
+		}
+	})
 }

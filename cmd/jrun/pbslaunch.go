@@ -60,7 +60,9 @@ func runPBSLaunch(ctx context.Context, g *globalOptions, o pbsLaunch, args []str
 	if err != nil {
 		return err
 	}
-	l := launch.Options{Name: o.image, Warn: s.report.warn, Job: sandbox.Job{ID: task.ID, File: task.File()}}
+	// PBS has just said that the job is here, also where its files cannot be seen.
+	job := sandbox.Job{ID: task.ID, File: task.File()}
+	l := launch.Options{Name: o.image, Warn: s.report.warn, Job: func() sandbox.Job { return job }}
 	forTask(&l, task)
 	switch o.mode {
 	case "shell":

@@ -167,8 +167,8 @@ func (s *session) start(ctx context.Context, o *runOptions, l launch.Options, ge
 	if l.Warn == nil {
 		l.Warn = s.report.warn
 	}
-	if l.Job.ID == "" && batch.Job() != "" {
-		l.Job = sandboxJob()
+	if l.Job == nil {
+		l.Job = sandboxJob
 	}
 	l.SiteBinds = len(l.Binds) - len(o.binds)
 	if o.dryRun != nil {

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/jrun-hpc/jrun/runtime/inject"
+	"github.com/jrun-hpc/jrun/runtime/sandbox"
 	"github.com/jrun-hpc/jrun/squash/writer"
 )
 
@@ -130,15 +131,26 @@ func TestExplanationIsDone(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.Image = file
+	asked := false
+	o.Job = func() sandbox.Job {
+		asked = true
+		return sandbox.Job{ID: "7.pbs"}
+	}
 	p, err := o.prepare(false)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if asked {
+		t.Error("a process that may join a sandbox has been asked for its job")
 	}
 	spec, err := o.spec(t.Context(), p, nil, []string{"true"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer spec.Image.Close()
+	if spec.Job.ID != "7.pbs" {
+		t.Errorf("the sandbox ends with the job %+v", spec.Job)
+	}
 	mounted := map[string]bool{}
 	for _, b := range spec.Binds {
 		mounted[b.Destination] = true

@@ -83,7 +83,9 @@ type Options struct {
 	Warn    func(text string) // is told what a person should know; may be nil
 	Explain func(text string) // is told what was decided, by the process that makes the sandbox; may be nil
 
-	Job sandbox.Job // the batch job that the sandbox ends with; may be zero
+	// Job is called by the process that makes the sandbox, for the batch job that the
+	// sandbox ends with. It may be nil, and return none.
+	Job func() sandbox.Job
 
 	selection gpu.Selection // GPU, understood
 	set       []string      // what Environment returned

@@ -58,6 +58,10 @@ func (o *Options) spec(ctx context.Context, p prepared, locales, args []string) 
 	if err != nil {
 		return nil, err
 	}
+	var job sandbox.Job
+	if o.Job != nil {
+		job = o.Job()
+	}
 	return &sandbox.Spec{
 		Image:     image,
 		Lease:     lease,
@@ -71,7 +75,7 @@ func (o *Options) spec(ctx context.Context, p prepared, locales, args []string) 
 		}, p.programs.files...),
 		WritableTmpfs: o.WritableTmpfs,
 		Root:          o.Root,
-		Job:           o.Job,
+		Job:           job,
 		Profile:       o.profile(args),
 		Note:          text,
 	}, nil
