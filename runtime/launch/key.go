@@ -28,7 +28,7 @@ func (o *Options) key(p *prepared, locales []string) (sandbox.Key, error) {
 	if !inJob && !ranks && o.WritableTmpfs {
 		job = fmt.Sprint("process ", os.Getpid())
 	}
-	return sandbox.NewKey(job, o.Path, info.Size(), info.ModTime().UnixNano(), p.binds, locales, p.home, o.NoHome, o.WritableTmpfs, o.Root,
+	return sandbox.NewKey(job, o.Path, info.Size(), info.ModTime().UnixNano(), p.binds, p.programs.files, locales, p.home, o.NoHome, o.WritableTmpfs, o.Root,
 		o.selection, gpu.Variables(os.Environ(), o.set), p.mpi.Depends(), itemDevices(p.mpi.Items))
 }
 
