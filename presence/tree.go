@@ -3,6 +3,8 @@ package presence
 import (
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"syscall"
 )
 
@@ -47,6 +49,39 @@ func topmost(last, outside func(process) bool) Owner {
 		}
 		pid = p.parent
 	}
+}
+
+// Starter is the nearest ancestor of this process that was not itself started with one
+// of the given variables: of a process that a launcher has marked by them, the
+// launcher. One whose environment cannot be read is another user's, and so is it.
+func Starter(variables []string) Owner {
+	self := Self()
+	p, err := look(self.PID)
+	for err == nil && p.parent > 1 {
+		self.PID = p.parent
+		if p, err = look(self.PID); err != nil {
+			break
+		}
+		self.Start = p.start
+		if !startedWith(self.PID, variables) {
+			return self
+		}
+	}
+	return self
+}
+
+// startedWith reports whether a process was given one of the variables.
+func startedWith(pid int, variables []string) bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	if err != nil {
+		return false
+	}
+	for pair := range strings.SplitSeq(string(text), "\x00") {
+		if name, _, _ := strings.Cut(pair, "="); slices.Contains(variables, name) {
+			return true
+		}
+	}
+	return false
 }
 
 // uidOf is the user of a process, or -1.

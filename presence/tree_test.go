@@ -14,8 +14,11 @@ const asChild = "JRUN_TEST_TREE"
 func TestMain(m *testing.M) {
 	if how := os.Getenv(asChild); how != "" {
 		tree := Tree(how == "beyond")
-		if how == "top" {
+		switch how {
+		case "top":
 			tree = Top()
+		case "starter":
+			tree = Starter([]string{"RANK", "TASK"})
 		}
 		os.Stdout.WriteString(tree.String())
 		os.Exit(0)
@@ -75,5 +78,19 @@ func TestTop(t *testing.T) {
 	other, shell := treeOf(t, "top", `setsid -w sh -c '"$0"; :' "$0"; :`)
 	if one != other || one.PID == shell || one.PID == os.Getpid() && os.Getppid() > 1 && uidOf(os.Getppid()) == os.Getuid() {
 		t.Errorf("two processes of one job have the tops %v and %v", one, other)
+	}
+}
+
+// TestStarter: a launcher is found above scripts that its processes run.
+func TestStarter(t *testing.T) {
+	for _, line := range []string{
+		`TASK=1 "$0"; :`, `RANK=0 sh -c '"$0"; :' "$0"; :`, `RANK=0 setsid -w sh -c '"$0"; :' "$0"; :`, `"$0"; :`,
+	} {
+		if tree, shell := treeOf(t, "starter", line); tree.PID != shell || tree.Start == 0 {
+			t.Errorf("%s was started by %v, want %d", line, tree, shell)
+		}
+	}
+	if tree, shell := treeOf(t, "starter", `sh -c 'RANK=0 "$0"; :' "$0"; :`); tree.PID == shell {
+		t.Error("a launcher in a script is taken for the script")
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/BurntSushi/toml"
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image"
+	"github.com/jrun-hpc/jrun/runtime/mpi"
 )
 
 // siteConfig is read before the user's own file, which wins where it is not about
@@ -33,9 +34,23 @@ type config struct {
 	NodeCacheSize *bytesize `toml:"node_cache_size"` // of all copies of one user on a node
 	NodeCacheKeep bool      `toml:"node_cache_keep"` // after the job's end, too
 
+	MPI mpiConfig `toml:"mpi"`
+	GPU gpuConfig `toml:"gpu"`
+
 	Policy policyConfig `toml:"policy"`
 	GC     gcConfig     `toml:"gc"`
 	PBS    pbsConfig    `toml:"pbs"`
+}
+
+// mpiConfig is about MPI on this site's machines.
+type mpiConfig struct {
+	Host    []string `toml:"host"`    // directories of the host's MPIs; ~ and $VAR are expanded
+	Default string   `toml:"default"` // of --mpi: auto, pmi or none
+}
+
+// gpuConfig is about GPUs on this site's machines.
+type gpuConfig struct {
+	Default string `toml:"default"` // of --gpu: auto, none or all
 }
 
 // policyConfig says which images may run.
@@ -130,6 +145,9 @@ func readConfig(file string, must bool) (config, error) {
 		return config{}, fault.Newf(fmt.Errorf("it does not know the key %q", unknown[0].String()),
 			"correct or remove the line; docs/jrun.toml.md lists the keys", "cannot use the configuration %s", file)
 	}
+	for i, dir := range c.MPI.Host {
+		c.MPI.Host[i] = expand(dir)
+	}
 	if err := c.check(); err != nil {
 		return config{}, fault.Newf(err, "correct the line; docs/jrun.toml.md lists the values", "cannot use the configuration %s", file)
 	}
@@ -146,10 +164,18 @@ func (c config) check() error {
 		"policy.max_severity": {c.Policy.MaxSeverity, severities},
 		"policy.action":       {c.Policy.Action, actions[1:]},
 		"policy.not_scanned":  {c.Policy.NotScanned, actions},
-		"pbs.convert":         {c.PBS.Convert, []string{"job", convertInQueue}},
+		// What names a library or a GPU would refuse every image or machine without it.
+		"mpi.default": {c.MPI.Default, []string{string(mpi.Auto), string(mpi.PMI), string(mpi.None)}},
+		"gpu.default": {c.GPU.Default, []string{"auto", "none", "all"}},
+		"pbs.convert": {c.PBS.Convert, []string{"job", convertInQueue}},
 	} {
 		if word.value != "" && !slices.Contains(word.known, word.value) {
 			return fmt.Errorf("%s is %q, not one of %s", key, word.value, strings.Join(word.known, ", "))
+		}
+	}
+	for _, dir := range c.MPI.Host {
+		if !filepath.IsAbs(dir) {
+			return fmt.Errorf("mpi.host names %q, which does not start with /", dir)
 		}
 	}
 	return nil
@@ -173,6 +199,11 @@ func (c config) with(own config) config {
 	if own.Binds == nil {
 		c.Binds = site.Binds
 	}
+	if own.MPI.Host == nil {
+		c.MPI.Host = site.MPI.Host
+	}
+	c.MPI.Default = firstOf(own.MPI.Default, site.MPI.Default)
+	c.GPU.Default = firstOf(own.GPU.Default, site.GPU.Default)
 	c.AllowedRegistries = narrower(site.AllowedRegistries, own.AllowedRegistries)
 	c.OfflineGrace = shorter(site.OfflineGrace, own.OfflineGrace)
 	c.Policy.MaxSeverity = stricter(slices.Backward(severities), site.Policy.MaxSeverity, own.Policy.MaxSeverity)

@@ -25,6 +25,14 @@ func TestUserAtASite(t *testing.T) {
 			config{Store: "/b", DefaultRegistry: "i", GC: gcConfig{MaxSize: bytesOf(2)}, NodeCache: "/m"},
 			config{Store: "/b", DefaultRegistry: "i", GC: gcConfig{MaxSize: bytesOf(2), UnusedFor: ageOf(9)}, NodeCache: "/m"},
 		},
+		"the site knows its MPI": {
+			config{MPI: mpiConfig{[]string{"/opt/mpi"}, "pmi"}, GPU: gpuConfig{"none"}}, config{GPU: gpuConfig{"auto"}},
+			config{MPI: mpiConfig{[]string{"/opt/mpi"}, "pmi"}, GPU: gpuConfig{"auto"}},
+		},
+		"an MPI of one's own": {
+			config{MPI: mpiConfig{[]string{"/opt/mpi"}, "pmi"}}, config{MPI: mpiConfig{[]string{}, "none"}},
+			config{MPI: mpiConfig{[]string{}, "none"}},
+		},
 		"the site's owner is the site's": {config{SiteOwner: "svc"}, config{SiteOwner: "me"}, config{SiteOwner: "svc"}},
 		"an owner without a site's":      {config{}, config{SiteOwner: "me"}, config{SiteOwner: "me"}},
 		"less time":                      {config{OfflineGrace: ageOf(5)}, config{OfflineGrace: ageOf(3)}, config{OfflineGrace: ageOf(3)}},
@@ -63,6 +71,11 @@ node_cache = "/local/jrun"
 node_cache_size = "50G"
 [policy]
 max_severity = "high"
+[mpi]
+host = ["/opt/openmpi/4.1"]
+default = "pmi"
+[gpu]
+default = "none"
 [gc]
 max_size = "1.5T"
 unused_for = "90d"
@@ -74,6 +87,7 @@ auto = false
 	off := false
 	want := config{
 		Store: "/lustre/jrun", OfflineGrace: ageOf(12 * time.Hour), NodeCache: "/local/jrun", NodeCacheSize: bytesOf(50e9),
+		MPI: mpiConfig{[]string{"/opt/openmpi/4.1"}, "pmi"}, GPU: gpuConfig{"none"},
 		Policy: policyConfig{MaxSeverity: "high"}, GC: gcConfig{MaxSize: bytesOf(1.5e12), UnusedFor: ageOf(90 * 24 * time.Hour), Auto: &off},
 	}
 	if diff := cmp.Diff(want, c); diff != "" {
@@ -84,6 +98,9 @@ auto = false
 		"an unknown key below":   "[gc]\nmaximum = 1",
 		"an unknown severity":    "[policy]\nmax_severity = \"awful\"",
 		"an action that is none": "[policy]\naction = \"allow\"",
+		"an MPI for all images":  "[mpi]\ndefault = \"openmpi\"",
+		"an MPI somewhere":       "[mpi]\nhost = [\"openmpi\"]",
+		"a GPU for all jobs":     "[gpu]\ndefault = \"0\"",
 		"no size":                "[gc]\nmax_size = \"much\"",
 		"no time":                `offline_grace = "soon"`,
 		"a time that is past":    `offline_grace = "-1h"`,

@@ -81,6 +81,9 @@ func diagnose(ctx context.Context, g *globalOptions) []finding {
 	if f, wanted := diagnoseNodeCache(g); wanted {
 		findings = append(findings, f)
 	}
+	if f, wanted := diagnoseMPI(g); wanted {
+		findings = append(findings, f)
+	}
 	return findings
 }
 

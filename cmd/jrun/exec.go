@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/runtime/batch"
 	"github.com/jrun-hpc/jrun/runtime/sandbox"
 	"github.com/spf13/cobra"
 )
@@ -79,7 +80,7 @@ func ofJob(id string) []sandbox.Process {
 		return !slices.ContainsFunc(p.Env, func(pair string) bool {
 			name, value, _ := strings.Cut(pair, "=")
 			number, _, _ := strings.Cut(value, ".")
-			return slices.Contains(schedulers, name) && (value == id || number == id)
+			return slices.Contains(batch.Variables(), name) && (value == id || number == id)
 		})
 	})
 }

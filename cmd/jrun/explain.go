@@ -3,11 +3,14 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image"
 	"github.com/jrun-hpc/jrun/image/store"
+	"github.com/jrun-hpc/jrun/pbs"
 	"github.com/jrun-hpc/jrun/runtime/inject"
 	"github.com/jrun-hpc/jrun/runtime/launch"
 	"github.com/spf13/cobra"
@@ -22,12 +25,13 @@ func newExplainCommand(g *globalOptions) *cobra.Command {
 		Long: `List every file, directory, device and variable that 'jrun run' with the same flags
 would bring into the image, why, and by which rule; and whether it fits: libraries of
 the host (GPU drivers, MPI) that need a newer C library than the image has are
-refused by name. Nothing is run. The exit status is 125 if something is refused.`,
+refused by name. In a job of PBS it also lists what 'qsub -l container_image=IMAGE'
+brings. Nothing is run. The exit status is 125 if something is refused.`,
 		Example:           "  jrun explain --gpu all harbor.example.ac.jp/lab/train:2\n  pbsdsh -- jrun explain --json --mpi openmpi IMAGE      # what the nodes would do",
 		Args:              wantArgs(cobra.MinimumNArgs(1)),
 		ValidArgsFunction: g.completeImages,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.dryRun = &dryRun{out: cmd.OutOrStdout(), json: asJSON}
+			o.dryRun = &dryRun{out: cmd.OutOrStdout(), json: asJSON, ofJob: true}
 			return runRun(cmd.Context(), g, &o, args)
 		},
 	}
@@ -40,15 +44,23 @@ refused by name. Nothing is run. The exit status is 125 if something is refused.
 
 // dryRun takes the place of a run.
 type dryRun struct {
-	out  io.Writer
-	json bool
+	out   io.Writer
+	json  bool
+	ofJob bool // in a job of PBS: what the job has inside if it names the image
 }
 
 // explain prints what a run would do.
 func (d *dryRun) explain(l launch.Options) error {
+	task, inJob := currentTask()
+	if d.ofJob && inJob {
+		forTask(&l, task)
+	}
 	e, err := launch.Explain(l)
 	if err != nil {
 		return err
+	}
+	if inJob {
+		d.explainTask(&e, task)
 	}
 	if d.json {
 		err = printJSON(d.out, e)
@@ -61,6 +73,26 @@ func (d *dryRun) explain(l launch.Options) error {
 	return err
 }
 
+// explainTask says for which jobs what PBS needs is brought.
+func (d *dryRun) explainTask(e *launch.Explanation, task pbs.Task) {
+	note := launch.Verdict{About: "PBS", Outcome: "noted"}
+	if !d.ofJob {
+		note.Why = "what its own programs need is inside only if the job names the image: qsub -l " + pbs.ImageResource + "=IMAGE"
+		note.Next = "jrun explain lists it"
+		e.Verdicts = append(e.Verdicts, note)
+		return
+	}
+	note.Why = "this is how a job sees the image that it names: qsub -l " + pbs.ImageResource + "=IMAGE"
+	note.Next = "jrun run --dry-run says what jrun in a job's script does: no program of PBS is inside then"
+	e.Verdicts = append(e.Verdicts, note)
+	variables := variablesForTask(task)
+	for _, name := range slices.Sorted(maps.Keys(variables)) {
+		e.Items = append(e.Items, inject.Item{
+			Kind: inject.Variable, Inside: name, Value: variables[name], Why: "launchers of MPI start processes on the job's nodes by it", Rule: "jobs of PBS that name an image",
+		})
+	}
+}
+
 func printExplanation(out io.Writer, e launch.Explanation) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "image      %s %s\n", e.Image, e.Digest)
@@ -69,7 +101,7 @@ func printExplanation(out io.Writer, e launch.Explanation) error {
 	}
 	fmt.Fprintf(&b, "directory  %s\n\n", e.Dir)
 	for _, item := range e.Items {
-		fmt.Fprintf(&b, "%-9s  %s\n           %s (%s)\n", item.Kind, itemText(item), item.Why, item.Rule)
+		fmt.Fprintln(&b, item)
 	}
 	fmt.Fprintln(&b)
 	for _, v := range e.Verdicts {
@@ -85,21 +117,6 @@ func printExplanation(out io.Writer, e launch.Explanation) error {
 	fmt.Fprintf(&b, "verdict    %s\n", verdict)
 	_, err := io.WriteString(out, fault.Printable(b.String()))
 	return err
-}
-
-func itemText(item inject.Item) string {
-	text := item.Inside
-	switch {
-	case item.Kind == inject.Unset:
-	case item.IsVariable():
-		text += "=" + item.Value
-	case item.Host != item.Inside:
-		text = item.Host + " -> " + item.Inside
-	}
-	if !item.Writable && (item.Kind == inject.File || item.Kind == inject.Directory) {
-		text += " (read-only)"
-	}
-	return text
 }
 
 // explainOnce is startOnce without the start.

@@ -10,11 +10,9 @@ import (
 	"github.com/jrun-hpc/jrun/image/store"
 	"github.com/jrun-hpc/jrun/pbs"
 	"github.com/jrun-hpc/jrun/presence"
+	"github.com/jrun-hpc/jrun/runtime/batch"
 	"github.com/jrun-hpc/jrun/runtime/sandbox"
 )
-
-// schedulers' variables that hold the id of a batch job, the same on all nodes.
-var schedulers = []string{"PBS_JOBID", "SLURM_JOB_ID", "LSB_JOBID"}
 
 // launchers' variables that only processes started by one have; some of them give
 // each process a session of its own.
@@ -23,7 +21,7 @@ var launchers = []string{"PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK", "PALS_
 // currentJob names the job that this process belongs to: the batch system's, or
 // the tree of processes of one command. It is empty for a process that is alone.
 func currentJob() string {
-	if id := batchJob(); id != "" {
+	if id := batch.Job(); id != "" {
 		return id
 	}
 	tree := currentTree()
@@ -33,28 +31,28 @@ func currentJob() string {
 	return store.TreeJob(tree)
 }
 
-// batchJob is the batch system's id of this job; empty outside of one.
-func batchJob() string {
-	for _, name := range schedulers {
-		if id := os.Getenv(name); id != "" {
-			return id
-		}
+// currentTask is this process as PBS sees it, if it is in a job of PBS that is on this
+// machine: somebody may have kept its environment.
+func currentTask() (task pbs.Task, ok bool) {
+	if os.Getenv("PBS_JOBID") == "" {
+		return pbs.Task{}, false
 	}
-	return ""
-}
-
-// sandboxJob is the job of PBS with which a sandbox ends, if this process is in one
-// that is on this machine: somebody may have kept its environment.
-func sandboxJob() sandbox.Job {
 	host, err := pbs.ReadHost()
 	if err != nil {
-		return sandbox.Job{}
+		return pbs.Task{}, false
 	}
-	task, ok := pbs.CurrentTask(host)
+	task, ok = pbs.CurrentTask(host)
 	if !ok {
-		return sandbox.Job{}
+		return pbs.Task{}, false
 	}
-	if _, err := os.Lstat(task.File()); err != nil {
+	_, err = os.Lstat(task.File())
+	return task, err == nil
+}
+
+// sandboxJob is the job of PBS with which a sandbox ends, if there is one.
+func sandboxJob() sandbox.Job {
+	task, ok := currentTask()
+	if !ok {
 		return sandbox.Job{}
 	}
 	return sandbox.Job{ID: task.ID, File: task.File()}
@@ -76,7 +74,7 @@ var currentTree = sync.OnceValue(func() presence.Owner { return presence.Tree(la
 // batch system's daemon belongs to root; what root starts below it has no such
 // process.)
 func jobProcess() presence.Owner {
-	if batchJob() != "" && os.Getuid() != 0 {
+	if batch.Job() != "" && os.Getuid() != 0 {
 		return presence.Top()
 	}
 	return currentTree()
@@ -86,7 +84,7 @@ func jobProcess() presence.Owner {
 // system's, or one that is made of the machine, the process at the top of the
 // tree, and the time at which it started; short, because people type it.
 func recordedJob() string {
-	if id := batchJob(); id != "" {
+	if id := batch.Job(); id != "" {
 		return id
 	}
 	host, _ := os.Hostname() // for people

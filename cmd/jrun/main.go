@@ -20,7 +20,7 @@ func main() {
 	}
 	ctx, interrupted := untilSignal(context.Background())
 	err := newRootCommand().ExecuteContext(ctx)
-	if number := interrupted(); number != 0 && err != nil {
+	if number := interrupted(); number != 0 && err != nil && !errors.Is(err, errReported) {
 		fmt.Fprintln(os.Stderr, "jrun: interrupted; nothing was left behind")
 		os.Exit(128 + number)
 	}

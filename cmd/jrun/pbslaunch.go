@@ -60,14 +60,10 @@ func runPBSLaunch(ctx context.Context, g *globalOptions, o pbsLaunch, args []str
 	if err != nil {
 		return err
 	}
-	l := launch.Options{
-		Name: o.image,
-		Show: task.Shown(),
-
-		HostPrograms: task.Programs(),
-		Warn:         s.report.warn,
-		Job:          sandbox.Job{ID: task.ID, File: task.File()},
-	}
+	// PBS has just said that the job is here, also where its files cannot be seen.
+	job := sandbox.Job{ID: task.ID, File: task.File()}
+	l := launch.Options{Name: o.image, Warn: s.report.warn, Job: func() sandbox.Job { return job }}
+	forTask(&l, task)
 	switch o.mode {
 	case "shell":
 		l.Login = args[0]
@@ -77,7 +73,7 @@ func runPBSLaunch(ctx context.Context, g *globalOptions, o pbsLaunch, args []str
 	default:
 		return fault.Newf(errors.New("it is neither shell nor task"), "bring hook and jrun to the same version: jrun pbs install", "cannot start the job in the mode %q", o.mode)
 	}
-	for name, value := range task.Variables(path.Join(hostprogram.Bin, "pbs_tmrsh")) {
+	for name, value := range variablesForTask(task) {
 		if err := os.Setenv(name, value); err != nil {
 			return fmt.Errorf("setting %s: %w", name, err)
 		}
@@ -87,6 +83,16 @@ func runPBSLaunch(ctx context.Context, g *globalOptions, o pbsLaunch, args []str
 	}
 	s.report.beforeConversion = func() { warnOfMemory(s.report, task) }
 	return s.startNamed(ctx, run, o.image, l)
+}
+
+// forTask says what a job that names an image has inside beside the usual.
+func forTask(l *launch.Options, task pbs.Task) {
+	l.Show, l.HostPrograms = task.Shown(), task.Programs()
+}
+
+// variablesForTask are those that it has beside the batch system's.
+func variablesForTask(task pbs.Task) map[string]string {
+	return task.Variables(path.Join(hostprogram.Bin, "pbs_tmrsh"))
 }
 
 // openForTask reads the configuration and the job's JRUN_OPTIONS.

@@ -9,14 +9,14 @@ import (
 	"github.com/jrun-hpc/jrun/image"
 	"github.com/jrun-hpc/jrun/image/provenance"
 	"github.com/jrun-hpc/jrun/image/store"
+	"github.com/jrun-hpc/jrun/runtime/inject"
 	"github.com/jrun-hpc/jrun/runtime/launch"
 )
 
 // record writes down what is about to run, once for all processes of the job. It
 // must not keep a job from running: a failure is mentioned with --verbose.
-func (s *session) record(o *runOptions, l *launch.Options, object store.Object, resolved image.Resolved) {
+func (s *session) record(r provenance.Record, object store.Object, brought func() []inject.Item) {
 	book := provenance.Book{Store: s.store}
-	r := s.describe(o, l, object, resolved)
 	err := book.Write(r, func(r *provenance.Record) {
 		r.UID = os.Getuid()
 		r.User = cmp.Or(os.Getenv("LOGNAME"), os.Getenv("USER"))
@@ -25,6 +25,7 @@ func (s *session) record(o *runOptions, l *launch.Options, object store.Object, 
 			r.Image.Layers = append(r.Image.Layers, layer.Digest)
 		}
 		r.Machine = provenance.ThisMachine("/", version())
+		r.Injected = injections(brought())
 	})
 	if err != nil {
 		s.report.detail("this run is not in the history: " + err.Error())
@@ -74,6 +75,19 @@ func (s *session) describe(o *runOptions, l *launch.Options, object store.Object
 		r.Image.Resolved = object.Digest
 	}
 	return r
+}
+
+// injections are items as they are recorded.
+func injections(items []inject.Item) []provenance.Injection {
+	var list []provenance.Injection
+	for _, item := range items {
+		i := provenance.Injection{Kind: item.Kind.String(), Source: item.Host, Destination: item.Inside, Value: item.Value, Why: item.Why}
+		if item.IsVariable() && provenance.IsSecret(item.Inside) {
+			i.Value, i.Secret = "", true
+		}
+		list = append(list, i)
+	}
+	return list
 }
 
 func fileOf(f *os.File, path string) *provenance.File {

@@ -14,6 +14,7 @@ import (
 	"github.com/jrun-hpc/jrun/image"
 	"github.com/jrun-hpc/jrun/image/provenance"
 	"github.com/jrun-hpc/jrun/image/store"
+	"github.com/jrun-hpc/jrun/runtime/inject"
 	"github.com/jrun-hpc/jrun/runtime/launch"
 )
 
@@ -33,7 +34,8 @@ func TestAFailureToRecordIsOnlyMentioned(t *testing.T) {
 		}
 		defer file.Close()
 		l := launchOf(file)
-		s.record(&runOptions{}, &l, store.Object{Digest: ranDigest}, image.Resolved{})
+		object := store.Object{Digest: ranDigest}
+		s.record(s.describe(&runOptions{}, &l, object, image.Resolved{}), object, func() []inject.Item { return nil })
 		if mentioned := strings.Contains(said.String(), "this run is not in the history"); mentioned != verbose {
 			t.Errorf("verbose %v: %q", verbose, said)
 		}
@@ -61,8 +63,19 @@ func TestWhatIsRecorded(t *testing.T) {
 	l := launchOf(file)
 	l.Name, l.Binds, l.Env = "lab/sim:2", []string{"/site", "data:/data"}, []string{"A=b", "HF_TOKEN=hunter2"}
 	l.Config.Entrypoint, l.Config.Cmd = []string{"sim"}, []string{"-h"}
-	s.record(&runOptions{binds: []string{"data:/data"}}, &l, object, image.Resolved{
+	r := s.describe(&runOptions{binds: []string{"data:/data"}}, &l, object, image.Resolved{
 		Reference: ref, Digest: movedDigest, How: image.FromJob, Settled: image.FromOffline, Time: ranTime,
+	})
+	s.record(r, object, func() []inject.Item {
+		return []inject.Item{
+			{Kind: inject.File, Host: "/usr/lib/libmpi.so.40.30.4", Inside: "/run/jrun/mpi/lib/libmpi.so.40", Why: "in place of the image's", Rule: "--mpi=openmpi"},
+			{Kind: inject.First, Inside: "LD_LIBRARY_PATH", Value: "/run/jrun/mpi/lib", Why: "found first"},
+			{Kind: inject.Variable, Inside: "VENDOR_TOKEN", Value: "hunter2", Why: "the specification sets it"},
+		}
+	})
+	s.record(r, object, func() []inject.Item {
+		t.Error("who finds the record there asks what was brought")
+		return nil
 	})
 	job, err := s.book().Find("4711")
 	if err != nil {
@@ -95,6 +108,11 @@ func TestWhatIsRecorded(t *testing.T) {
 			{Name: "OMP_NUM_THREADS", Value: "4", From: provenance.FromHost},
 		},
 		Machine: provenance.ThisMachine("/", version()),
+		Injected: []provenance.Injection{
+			{Kind: "file", Source: "/usr/lib/libmpi.so.40.30.4", Destination: "/run/jrun/mpi/lib/libmpi.so.40", Why: "in place of the image's"},
+			{Kind: "first in", Destination: "LD_LIBRARY_PATH", Value: "/run/jrun/mpi/lib", Why: "found first"},
+			{Kind: "variable", Destination: "VENDOR_TOKEN", Secret: true, Why: "the specification sets it"},
+		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -131,7 +149,8 @@ func BenchmarkRecord(b *testing.B) {
 	s := &session{store: st, report: &progress{out: io.Discard}}
 	l := launchOf(file)
 	record := func() {
-		s.record(&runOptions{}, &l, store.Object{Digest: ranDigest}, image.Resolved{How: image.FromRegistry, Time: ranTime})
+		object := store.Object{Digest: ranDigest}
+		s.record(s.describe(&runOptions{}, &l, object, image.Resolved{How: image.FromRegistry, Time: ranTime}), object, func() []inject.Item { return nil })
 	}
 	record() // makes the store
 	b.Run("first", func(b *testing.B) {

@@ -209,3 +209,26 @@ func TestShellWord(t *testing.T) {
 		}
 	}
 }
+
+// TestReproduceDefaults: what the job had is said where this site's default is another.
+func TestReproduceDefaults(t *testing.T) {
+	clearEnvironment(t)
+	s, _ := testSession(t)
+	for _, test := range []struct{ recorded, byDefault, want string }{
+		{"", "", ""}, {"", "auto", ""}, {"", "none", "auto"}, {"none", "", "none"}, {"none", "none", ""},
+	} {
+		r := ran()
+		r.Options.GPU, s.config.GPU.Default = test.recorded, test.byDefault
+		r.Options.MPI, s.config.MPI.Default = test.recorded, test.byDefault
+		again, err := s.again(r, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		line := again.line("ask")
+		for _, flag := range []string{"--gpu", "--mpi"} {
+			if said := strings.Contains(line, flag+"="+test.want+" "); said != (test.want != "") || !said && strings.Contains(line, flag) {
+				t.Errorf("recorded %q, by default %q: %s", test.recorded, test.byDefault, line)
+			}
+		}
+	}
+}

@@ -37,8 +37,9 @@ func (s *session) again(r provenance.Record, command []string) (rerun, error) {
 	a := rerun{name: name, directory: r.Command.Directory, settings: r.Settings(os.Environ()), shell: r.Command.Shell}
 	a.options = runOptions{
 		binds: r.Options.Binds, cleanEnv: r.Options.CleanEnv, workdir: r.Command.Workdir, noHome: r.Options.NoHome,
-		writableTmpfs: r.Options.WritableTmpfs, root: r.Options.Root, gpu: r.Options.GPU, mpi: r.Options.MPI, entrypoint: r.Command.Entrypoint,
+		writableTmpfs: r.Options.WritableTmpfs, root: r.Options.Root, entrypoint: r.Command.Entrypoint,
 	}
+	a.options.gpu, a.options.mpi = again(r.Options.GPU, s.config.GPU.Default), again(r.Options.MPI, s.config.MPI.Default)
 	for _, v := range r.Environment {
 		switch {
 		case v.From == provenance.FromOption && v.Secret:
@@ -53,6 +54,16 @@ func (s *session) again(r provenance.Record, command []string) (rerun, error) {
 	}
 	a.launch.Entrypoint = a.options.entrypoint
 	return a, nil
+}
+
+// again is what to say of --gpu or --mpi to get what is recorded, where auto is not: it
+// is empty if that is this site's default.
+func again(recorded, byDefault string) string {
+	const auto = "auto"
+	if value := firstOf(recorded, auto); value != firstOf(byDefault, auto) {
+		return value
+	}
+	return ""
 }
 
 // nameAgain is the name of the very image that was run.
@@ -124,6 +135,9 @@ func (a rerun) line(pull string) string {
 		if flag.on {
 			words = append(words, flag.name)
 		}
+	}
+	if a.options.gpu != "" {
+		words = append(words, "--gpu="+a.options.gpu)
 	}
 	if a.options.mpi != "" {
 		words = append(words, "--mpi="+a.options.mpi)

@@ -9,6 +9,8 @@ import (
 
 	"github.com/jrun-hpc/jrun/image"
 	"github.com/jrun-hpc/jrun/image/store"
+	"github.com/jrun-hpc/jrun/runtime/batch"
+	"github.com/jrun-hpc/jrun/runtime/inject"
 	"github.com/jrun-hpc/jrun/runtime/launch"
 	"github.com/jrun-hpc/jrun/runtime/mpi"
 	"github.com/spf13/cobra"
@@ -41,9 +43,9 @@ func (o *runOptions) addFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.noHome, "no-home", false, "show an empty home inside, in memory, instead of yours")
 	flags.BoolVar(&o.writableTmpfs, "writable-tmpfs", false, "let the job write anywhere; what it writes to the image is gone at its end")
 	flags.BoolVar(&o.root, "root", false, "appear as root (uid 0) inside; gives no rights outside")
-	flags.StringVar(&o.gpu, "gpu", "auto", "show `WHICH` GPUs inside: auto (what the job was given), none, all (and fail without), or a list of numbers, UUIDs or CDI names")
+	flags.StringVar(&o.gpu, "gpu", "", "show `WHICH` GPUs inside: auto (what the job was given), none, all (and fail without), or a list of numbers, UUIDs or CDI names (default jrun.toml's, or auto)")
 	flags.BoolVar(&o.noProfile, "no-profile", false, "neither use nor record which parts of the image the program reads at its start")
-	flags.StringVar(&o.mpi, "mpi", string(mpi.Auto), "the host's part in MPI: `MODE` auto, none, pmi (the launcher only), mpich, openmpi or abi (its library, too) or fabric (its network libraries)")
+	flags.StringVar(&o.mpi, "mpi", "", "the host's part in MPI: `MODE` auto, none, pmi (the launcher only), mpich, openmpi or abi (its library, too) or fabric (its network libraries) (default jrun.toml's, or auto)")
 	flags.StringVar(&o.entrypoint, "entrypoint", "", "run `COMMAND` with the given arguments, instead of the image's entry point")
 }
 
@@ -118,12 +120,16 @@ func (o *runOptions) repeatable() bool {
 // took away between finding and opening it.
 const removedTries = 5
 
+// start becomes the job, or tells why not; ranks of an MPI program tell it once.
 func start(ctx context.Context, g *globalOptions, o *runOptions, name string, l launch.Options) error {
 	s, err := g.open()
-	if err != nil {
+	if err == nil {
+		err = s.startNamed(ctx, o, name, l)
+	}
+	if errors.Is(err, errReported) {
 		return err
 	}
-	return s.startNamed(ctx, o, name, l)
+	return sayOnce(ctx, err)
 }
 
 // startNamed becomes the job, in the image that name stands for.
@@ -142,12 +148,12 @@ func (s *session) startNamed(ctx context.Context, o *runOptions, name string, l 
 // start becomes the job, in the image that get returns. It may be called again,
 // when the image has been taken away at the same time.
 func (s *session) start(ctx context.Context, o *runOptions, l launch.Options, get func() (store.Object, image.Resolved, error)) error {
-	l.Repeatable = batchJob() != "" && len(l.HostPrograms) == 0 && o.repeatable()
-	mode, err := mpi.ParseMode(o.mpi)
+	l.Repeatable = batch.Job() != "" && len(l.HostPrograms) == 0 && o.repeatable()
+	mode, err := mpi.ParseMode(firstOf(o.mpi, s.config.MPI.Default))
 	if err != nil {
 		return err
 	}
-	l.MPI, l.Explain = string(mode), s.report.detail
+	l.MPI, l.MPIHosts, l.Explain = string(mode), s.config.MPI.Host, s.report.detail
 	l.Env, l.EnvFiles, l.CleanEnv = o.env, o.envFiles, o.cleanEnv
 	given, err := l.Environment()
 	if err != nil {
@@ -157,12 +163,12 @@ func (s *session) start(ctx context.Context, o *runOptions, l launch.Options, ge
 	l.Workdir = o.workdir
 	l.Binds = slices.Concat(s.siteBinds(), o.binds)
 	l.NoHome, l.WritableTmpfs, l.Root = o.noHome, o.writableTmpfs, o.root
-	l.GPU, l.CDIDirs = o.gpu, s.config.CDIDirs
+	l.GPU, l.CDIDirs = firstOf(o.gpu, s.config.GPU.Default, "auto"), s.config.CDIDirs
 	if l.Warn == nil {
 		l.Warn = s.report.warn
 	}
-	if l.Job.ID == "" && batchJob() != "" {
-		l.Job = sandboxJob()
+	if l.Job == nil {
+		l.Job = sandboxJob
 	}
 	l.SiteBinds = len(l.Binds) - len(o.binds)
 	if o.dryRun != nil {
@@ -196,7 +202,8 @@ func (s *session) startOnce(ctx context.Context, o *runOptions, l launch.Options
 			l.Profiles = s.store.ProfileStem(object)
 		}
 	}
-	s.record(o, &l, object, resolved)
+	record := s.describe(o, &l, object, resolved)
+	l.Entered = func(brought func() []inject.Item) { s.record(record, object, brought) }
 	return launch.Run(ctx, l)
 }
 

@@ -24,12 +24,14 @@ type whyReport struct {
 
 // whyImage is an image that a job has run, once or several times.
 type whyImage struct {
-	Image  provenance.Image  `json:"image"`
-	Why    string            `json:"why"` // in words
-	Now    whyNow            `json:"now"`
-	Stored whyStored         `json:"stored"`
-	Runs   []int             `json:"runs"` // numbers, for --run
-	first  provenance.Record // of Runs
+	Image  provenance.Image `json:"image"`
+	Why    string           `json:"why"` // in words
+	Now    whyNow           `json:"now"`
+	Stored whyStored        `json:"stored"`
+
+	Injected []provenance.Injection `json:"injected,omitempty"` // of the first of Runs
+	Runs     []int                  `json:"runs"`               // numbers, for --run
+	first    provenance.Record      // of Runs
 }
 
 // whyNow is what the name stands for at this moment.
@@ -100,7 +102,7 @@ func imagesOf(job provenance.Job) []whyImage {
 		if !known {
 			n = len(list)
 			at[key] = n
-			list = append(list, whyImage{Image: r.Image, Why: because(r), first: r})
+			list = append(list, whyImage{Image: r.Image, Why: because(r), Injected: r.Injected, first: r})
 		}
 		list[n].Runs = append(list[n].Runs, i+1)
 	}
@@ -259,6 +261,9 @@ func (w whyReport) print(out io.Writer, zone *time.Location) error {
 			{"why", i.Why},
 			{"now", i.Now.Words},
 			{"store", i.Stored.Words},
+		}
+		for n, line := range injectedLines(i.Injected) {
+			lines = append(lines, [2]string{[]string{"host", ""}[min(n, 1)], line})
 		}
 		for _, line := range lines {
 			if _, err := fmt.Fprintf(out, "%-9s%s\n", line[0], line[1]); err != nil {

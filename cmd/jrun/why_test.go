@@ -172,6 +172,13 @@ func TestWhyIsPrinted(t *testing.T) {
 	first, second, third := ran(), ran(), ran()
 	second.Command.Arguments = []string{"sim", "other"}
 	third.Image.Digest, third.Image.How, third.Image.SettledBy = movedDigest, "job", "registry"
+	third.Injected = []provenance.Injection{
+		{Kind: "device", Source: "/dev/infiniband/uverbs0", Destination: "/dev/infiniband/uverbs0"},
+		{Kind: "file", Source: "/usr/lib/libmpi.so.40.30.4", Destination: "/run/jrun/mpi/lib/libmpi.so.40"},
+		{Kind: "file", Source: "/usr/lib/libucp.so.0.0.0", Destination: "/run/jrun/mpi/lib/libucp.so.0"},
+		{Kind: "first in", Destination: "LD_LIBRARY_PATH", Value: "/run/jrun/mpi/lib"},
+		{Kind: "variable", Destination: "VENDOR_TOKEN", Secret: true},
+	}
 	third.Command = provenance.Command{Image: []string{"\x1b[31msim"}}
 	keep(t, s, ranDigest)
 	report := whyReport{Job: "4711.pbs01", Images: imagesOf(provenance.Job{Job: "4711.pbs01", Runs: []provenance.Record{first, second, third}})}
@@ -202,6 +209,10 @@ digest   ` + movedDigest.String() + `, for this machine out of ` + ranDigest.Str
 why      settled earlier in the job: the registry said so at 2026-11-28T14:00:01Z, asked for this job
 now      the name still stands for the same
 store    it is not in the store
+host     /dev/infiniband: uverbs0
+         /usr/lib: libmpi.so.40.30.4, libucp.so.0.0.0
+         LD_LIBRARY_PATH=/run/jrun/mpi/lib
+         VENDOR_TOKEN=(a secret)
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -2,6 +2,7 @@ package provenance
 
 import (
 	"os"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -43,6 +44,7 @@ func (r Record) Differences(now Surroundings) []Difference {
 			add("file "+f.Path, "written "+f.Modified.Format(time.RFC3339), "written to since; jrun verify tells whether it is sound")
 		}
 	}
+	list = append(list, r.missingInjections(now)...)
 	if !now.Exists(r.Command.Directory) {
 		list = append(list, Difference{What: "directory", Then: r.Command.Directory, Now: "not there", Remedy: "the current one is used"})
 	}
@@ -62,6 +64,25 @@ func (r Record) Differences(now Surroundings) []Difference {
 		}
 	}
 	return append(list, r.differentVariables(now.Host)...)
+}
+
+// missingInjections names what was put in from the host and is not there now, directory
+// by directory: a driver that was updated has many files. The names of libraries hold
+// their versions.
+func (r Record) missingInjections(now Surroundings) []Difference {
+	var list []Difference
+	for _, i := range r.Injected {
+		if !i.isFile() || now.Exists(i.Source) {
+			continue
+		}
+		what, name := "put in from "+path.Dir(i.Source), path.Base(i.Source)
+		if at := slices.IndexFunc(list, func(d Difference) bool { return d.What == what }); at >= 0 {
+			list[at].Then += ", " + name
+			continue
+		}
+		list = append(list, Difference{What: what, Then: name, Now: "not there"})
+	}
+	return list
 }
 
 // differentVariables compares the watched variables with the host's.

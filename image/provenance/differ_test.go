@@ -12,6 +12,7 @@ func TestDifferences(t *testing.T) {
 	r := sample()
 	r.Options.CleanEnv = false
 	r.Environment = append(r.Environment, Variable{Name: "CUDA_VISIBLE_DEVICES", Value: "0", From: FromHost}, Variable{Name: "LANG", Value: "C", From: FromImage})
+	r.Injected = append(r.Injected, Injection{Kind: "file", Source: "/usr/lib/libnvidia-ml.so.550.54.14"}, Injection{Kind: "device", Source: "/dev/nvidia3"})
 	same := Surroundings{
 		Machine: r.Machine, SiteBinds: []string{"/work"}, Exists: func(string) bool { return true },
 		Host: []string{"OMP_NUM_THREADS=4", "CUDA_VISIBLE_DEVICES=0", "LANG=ja_JP.UTF-8", "HF_TOKEN=x"},
@@ -31,6 +32,7 @@ func TestDifferences(t *testing.T) {
 		{What: "architecture", Then: "x86_64", Now: "aarch64"},
 		{What: "operating system", Then: "Debian GNU/Linux 12", Now: "Rocky Linux 9"},
 		{What: "GPU driver", Then: "nvidia 550.54.14", Now: "none"},
+		{What: "put in from /usr/lib", Then: "libcuda.so.550.54.14, libnvidia-ml.so.550.54.14", Now: "not there"},
 		{What: "directory", Then: "/home/suzuki", Now: "not there", Remedy: "the current one is used"},
 		{What: "bind /data:/data:ro", Then: "shown", Now: "its source is not there"},
 		{What: "bind /work of jrun.toml", Then: "shown", Now: "not shown"},

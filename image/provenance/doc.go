@@ -5,7 +5,7 @@
 //
 // A Record is one thing that was run: the image by its digest and how that digest
 // was found out, the command, the options, the variables that change results, and
-// the machine. docs/provenance.md has its fields. It is written just before the
+// the machine with what of it was inside. docs/provenance.md has its fields. It is written just before the
 // program starts; how the program ended is not known to jrun, which has become it.
 //
 // # Jobs, runs, keys

@@ -130,12 +130,18 @@ type Machine struct {
 	GPUDrivers   []string `json:"gpuDrivers,omitempty"`
 }
 
-// Injection is a file of the host that was put into the image's place.
+// Injection is something of the host that was inside for GPUs or MPI.
 type Injection struct {
-	Source      string `json:"source"`
-	Destination string `json:"destination"`
+	Kind        string `json:"kind"`             // file, directory, device, variable, first in or last in a variable
+	Source      string `json:"source,omitempty"` // path on the host, without symbolic links where it is a library
+	Destination string `json:"destination"`      // path inside, or the variable's name
+	Value       string `json:"value,omitempty"`  // of the variable
+	Secret      bool   `json:"secret,omitempty"` // the value is not written
 	Why         string `json:"why"`
 }
+
+// isFile reports whether the machine has to have it, beside what each job is given.
+func (i Injection) isFile() bool { return i.Kind == "file" || i.Kind == "directory" }
 
 // Encode is the inverse of Parse.
 func (r Record) Encode() ([]byte, error) {

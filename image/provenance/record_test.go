@@ -27,8 +27,12 @@ func sample() Record {
 			{Name: "HF_TOKEN", Secret: true, From: FromOption},
 			{Name: "OMP_NUM_THREADS", Value: "4", From: FromHost},
 		},
-		Machine:  Machine{Jrun: "1.0", Kernel: "6.1.0", Architecture: "x86_64", OS: "Debian GNU/Linux 12", GPUDrivers: []string{"nvidia 550.54.14"}},
-		Injected: []Injection{{Source: "/usr/lib/libcuda.so.1", Destination: "/usr/lib/libcuda.so.1", Why: "GPU"}},
+		Machine: Machine{Jrun: "1.0", Kernel: "6.1.0", Architecture: "x86_64", OS: "Debian GNU/Linux 12", GPUDrivers: []string{"nvidia 550.54.14"}},
+		Injected: []Injection{
+			{Kind: "file", Source: "/usr/lib/libcuda.so.550.54.14", Destination: "/run/jrun/gpu/lib/libcuda.so.1", Why: "CUDA"},
+			{Kind: "variable", Destination: "VENDOR_TOKEN", Secret: true, Why: "the specification sets it"},
+			{Kind: "last in", Destination: "LD_LIBRARY_PATH", Value: "/run/jrun/gpu/lib", Why: "libraries"},
+		},
 	}
 }
 

@@ -41,6 +41,9 @@ const passwordEnd = "_PWD"
 // secretEnds make a variable a secret when its name is, or ends in _ and, one.
 var secretEnds = []string{"PW", "PASS", "KEY", "AUTH", "BEARER"}
 
+// IsSecret reports whether the value of a variable is never written.
+func IsSecret(name string) bool { return secret(name) }
+
 // secret reports whether the name of a variable sounds as if its value were one.
 func secret(name string) bool {
 	upper := strings.ToUpper(name)

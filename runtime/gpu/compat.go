@@ -47,7 +47,7 @@ func (p *planner) useCompat(driver string) {
 	switch {
 	case dir == "":
 	case p.hasCompat(driver):
-		p.LibraryDirs = append(p.LibraryDirs, dir)
+		p.search = append(p.search, dir)
 		p.judge(Granted, dir, "", "CUDA's compatibility package of the image (driver %s) is used, since the host's driver %s is older", version, driver)
 	default:
 		p.judge(Noted, dir, "", "CUDA's compatibility package of the image (driver %s) is not used: the host's driver %s is not of an older branch", version, driver)

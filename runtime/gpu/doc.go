@@ -2,9 +2,9 @@
 // device nodes, the driver's libraries, a few files and variables.
 //
 // [Plan] is a pure function: it looks at a machine and an image, and returns an
-// [Injection], which is only data. Package launch makes mounts of it; a command can
-// print it, on a node without GPUs, too. Every item says why it is there and by which
-// rule, and every decision against something is a [Verdict].
+// [Injection], which is only data: items of package inject. Package launch makes mounts
+// of them; a command can print them, on a node without GPUs, too. Every item says why it
+// is there and by which rule, and every decision against something is a [Verdict].
 //
 // # Which devices
 //

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/jrun-hpc/jrun/runtime/inject"
 	cdi "tags.cncf.io/container-device-interface/specs-go"
 )
 
@@ -121,9 +122,9 @@ func (p *planner) editMount(m *cdi.Mount, folders []string, rule string) {
 			}
 		}
 	}
-	kind := File
+	kind := inject.File
 	if p.machine.isDir(m.HostPath) {
-		kind = Directory
+		kind = inject.Directory
 	}
 	writable := !slices.Contains(m.Options, "ro")
 	for _, option := range m.Options {
@@ -137,7 +138,7 @@ func (p *planner) editMount(m *cdi.Mount, folders []string, rule string) {
 		p.program(m.HostPath, "program of the specification", rule)
 		return
 	}
-	p.add(Item{Kind: kind, Host: m.HostPath, Inside: path.Clean(m.ContainerPath), Writable: writable, Why: "mount of the specification", Rule: rule})
+	p.add(inject.Item{Kind: kind, Host: m.HostPath, Inside: path.Clean(m.ContainerPath), Writable: writable, Why: "mount of the specification", Rule: rule})
 }
 
 // ofSystem reports whether a path is in one of the directories that are made for the

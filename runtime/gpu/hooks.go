@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jrun-hpc/jrun/runtime/inject"
 	cdi "tags.cncf.io/container-device-interface/specs-go"
 )
 
@@ -89,11 +90,11 @@ func (p *planner) hook(h *cdi.Hook, folders []string, rule string) {
 // loader finds it.
 func (p *planner) searchFolders(folders []string) {
 	for _, dir := range folders {
-		holds := slices.ContainsFunc(p.Items, func(i Item) bool {
-			return i.Kind == File && path.Dir(i.Inside) == dir && strings.Contains(path.Base(i.Inside), ".so")
+		holds := slices.ContainsFunc(p.Items, func(i inject.Item) bool {
+			return i.Kind == inject.File && path.Dir(i.Inside) == dir && strings.Contains(path.Base(i.Inside), ".so")
 		})
-		if holds && !p.image.has(dir) && !slices.Contains(p.LibraryDirs, dir) {
-			p.LibraryDirs = append(p.LibraryDirs, dir)
+		if holds && !p.image.has(dir) && !slices.Contains(p.search, dir) {
+			p.search = append(p.search, dir)
 		}
 	}
 }
@@ -117,30 +118,27 @@ func (p *planner) hookLink(text string, folders []string, rule string) {
 				}
 				return
 			}
-			p.add(Item{Kind: Symlink, Host: l.Path, Inside: link, Why: "another name of " + l.names[0], Rule: rule})
+			p.add(inject.Item{Kind: inject.File, Host: l.Path, Inside: link, Why: "another name of " + l.names[0], Rule: rule})
 			return
 		}
 	}
 	item, ok := p.shown(target)
-	if ofSystem(link) && item.Kind != Device {
+	if ofSystem(link) && item.Kind != inject.Device {
 		p.judge(Ignored, link, "", "only devices can be shown there")
 		return
 	}
-	if ok && (item.Kind != Device || strings.HasPrefix(link, "/dev/")) {
-		if item.Kind != Device {
-			item.Kind = Symlink
-		}
+	if ok && (item.Kind != inject.Device || strings.HasPrefix(link, "/dev/")) {
 		item.Inside, item.Why = link, "another name of "+target
 		p.add(item)
 		return
 	}
 	for _, item := range p.Items {
-		if rest, ok := strings.CutPrefix(target, item.Inside+"/"); ok && item.Kind == Directory && p.machine.exists(path.Join(item.Host, rest)) {
-			kind := Symlink
+		if rest, ok := strings.CutPrefix(target, item.Inside+"/"); ok && item.Kind == inject.Directory && p.machine.exists(path.Join(item.Host, rest)) {
+			kind := inject.File
 			if p.machine.isDir(path.Join(item.Host, rest)) {
-				kind = Directory
+				kind = inject.Directory
 			}
-			p.add(Item{Kind: kind, Host: path.Join(item.Host, rest), Inside: link, Writable: item.Writable, Why: "another name of " + target, Rule: rule})
+			p.add(inject.Item{Kind: kind, Host: path.Join(item.Host, rest), Inside: link, Writable: item.Writable, Why: "another name of " + target, Rule: rule})
 			return
 		}
 	}

@@ -2,8 +2,9 @@ package gpu
 
 import (
 	"fmt"
-	"io"
 	"slices"
+
+	"github.com/jrun-hpc/jrun/runtime/inject"
 )
 
 // Places inside.
@@ -11,29 +12,6 @@ const (
 	Root       = "/run/jrun/gpu"
 	LibraryDir = Root + "/lib"
 )
-
-// Kind is what an item is.
-type Kind string
-
-// The kinds of items.
-const (
-	File      Kind = "file"      // Host is shown at Inside
-	Directory Kind = "directory" // likewise
-	Device    Kind = "device"    // a node below /dev
-	Symlink   Kind = "symlink"   // another name of a file: Host is shown there again
-	Variable  Kind = "variable"  // Inside is its name
-)
-
-// Item is one thing that is brought into the image.
-type Item struct {
-	Kind     Kind
-	Host     string // path on the host; of a symlink, of what it stands for
-	Inside   string // path inside, or a variable's name
-	Value    string // of a variable
-	Writable bool   // of files and directories; others are shown read-only
-	Why      string // what it is for
-	Rule     string // what decided it: a CDI file and device, or a built-in rule
-}
 
 // Outcome is how a decision went.
 type Outcome string
@@ -56,20 +34,8 @@ type Verdict struct {
 
 // Injection is what a job gets, and why.
 type Injection struct {
-	Items       []Item
-	LibraryDirs []string // to be put behind the image's LD_LIBRARY_PATH
-	Verdicts    []Verdict
-}
-
-// Env returns the variables, "NAME=value".
-func (i *Injection) Env() []string {
-	var env []string
-	for _, item := range i.Items {
-		if item.Kind == Variable {
-			env = append(env, item.Inside+"="+item.Value)
-		}
-	}
-	return env
+	Items    []inject.Item
+	Verdicts []Verdict
 }
 
 // Warnings are the verdicts that a person must know before the program runs.
@@ -79,9 +45,9 @@ func (i *Injection) Warnings() []Verdict {
 
 // add appends an item, unless its place is taken already: by the same, when two
 // devices ask for it, or by what came first.
-func (i *Injection) add(item Item) {
-	if !slices.ContainsFunc(i.Items, func(o Item) bool {
-		return o.Inside == item.Inside && (o.Kind == Variable) == (item.Kind == Variable)
+func (i *Injection) add(item inject.Item) {
+	if !slices.ContainsFunc(i.Items, func(o inject.Item) bool {
+		return o.Inside == item.Inside && o.IsVariable() == item.IsVariable()
 	}) {
 		i.Items = append(i.Items, item)
 	}
@@ -95,33 +61,10 @@ func (i *Injection) judge(outcome Outcome, subject, next, reason string, args ..
 }
 
 // shown returns the item at a path inside.
-func (i *Injection) shown(inside string) (Item, bool) {
-	at := slices.IndexFunc(i.Items, func(o Item) bool { return o.Kind != Variable && o.Inside == inside })
+func (i *Injection) shown(inside string) (inject.Item, bool) {
+	at := slices.IndexFunc(i.Items, func(o inject.Item) bool { return !o.IsVariable() && o.Inside == inside })
 	if at < 0 {
-		return Item{}, false
+		return inject.Item{}, false
 	}
 	return i.Items[at], true
-}
-
-// Explain prints everything, for people.
-func (i *Injection) Explain(w io.Writer) {
-	for _, item := range i.Items {
-		from := ""
-		switch {
-		case item.Kind == Variable:
-			from = "=" + item.Value
-		case item.Host != item.Inside:
-			from = " from " + item.Host
-		}
-		fmt.Fprintf(w, "%-9s %s%s\n            why:  %s\n            rule: %s\n", item.Kind, item.Inside, from, item.Why, item.Rule)
-	}
-	for _, dir := range i.LibraryDirs {
-		fmt.Fprintf(w, "search    %s, behind the image's LD_LIBRARY_PATH\n", dir)
-	}
-	for _, v := range i.Verdicts {
-		fmt.Fprintf(w, "%-9s %s: %s\n", v.Outcome, v.Subject, v.Reason)
-		if v.Next != "" {
-			fmt.Fprintf(w, "            next: %s\n", v.Next)
-		}
-	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/jrun-hpc/jrun/runtime/hostlib"
+	"github.com/jrun-hpc/jrun/runtime/inject"
 )
 
 // wanted is a library that is to be shown in LibraryDir, under all of its names.
@@ -49,15 +50,15 @@ func (p *planner) placeLibraries() error {
 	}
 	for _, l := range p.libraries {
 		for i, name := range l.names {
-			item := Item{Kind: File, Host: l.Path, Inside: path.Join(LibraryDir, name), Why: l.why, Rule: l.rule}
+			item := inject.Item{Kind: inject.File, Host: l.Path, Inside: path.Join(LibraryDir, name), Why: l.why, Rule: l.rule}
 			if i > 0 {
-				item.Kind, item.Why = Symlink, "another name of "+l.names[0]
+				item.Why = "another name of " + l.names[0]
 			}
 			p.add(item)
 		}
 	}
-	if len(p.libraries) > 0 && !slices.Contains(p.LibraryDirs, LibraryDir) {
-		p.LibraryDirs = append(p.LibraryDirs, LibraryDir)
+	if len(p.libraries) > 0 && !slices.Contains(p.search, LibraryDir) {
+		p.search = append(p.search, LibraryDir)
 	}
 	return nil
 }
@@ -101,7 +102,7 @@ func (p *planner) fitLibraries() error {
 		})
 	}
 	p.libraries = fit
-	p.Items = slices.DeleteFunc(p.Items, func(item Item) bool { return isLibrary(item) && !p.fits(libc, item, refused) })
+	p.Items = slices.DeleteFunc(p.Items, func(item inject.Item) bool { return isLibrary(item) && !p.fits(libc, item, refused) })
 	for _, l := range fit {
 		for _, name := range l.Needed {
 			if _, has := image.Find(name, l.Class, l.Machine); !has && !hostlib.IsLibc(name) && !p.brings(name) {
@@ -140,12 +141,12 @@ func (p *planner) noneFits(libc hostlib.Libc) bool {
 
 // isLibrary reports whether an item is a library that a specification wants to be in
 // a place of its own, such as a module of Xorg.
-func isLibrary(item Item) bool {
-	return (item.Kind == File || item.Kind == Symlink) && strings.Contains(path.Base(item.Host), ".so")
+func isLibrary(item inject.Item) bool {
+	return item.Kind == inject.File && strings.Contains(path.Base(item.Host), ".so")
 }
 
 // fits decides over such a library.
-func (p *planner) fits(libc hostlib.Libc, item Item, refused map[string]string) bool {
+func (p *planner) fits(libc hostlib.Libc, item inject.Item, refused map[string]string) bool {
 	host, err := p.machine.Libraries()
 	if err != nil {
 		return true

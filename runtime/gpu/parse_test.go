@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/runtime/inject"
 	cdi "tags.cncf.io/container-device-interface/specs-go"
 )
 
@@ -173,7 +174,7 @@ func FuzzSpecification(f *testing.F) {
 		}
 		p.edit(whole.editsFor(devices...))
 		for _, item := range p.Items {
-			if item.Kind == Device && !filepath.IsAbs(item.Host) {
+			if item.Kind == inject.Device && !filepath.IsAbs(item.Host) {
 				t.Errorf("device %q", item.Host)
 			}
 		}

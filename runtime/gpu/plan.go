@@ -8,6 +8,7 @@ import (
 
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/runtime/hostlib"
+	"github.com/jrun-hpc/jrun/runtime/inject"
 )
 
 // Image is what is known of the image.
@@ -48,6 +49,7 @@ type planner struct {
 	selection Selection
 	specs     *specs
 	libraries []wanted // to be placed when all are known
+	search    []string // directories that come behind the image's LD_LIBRARY_PATH
 }
 
 // vendor is what differs between makers of GPUs.
@@ -94,12 +96,17 @@ func Plan(m *Machine, selection Selection, image Image) (Injection, error) {
 		}
 		taken = len(names) > 0 // numbers are those of the first vendor that has any
 	}
-	onlyVariables := !slices.ContainsFunc(p.Items, func(item Item) bool { return item.Kind != Variable })
+	onlyVariables := !slices.ContainsFunc(p.Items, func(item inject.Item) bool { return !item.IsVariable() })
 	if !selection.auto() && onlyVariables && len(p.libraries) == 0 {
 		return Injection{}, p.nothing()
 	}
 	if err := p.placeLibraries(); err != nil {
 		return Injection{}, err
+	}
+	for _, dir := range p.search {
+		p.Items = append(p.Items, inject.Item{
+			Kind: inject.Last, Inside: "LD_LIBRARY_PATH", Value: dir, Why: "libraries of the GPU's driver", Rule: "behind the image's own",
+		})
 	}
 	return p.Injection, nil
 }
@@ -206,7 +213,7 @@ func (p *planner) limit(list []device, name string) []device {
 
 // set makes a variable an item.
 func (p *planner) set(name, value, why, rule string) {
-	p.add(Item{Kind: Variable, Inside: name, Value: value, Why: why, Rule: rule})
+	p.add(inject.Item{Kind: inject.Variable, Inside: name, Value: value, Why: why, Rule: rule})
 }
 
 // device makes a node an item, if the host has it and the job may open it.
@@ -222,7 +229,7 @@ func (p *planner) device(host, inside, why, rule string) bool {
 		p.judge(Noted, host, "", "not shown: %s", forbidden)
 		return false
 	}
-	p.add(Item{Kind: Device, Host: host, Inside: inside, Writable: true, Why: why, Rule: rule})
+	p.add(inject.Item{Kind: inject.Device, Host: host, Inside: inside, Writable: true, Why: why, Rule: rule})
 	return true
 }
 
@@ -231,9 +238,9 @@ func (p *planner) file(name, why, rule string, writable bool) {
 	if !p.machine.exists(name) {
 		return
 	}
-	kind := File
+	kind := inject.File
 	if p.machine.isDir(name) {
-		kind = Directory
+		kind = inject.Directory
 	}
-	p.add(Item{Kind: kind, Host: name, Inside: name, Writable: writable, Why: why, Rule: rule})
+	p.add(inject.Item{Kind: kind, Host: name, Inside: name, Writable: writable, Why: why, Rule: rule})
 }

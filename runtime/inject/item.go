@@ -12,8 +12,8 @@ type Kind int
 
 // The kinds of items.
 const (
-	File      Kind = iota // shown read-only
-	Directory             // shown read-only, unless Writable
+	File      Kind = iota // shown read-only, unless Writable
+	Directory             // likewise
 	Device                // a node
 	Variable              // set, unless the user has set it
 	First                 // a variable that is a list; Value goes before what it has
@@ -48,7 +48,7 @@ type Item struct {
 	Host     string `json:"host,omitempty"`     // its path on the host, absolute
 	Inside   string `json:"inside"`             // its path inside, or the variable's name
 	Value    string `json:"value,omitempty"`    // of a variable
-	Writable bool   `json:"writable,omitempty"` // a directory in which programs make files
+	Writable bool   `json:"writable,omitempty"` // a socket, or a directory in which programs make files
 	Why      string `json:"why"`                // for people: what it is for
 	Rule     string `json:"rule"`               // for people: what decided that it is here
 }
@@ -56,7 +56,7 @@ type Item struct {
 // IsVariable reports whether the item is about the environment.
 func (i Item) IsVariable() bool { return i.Kind >= Variable }
 
-// String is the item in a line, as explanations list it.
+// String is the item in two lines, as explanations list it.
 func (i Item) String() string {
 	var what string
 	switch {
@@ -71,7 +71,10 @@ func (i Item) String() string {
 	default:
 		what = i.Host + " -> " + i.Inside
 	}
-	return fmt.Sprintf("%-9s %s\n          %s (%s)", i.Kind, what, i.Why, i.Rule)
+	if !i.Writable && (i.Kind == File || i.Kind == Directory) {
+		what += " (read-only)"
+	}
+	return fmt.Sprintf("%-9s  %s\n           %s (%s)", i.Kind, what, i.Why, i.Rule)
 }
 
 // Environment returns env, pairs NAME=value, with what the items say. Set are the
@@ -97,10 +100,10 @@ func Environment(env, set []string, items []Item) []string {
 			continue
 		case item.Kind == Variable && byUser:
 			continue
-		case item.Kind == First && old != "":
-			value = item.Value + ":" + old
-		case item.Kind == Last && old != "":
-			value = old + ":" + item.Value
+		case item.Kind == First:
+			value = join(item.Value, old)
+		case item.Kind == Last:
+			value = join(old, item.Value)
 		}
 		if at < 0 {
 			env = append(env, item.Inside+"="+value)
@@ -110,6 +113,12 @@ func Environment(env, set []string, items []Item) []string {
 	}
 	slices.Sort(env)
 	return env
+}
+
+// join makes one list of two. An empty part at their ends would be the current
+// directory, in which anybody may have put a library.
+func join(first, second string) string {
+	return strings.Trim(strings.TrimRight(first, ":")+":"+strings.TrimLeft(second, ":"), ":")
 }
 
 func nameOf(pair string) string {

@@ -32,6 +32,24 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
+// TestLists: an empty part of a list is the current directory, so there is none that
+// nobody has asked for; and several items of one list keep their order.
+func TestLists(t *testing.T) {
+	items := []Item{
+		{Kind: Last, Inside: "LD_LIBRARY_PATH", Value: "/compat"},
+		{Kind: Last, Inside: "LD_LIBRARY_PATH", Value: "/lib"},
+		{Kind: First, Inside: "LD_LIBRARY_PATH", Value: "/mpi"},
+	}
+	for value, want := range map[string]string{
+		"": "/mpi:/compat:/lib", ":": "/mpi:/compat:/lib", "/own": "/mpi:/own:/compat:/lib", ":/own:": "/mpi:/own:/compat:/lib", "/a::/b": "/mpi:/a::/b:/compat:/lib",
+	} {
+		user := []string{"LD_LIBRARY_PATH=" + value} // to whose own list it is added, too
+		if diff := cmp.Diff([]string{"LD_LIBRARY_PATH=" + want}, Environment(user, user, items)); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", value, diff)
+		}
+	}
+}
+
 func TestKindsAreWritten(t *testing.T) {
 	for k := File; k <= Unset; k++ {
 		text, err := json.Marshal(Item{Kind: k, Inside: "x"})
@@ -54,11 +72,12 @@ func TestString(t *testing.T) {
 		item Item
 		want string
 	}{
-		{Item{Kind: Device, Host: "/dev/knem", Inside: "/dev/knem", Why: "w", Rule: "r"}, "device    /dev/knem\n          w (r)"},
-		{Item{Kind: File, Host: "/a", Inside: "/b", Why: "w", Rule: "r"}, "file      /a -> /b\n          w (r)"},
-		{Item{Kind: Variable, Inside: "A", Value: "b", Why: "w", Rule: "r"}, "variable  A=b\n          w (r)"},
-		{Item{Kind: First, Inside: "A", Value: "b", Why: "w", Rule: "r"}, "first in  A: b\n          w (r)"},
-		{Item{Kind: Unset, Inside: "A", Value: "b", Why: "w", Rule: "r"}, "unset     A\n          w (r)"},
+		{Item{Kind: Device, Host: "/dev/knem", Inside: "/dev/knem", Why: "w", Rule: "r"}, "device     /dev/knem\n           w (r)"},
+		{Item{Kind: File, Host: "/a", Inside: "/b", Why: "w", Rule: "r"}, "file       /a -> /b (read-only)\n           w (r)"},
+		{Item{Kind: Directory, Host: "/a", Inside: "/a", Writable: true, Why: "w", Rule: "r"}, "directory  /a\n           w (r)"},
+		{Item{Kind: Variable, Inside: "A", Value: "b", Why: "w", Rule: "r"}, "variable   A=b\n           w (r)"},
+		{Item{Kind: First, Inside: "A", Value: "b", Why: "w", Rule: "r"}, "first in   A: b\n           w (r)"},
+		{Item{Kind: Unset, Inside: "A", Value: "b", Why: "w", Rule: "r"}, "unset      A\n           w (r)"},
 	} {
 		if diff := cmp.Diff(c.want, c.item.String()); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)

@@ -12,7 +12,6 @@ import (
 	"github.com/jrun-hpc/jrun/runtime/identity"
 	"github.com/jrun-hpc/jrun/runtime/inject"
 	"github.com/jrun-hpc/jrun/runtime/mpi"
-	"github.com/jrun-hpc/jrun/runtime/sandbox"
 )
 
 // Explanation is what [Run] would do, without doing it.
@@ -44,32 +43,13 @@ func Explain(o Options) (Explanation, error) {
 	if err != nil && !noCommand(err) {
 		return Explanation{}, err
 	}
-	cwd, err := os.Getwd()
-	if err != nil {
-		return Explanation{}, fault.New("cannot find the current directory", err, "change to a directory that exists ('cd') and try again")
-	}
-	home := home()
-	dir, err := o.directory(home, cwd, own)
+	p, err := o.prepare(own)
 	if err != nil {
 		return Explanation{}, err
 	}
-	if o.set, err = o.Environment(); err != nil {
-		return Explanation{}, err
-	}
-	binds, err := o.binds(home, cwd)
-	if err != nil {
-		return Explanation{}, err
-	}
-	if o.selection, err = gpu.ParseSelection(o.GPU); err != nil {
-		return Explanation{}, err
-	}
-	e := Explanation{Image: o.Name, Digest: o.Digest, Command: append([]string{}, args...), Dir: dir, Fits: true}
-	e.Items = append(o.bindItems(binds, home, cwd), o.variableItems()...)
-	plan, err := o.mpiPlan(binds)
-	if err != nil {
-		return Explanation{}, err
-	}
-	if err := o.explainFromHost(&e, plan); err != nil {
+	e := Explanation{Image: o.Name, Digest: o.Digest, Command: append([]string{}, args...), Dir: p.dir, Fits: true}
+	e.Items = slices.Concat(o.bindItems(&p), p.programs.items, o.variableItems())
+	if err := o.explainFromHost(&e, &p); err != nil {
 		return Explanation{}, err
 	}
 	return e, nil
@@ -79,32 +59,38 @@ func Explain(o Options) (Explanation, error) {
 func noCommand(err error) bool { return errors.Is(err, errNoCommand) }
 
 // explainFromHost adds what GPUs and MPI need, and whether the image takes it.
-func (o *Options) explainFromHost(e *Explanation, plan mpi.Plan) error {
+func (o *Options) explainFromHost(e *Explanation, p *prepared) error {
 	files, err := o.files(o.Image)
 	if err != nil {
 		return err
 	}
-	if !o.selection.None {
-		injection, err := o.injection(files)
-		e.refuse("GPU", err)
-		for _, item := range injection.Items {
-			e.Items = append(e.Items, gpuItem(item))
-		}
-		for _, dir := range injection.LibraryDirs {
-			e.Items = append(e.Items, inject.Item{Kind: inject.Last, Inside: "LD_LIBRARY_PATH", Value: dir, Why: "libraries of the GPU's driver", Rule: "behind the image's own"})
-		}
-		for _, v := range injection.Verdicts {
-			e.judge(v.Subject, string(v.Outcome), v.Reason, v.Next)
+	forGPUs, err := o.injection(files)
+	e.refuse("GPU", err)
+	for _, v := range forGPUs.Verdicts {
+		e.judge(v.Subject, string(v.Outcome), v.Reason, v.Next)
+	}
+	_ = p.mount(forGPUs.Items) // told below
+	forMPI, err := o.swapMPI(&p.mpi, files)
+	e.refuse("MPI", err)
+	e.refuse("MPI", p.mount(forMPI))
+	for _, item := range slices.Concat(forGPUs.Items, p.mpi.Items) {
+		if p.mounts(item) {
+			e.Items = append(e.Items, item)
+		} else {
+			e.judge(item.Inside, string(gpu.Noted), "the host's "+item.Host+" is not shown: you show something else there, or around it", "")
 		}
 	}
-	if plan.NeedsImage() {
-		if err := plan.Look(files, slices.Concat(o.Config.Env, o.set)); err != nil {
-			e.refuse("MPI", err)
+	places, err := mpi.SitePlaces("/", o.MPIHosts)
+	if err != nil {
+		return err
+	}
+	for _, place := range places {
+		if problem := place.Problem(); problem != "" {
+			e.judge(place.Dir, string(gpu.Noted), "[mpi] host in jrun.toml names it: "+problem, "")
 		}
 	}
-	e.Items = append(e.Items, plan.Items...)
-	if e.Fits || plan.Verdict != "" {
-		e.judge("MPI", string(gpu.Noted), strings.Join(slices.Concat([]string{plan.Verdict}, plan.Because), "; because "), "")
+	if e.Fits || p.mpi.Verdict != "" {
+		e.judge("MPI", string(gpu.Noted), strings.Join(slices.Concat([]string{p.mpi.Verdict}, p.mpi.Because), "; because "), "")
 	}
 	return nil
 }
@@ -127,27 +113,24 @@ func (e *Explanation) refuse(about string, err error) {
 	e.judge(about, refusedOutcome, err.Error(), next)
 }
 
-// gpuItem is an item of package gpu in the common form.
-func gpuItem(item gpu.Item) inject.Item {
-	kind := map[gpu.Kind]inject.Kind{gpu.File: inject.File, gpu.Symlink: inject.File, gpu.Directory: inject.Directory, gpu.Device: inject.Device, gpu.Variable: inject.Variable}[item.Kind]
-	return inject.Item{Kind: kind, Host: item.Host, Inside: item.Inside, Value: item.Value, Writable: item.Writable, Why: item.Why, Rule: item.Rule}
-}
-
-// bindItems say why each of the binds is there.
-func (o *Options) bindItems(binds []sandbox.Bind, home, cwd string) []inject.Item {
+// bindItems say why what is shown of the host is there.
+func (o *Options) bindItems(p *prepared) []inject.Item {
 	var items []inject.Item
-	for _, b := range binds {
+	for _, b := range p.shown {
 		item := inject.Item{Kind: inject.File, Host: b.Source, Inside: b.Destination, Writable: !b.ReadOnly, Why: "the host's", Rule: "always shown"}
 		if b.Dir {
 			item.Kind = inject.Directory
 		}
 		switch b.Destination {
-		case home:
+		case p.home:
 			item.Why = "your home"
-		case cwd:
+		case p.cwd:
 			item.Why = "the current directory"
 		case path.Clean(os.Getenv("TMPDIR")):
 			item.Why = "$TMPDIR"
+		}
+		if slices.Contains(o.Show, b.Destination) {
+			item.Why, item.Rule = "of the batch system or its job", "jobs of the batch system"
 		}
 		for i, text := range o.Binds {
 			if own, err := ParseBind(text); err != nil || own.Destination != b.Destination {

@@ -1,8 +1,10 @@
 package launch
 
 import (
+	"cmp"
 	"io/fs"
 	"os"
+	"path"
 	"slices"
 	"strings"
 
@@ -20,30 +22,35 @@ func (o *Options) mpiPlan(binds []sandbox.Bind) (mpi.Plan, error) {
 		return mpi.Plan{}, err
 	}
 	return mpi.Launch(mpi.Ask{
-		Mode: mode, Root: "/", Env: os.Environ(),
+		Mode: mode, Root: "/", Env: os.Environ(), Hosts: o.MPIHosts,
 		Shown: func(dir string) bool { return covered(binds, dir) },
 	}), nil
 }
 
-// itemBinds are the items that are mounted. One that has no place inside is left out,
-// unless it is needed; then that is the error.
-func itemBinds(items []inject.Item, before []sandbox.Bind, needed bool) ([]sandbox.Bind, error) {
-	var list []sandbox.Bind
+// itemBinds are the items that are mounted, after those before. Where the user shows
+// something else the item is left out; one for which there is no place is left out,
+// too, and is the error, for those who cannot do without.
+func itemBinds(items []inject.Item, before []sandbox.Bind) (list []sandbox.Bind, unplaced error) {
 	for _, item := range items {
 		if item.Kind != inject.File && item.Kind != inject.Directory {
 			continue
 		}
-		b := sandbox.Bind{Source: item.Host, Destination: item.Inside, ReadOnly: !item.Writable, Dir: item.Kind == inject.Directory}
+		b := itemBind(item)
+		if slices.ContainsFunc(before, func(o sandbox.Bind) bool { return o.Destination == b.Destination }) {
+			continue
+		}
 		if err := checkMountPoint(before, b); err != nil {
-			if needed {
-				return nil, err
-			}
+			unplaced = cmp.Or(unplaced, err)
 			continue
 		}
 		list = append(list, b)
 	}
 	sortByDepth(list)
-	return list, nil
+	return list, unplaced
+}
+
+func itemBind(item inject.Item) sandbox.Bind {
+	return sandbox.Bind{Source: item.Host, Destination: path.Clean(item.Inside), ReadOnly: !item.Writable, Dir: item.Kind == inject.Directory}
 }
 
 // itemDevices are the items that are devices.
@@ -65,16 +72,21 @@ func variables(items []inject.Item) []inject.Item {
 // fromHost is what the image makes necessary, beside what the launcher does. It
 // explains the whole.
 func (o *Options) fromHost(plan *mpi.Plan, files fs.FS) ([]inject.Item, error) {
-	before := len(plan.Items)
-	if plan.NeedsImage() {
-		if err := plan.Look(files, slices.Concat(o.Config.Env, o.set)); err != nil {
-			return nil, err
-		}
-	}
-	if o.Explain != nil {
+	items, err := o.swapMPI(plan, files)
+	if err == nil && o.Explain != nil {
 		o.Explain(strings.TrimRight(plan.String(), "\n"))
 	}
-	return plan.Items[before:], nil
+	return items, err
+}
+
+// swapMPI completes the plan, and returns what that adds to its items.
+func (o *Options) swapMPI(plan *mpi.Plan, files fs.FS) ([]inject.Item, error) {
+	if !plan.NeedsImage() {
+		return nil, nil
+	}
+	before := len(plan.Items)
+	err := plan.Look(files, slices.Concat(o.Config.Env, o.set))
+	return plan.Items[before:], err
 }
 
 // repeat says how the environment inside of other processes follows from their own, or

@@ -7,13 +7,14 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jrun-hpc/jrun/runtime/batch"
 	"github.com/jrun-hpc/jrun/runtime/inject"
 	"github.com/jrun-hpc/jrun/runtime/sandbox"
 )
 
 func TestTogether(t *testing.T) {
 	outside := func() {
-		for _, name := range []string{"PBS_JOBID", "SLURM_JOB_ID", "LSB_JOBID"} {
+		for _, name := range batch.Variables() {
 			t.Setenv(name, "")
 		}
 	}
@@ -34,8 +35,8 @@ func TestTogether(t *testing.T) {
 		t.Errorf("of ranks: %s", got)
 	}
 	t.Setenv("SLURM_JOB_ID", "7")
-	if got, batch, err := together(true); got != "7" || !batch || err != nil {
-		t.Errorf("in a job: %s, %v, %v", got, batch, err)
+	if got, inJob, err := together(true); got != "7" || !inJob || err != nil {
+		t.Errorf("in a job: %s, %v, %v", got, inJob, err)
 	}
 }
 
@@ -49,10 +50,12 @@ func TestItems(t *testing.T) {
 		{Kind: inject.Directory, Host: dir, Inside: "/run/x", Writable: true},
 		{Kind: inject.Device, Host: "/dev/infiniband/uverbs0", Inside: "/dev/infiniband/uverbs0"},
 		{Kind: inject.First, Inside: "LD_LIBRARY_PATH", Value: "/run/jrun/mpi/lib"},
+		{Kind: inject.File, Host: "/run/nvidia-persistenced/socket", Inside: "/run/nvidia-persistenced/../socket", Writable: true},
 	}
-	binds, err := itemBinds(items, nil, true)
+	binds, err := itemBinds(items, nil)
 	want := []sandbox.Bind{
 		{Source: dir, Destination: "/run/x", Dir: true},
+		{Source: "/run/nvidia-persistenced/socket", Destination: "/run/socket"},
 		{Source: "/a/lib.so.1.2", Destination: "/run/jrun/mpi/lib/lib.so.1", ReadOnly: true},
 	}
 	if diff := cmp.Diff(want, binds); diff != "" || err != nil {
@@ -61,16 +64,18 @@ func TestItems(t *testing.T) {
 	if diff := cmp.Diff([]sandbox.Device{{Source: "/dev/infiniband/uverbs0", Name: "infiniband/uverbs0"}}, itemDevices(items)); diff != "" {
 		t.Errorf("devices (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(items[3:], variables(items)); diff != "" {
+	if diff := cmp.Diff(items[3:4], variables(items)); diff != "" {
 		t.Errorf("variables (-want +got):\n%s", diff)
 	}
 	// Where the user shows something of the host there is no room for a library.
 	before := []sandbox.Bind{{Source: dir, Destination: "/run", Dir: true}}
-	if _, err := itemBinds(items[:1], before, true); err == nil {
-		t.Error("a library that cannot be shown was not missed")
+	if binds, err := itemBinds(items[:1], before); err == nil || len(binds) != 0 {
+		t.Errorf("a library that cannot be shown was not missed: %v, %v", binds, err)
 	}
-	if binds, err := itemBinds(items[:1], before, false); err != nil || len(binds) != 0 {
-		t.Errorf("what can be done without: %v, %v", binds, err)
+	// And what the user shows at the same place stays.
+	before = []sandbox.Bind{{Source: dir, Destination: "/run/x", Dir: true}}
+	if binds, err := itemBinds(items[1:2], before); err != nil || len(binds) != 0 {
+		t.Errorf("in the user's place: %v, %v", binds, err)
 	}
 }
 
@@ -87,7 +92,7 @@ func TestMPIPlan(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := itemBinds(plan.Items, nil, false)
+		got, err := itemBinds(plan.Items, nil)
 		if err != nil || (len(got) == 0) != shown {
 			t.Errorf("shown %v: %v, %v", shown, got, err)
 		}

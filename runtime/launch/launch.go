@@ -8,7 +8,6 @@ import (
 	"path"
 	"slices"
 
-	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/runtime/gpu"
 	"github.com/jrun-hpc/jrun/runtime/hostprogram"
 	"github.com/jrun-hpc/jrun/runtime/identity"
@@ -72,10 +71,21 @@ type Options struct {
 
 	MPI string // of mpi.Modes; empty for auto
 
+	// MPIHosts are directories of the host's MPIs, beside those that the environment
+	// names.
+	MPIHosts []string
+
+	// Entered is called when this process is about to become the command. Brought says
+	// what of the host GPUs and MPI have brought inside; only the process that made the
+	// sandbox has found it out, and it costs something to ask. May be nil.
+	Entered func(brought func() []inject.Item)
+
 	Warn    func(text string) // is told what a person should know; may be nil
 	Explain func(text string) // is told what was decided, by the process that makes the sandbox; may be nil
 
-	Job sandbox.Job // the batch job that the sandbox ends with; may be zero
+	// Job is called by the process that makes the sandbox, for the batch job that the
+	// sandbox ends with. It may be nil, and return none.
+	Job func() sandbox.Job
 
 	selection gpu.Selection // GPU, understood
 	set       []string      // what Environment returned
@@ -85,8 +95,8 @@ type Options struct {
 type note struct {
 	Person    identity.Person
 	About     identity.About
-	GPU       dress
-	Variables []inject.Item // that go with MPI libraries of the host
+	Variables []inject.Item   // that go with what of the host is inside
+	Brought   json.RawMessage // the rest of it, []inject.Item, for those who ask
 }
 
 // Run becomes the job. It returns only if that failed.
@@ -96,57 +106,25 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	cwd, err := os.Getwd()
-	if err != nil {
-		return fault.New("cannot find the current directory", err, "change to a directory that exists ('cd') and try again")
-	}
-	home := home()
-	dir, err := o.directory(home, cwd, imagesOwn)
+	p, err := o.prepare(imagesOwn)
 	if err != nil {
 		return err
 	}
-	set, err := o.Environment()
-	if err != nil {
-		return err
-	}
-	binds, err := o.binds(home, cwd)
-	if err != nil {
-		return err
-	}
-	if o.selection, err = gpu.ParseSelection(o.GPU); err != nil {
-		return err
-	}
-	o.set = set
-	brought, err := o.bring()
-	if err != nil {
-		return err
-	}
-	binds = append(binds, brought.binds...)
-	plan, err := o.mpiPlan(binds)
-	if err != nil {
-		return err
-	}
-	forLauncher, err := itemBinds(plan.Items, binds, false)
-	if err != nil {
-		return err
-	}
-	binds = append(binds, forLauncher...)
-	hidden := variables(plan.Items)
-	image := o.Image
+	hidden := variables(p.mpi.Items)
 	locales := identity.WantedLocales(os.Environ())
-	key, err := o.key(image, home, binds, locales, plan)
+	key, err := o.key(&p, locales)
 	if err != nil {
 		return err
 	}
 	program := ""
 	if o.Login != "" {
-		if program, err = o.loginShell(image, binds); err != nil {
+		if program, err = o.loginShell(o.Image, p.binds); err != nil {
 			return err
 		}
 		args = []string{"-" + path.Base(program)} // login(1)
 	}
 	entrance, err := sandbox.Enter(ctx, key, func() (*sandbox.Spec, error) {
-		return o.spec(ctx, image, home, binds, locales, args, brought.files, plan)
+		return o.spec(ctx, p, locales, args)
 	})
 	if err != nil {
 		return err
@@ -155,19 +133,21 @@ func Run(ctx context.Context, o Options) error {
 	if err := json.Unmarshal(entrance.Note, &n); err != nil {
 		return fmt.Errorf("reading what is known of the image: %w", err)
 	}
+	if o.Entered != nil {
+		o.Entered(n.brought)
+	}
 	if o.Shell {
 		args = []string{n.About.Shell}
 	}
-	imageEnv := slices.Concat(o.Config.Env, []string{"PATH=" + o.searchPath(len(brought.files) > 0)})
-	imageEnv, set = n.GPU.wear(imageEnv, set)
-	env := identity.Environment{Host: os.Environ(), Image: imageEnv, Set: append(o.names(), set...), Clean: o.CleanEnv}
+	imageEnv := slices.Concat(o.Config.Env, []string{"PATH=" + o.searchPath(p.programs)})
+	env := identity.Environment{Host: os.Environ(), Image: imageEnv, Set: append(o.names(), o.set...), Clean: o.CleanEnv}
 	if ctx.Err() != nil {
 		return ctx.Err() // interrupted at the last moment
 	}
 	items := slices.Concat(hidden, n.Variables)
-	cmd := sandbox.Command{Program: program, Args: args, Env: inject.Environment(env.Inside(n.Person, n.About), set, items), Dir: dir}
+	cmd := sandbox.Command{Program: program, Args: args, Env: inject.Environment(env.Inside(n.Person, n.About), o.set, items), Dir: p.dir}
 	if o.Repeatable {
-		cmd.Repeat = repeat(env, n, set, items)
+		cmd.Repeat = repeat(env, n, o.set, items)
 	}
 	return entrance.Exec(cmd)
 }
@@ -182,9 +162,9 @@ func (o *Options) names() []string {
 }
 
 // searchPath is the image's PATH, and where the programs of the host are.
-func (o *Options) searchPath(hostPrograms bool) string {
+func (o *Options) searchPath(p programs) string {
 	search := identity.SearchPath(o.Config.Env)
-	if hostPrograms {
+	if len(p.files) > 0 {
 		search += ":" + hostprogram.Bin
 	}
 	return search

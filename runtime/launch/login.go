@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/jrun-hpc/jrun/fault"
-	"github.com/jrun-hpc/jrun/runtime/hostprogram"
 	"github.com/jrun-hpc/jrun/runtime/identity"
 	"github.com/jrun-hpc/jrun/runtime/sandbox"
 )
@@ -58,31 +57,4 @@ func interpreterOf(script string) string {
 // shown reports whether name lies in what the host shows.
 func shown(binds []sandbox.Bind, name string) bool {
 	return slices.ContainsFunc(binds, func(b sandbox.Bind) bool { return within(name, b.Destination) })
-}
-
-// brought is what HostPrograms need inside.
-type brought struct {
-	binds []sandbox.Bind
-	files []sandbox.File
-}
-
-func (o *Options) bring() (b brought, err error) {
-	for _, program := range o.HostPrograms {
-		if _, err := os.Stat(program); err != nil {
-			continue
-		}
-		script, libraries, err := hostprogram.Bring(program)
-		if err != nil {
-			return brought{}, err
-		}
-		b.files = append(b.files, sandbox.File{Path: script.Path, Content: []byte(script.Text), Program: true})
-		for _, dir := range libraries {
-			bind := sandbox.Bind{Source: dir, Destination: path.Join(hostprogram.Root, dir), ReadOnly: true, Dir: true}
-			if !slices.Contains(b.binds, bind) {
-				b.binds = append(b.binds, bind)
-			}
-		}
-	}
-	sortByDepth(b.binds)
-	return b, nil
 }

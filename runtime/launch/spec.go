@@ -2,7 +2,6 @@ package launch
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io/fs"
 	"os"
@@ -13,13 +12,13 @@ import (
 
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/runtime/identity"
-	"github.com/jrun-hpc/jrun/runtime/mpi"
 	"github.com/jrun-hpc/jrun/runtime/sandbox"
 	"github.com/jrun-hpc/jrun/squash/reader"
 )
 
 // spec looks into the image and describes the sandbox.
-func (o *Options) spec(ctx context.Context, image *os.File, home string, binds []sandbox.Bind, locales, args []string, extra []sandbox.File, plan mpi.Plan) (spec *sandbox.Spec, err error) {
+func (o *Options) spec(ctx context.Context, p prepared, locales, args []string) (spec *sandbox.Spec, err error) {
+	image := o.Image
 	lease, local, err := o.secure(ctx, image)
 	if err != nil {
 		return nil, err
@@ -42,37 +41,41 @@ func (o *Options) spec(ctx context.Context, image *os.File, home string, binds [
 	}
 	about := identity.Examine(files, person, locales)
 	person.Shell = about.Shell
-	gpus, err := o.gpus(files)
+	forGPUs, err := o.gpus(files)
 	if err != nil {
 		return nil, err
 	}
-	fromHost, err := o.fromHost(&plan, files)
+	forMPI, err := o.fromHost(&p.mpi, files)
 	if err != nil {
 		return nil, err
 	}
-	text, err := json.Marshal(note{Person: person, About: about, GPU: gpus.dress, Variables: variables(fromHost)})
-	if err != nil {
-		return nil, fmt.Errorf("writing down what is known of the image: %w", err)
+	_ = p.mount(forGPUs) // a program that needs no GPU can do without
+	if err := p.mount(forMPI); err != nil {
+		return nil, err
 	}
-	binds = append(slices.Clone(binds), gpus.mountable(binds)...)
-	libraries, err := itemBinds(fromHost, binds, true)
+	n := note{Person: person, About: about, Variables: variables(slices.Concat(forGPUs, forMPI))}
+	text, err := n.encode(p.brought(forGPUs))
 	if err != nil {
 		return nil, err
+	}
+	var job sandbox.Job
+	if o.Job != nil {
+		job = o.Job()
 	}
 	return &sandbox.Spec{
 		Image:     image,
 		Lease:     lease,
-		Binds:     slices.Concat(binds, libraries),
-		Devices:   append(gpus.devices, itemDevices(plan.Items)...),
-		EmptyDirs: o.emptyDirs(home),
+		Binds:     p.binds,
+		Devices:   itemDevices(slices.Concat(forGPUs, p.mpi.Items)),
+		EmptyDirs: o.emptyDirs(p.home),
 		Files: append([]sandbox.File{
 			{Path: "/etc/passwd", Content: identity.Passwd(readSmall(files, "etc/passwd"), person)},
 			{Path: "/etc/group", Content: identity.GroupFile(readSmall(files, "etc/group"), person)},
-			{Path: "/etc/profile.d/zz-jrun.sh", Content: identity.Profile(o.searchPath(len(extra) > 0))},
-		}, extra...),
+			{Path: "/etc/profile.d/zz-jrun.sh", Content: identity.Profile(o.searchPath(p.programs))},
+		}, p.programs.files...),
 		WritableTmpfs: o.WritableTmpfs,
 		Root:          o.Root,
-		Job:           o.Job,
+		Job:           job,
 		Profile:       o.profile(args),
 		Note:          text,
 	}, nil

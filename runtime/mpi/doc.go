@@ -28,6 +28,9 @@
 //   - all that it needs is on the host, and the image's C library has the symbol
 //     versions that all of this needs.
 //
+// The host's library is looked for where the environment says, then where the site says
+// ([Ask.Hosts]), then in the usual places. The first that fits is taken.
+//
 // This is known before the program starts, instead of by a message of ld.so in it. The
 // library and what it needs are shown file by file, named by DT_SONAME, in [LibDir],
 // which is put first in LD_LIBRARY_PATH. Of a library that both sides have and that is

@@ -24,11 +24,7 @@ type searched struct{ dir, rule string }
 // hostDirs are where the host's MPI can be, the most telling first.
 func (a *Ask) hostDirs() []searched {
 	var list []searched
-	prefix := func(dir, rule string) {
-		for _, below := range []string{"lib", "lib64", "lib/release", "lib-abi-mpich"} {
-			list = append(list, searched{path.Join(dir, below), rule})
-		}
-	}
+	prefix := func(dir, rule string) { list = append(list, librariesOf(dir, rule)...) }
 	for _, name := range hostVariables {
 		if name == "LD_LIBRARY_PATH" || name == "PATH" {
 			continue
@@ -55,6 +51,18 @@ func (a *Ask) hostDirs() []searched {
 				prefix(moved, program+" in $PATH")
 			}
 		}
+	}
+	for _, dir := range a.Hosts {
+		list = append(list, siteDirs(dir)...)
+	}
+	return list
+}
+
+// librariesOf are the directories of libraries of an MPI that is below dir.
+func librariesOf(dir, rule string) []searched {
+	var list []searched
+	for _, below := range []string{"lib", "lib64", "lib/release", "lib-abi-mpich"} {
+		list = append(list, searched{path.Join(dir, below), rule})
 	}
 	return list
 }
@@ -86,12 +94,9 @@ func (s *swap) hostMPIs(mode Mode) []library {
 		list = append(list, found)
 	}
 	look := func(dir, rule string) {
-		for _, core := range cores {
-			files, _ := filepath.Glob(filepath.Join(s.ask.Root, dir, core+"*")) // a directory with odd letters has none
-			for _, file := range files {
-				if l, err := s.host.Open(s.ask.unrooted(file)); err == nil {
-					add(l, rule)
-				}
+		for _, file := range s.ask.coresIn(dir) {
+			if l, err := s.host.Open(file); err == nil {
+				add(l, rule)
 			}
 		}
 	}

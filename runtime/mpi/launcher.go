@@ -83,6 +83,10 @@ type Ask struct {
 	Root string   // of the host's file system: "/", or a tree made for tests
 	Env  []string // of the process, as os.Environ
 
+	// Hosts are directories of MPIs that the site names. They are looked into after
+	// those that the environment names, and before the usual ones.
+	Hosts []string
+
 	// Shown reports whether a directory of the host is visible inside anyway, under
 	// its own name.
 	Shown func(dir string) bool

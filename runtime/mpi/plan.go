@@ -64,6 +64,7 @@ func (p *Plan) Depends() []string {
 		for _, name := range hostVariables {
 			depends = append(depends, p.ask.variable(name))
 		}
+		depends = append(depends, p.ask.Hosts...)
 	}
 	return depends
 }

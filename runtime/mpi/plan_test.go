@@ -83,6 +83,21 @@ func TestMake(t *testing.T) {
 			mpich(w, w.host, "old", "libmpi.so.12", "3")
 			mpich(w, w.host, "new", "libmpi.so.12", "4")
 		}},
+		{"the site's place before ld.so's", OpenMPI, false, func(w *world) {
+			w.openMPIHost()
+			w.glibc(w.image, "2.17", "2.34", "2.36")
+			w.openMPI(w.image, "40.30.1", "3", "2.34")
+			w.add(w.host, "opt/openmpi/4.1/lib", "libmpi.so.40.30.6", elftest.Library{Soname: "libmpi.so.40", Symbols: functionsOf["4"]})
+			w.hosts = []string{"/opt/not-there", "/opt/openmpi/4.1"}
+		}},
+		{"the environment's place before the site's", MPICH, false, func(w *world) {
+			w.env = append(w.env, "MPI_HOME=/opt/mine")
+			w.hosts = []string{"/opt/site/lib"}
+			w.glibc(w.image, "2.17")
+			mpich(w, w.image, libs, "libmpi.so.12", "3")
+			mpich(w, w.host, "opt/mine/lib", "libmpi.so.12", "4")
+			mpich(w, w.host, "opt/site/lib", "libmpi.so.12", "4")
+		}},
 		{"openmpi older on the host", OpenMPI, true, func(w *world) {
 			w.openMPIHost()
 			w.glibc(w.image, "2.17", "2.34", "2.36")
@@ -194,6 +209,11 @@ func TestDepends(t *testing.T) {
 	w.infiniBand()
 	if a, b := one(Auto, "PATH=/a"), one(Auto, "PATH=/b"); a == b {
 		t.Error("which MPI the host has depends on PATH, and yet the sandboxes are the same")
+	}
+	before := one(MPICH)
+	w.hosts = []string{"/opt/mpich"}
+	if after := one(MPICH); after == before {
+		t.Error("which MPI the host has depends on the site's places, and yet the sandboxes are the same")
 	}
 	if a, b := one(PMI), one(None); a == b {
 		t.Error("two modes share a sandbox")

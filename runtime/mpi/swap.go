@@ -55,7 +55,7 @@ func (s *swap) take(mode Mode, p *Plan) ([]inject.Item, error) {
 	list := s.hostMPIs(mode)
 	if len(list) == 0 {
 		return nil, refuse("load the host's module first ('module load …'), or say where it is: export MPI_HOME=DIR\n"+ownMPI,
-			"the host has no %s (looked in MPI_HOME, LD_LIBRARY_PATH, beside mpirun in PATH, and where ld.so looks)", mode.words())
+			"the host has no %s (looked in MPI_HOME, LD_LIBRARY_PATH, beside mpirun in PATH, in [mpi] host of jrun.toml, and where ld.so looks)", mode.words())
 	}
 	var first error
 	for _, theirs := range list {

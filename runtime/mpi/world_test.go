@@ -21,6 +21,7 @@ type world struct {
 	host, image string
 	env         []string // of the process
 	imageEnv    []string
+	hosts       []string // that the site names
 	shown       []string // directories that are visible anyway
 }
 
@@ -133,7 +134,7 @@ func (w *world) ucx(tree string, functions ...string) {
 func (w *world) infiniBand() { w.write(w.host, "dev/infiniband/uverbs0", "") }
 
 func (w *world) ask(mode Mode) Ask {
-	return Ask{Mode: mode, Root: w.host, Env: w.env, Shown: func(dir string) bool {
+	return Ask{Mode: mode, Root: w.host, Env: w.env, Hosts: w.hosts, Shown: func(dir string) bool {
 		for _, s := range w.shown {
 			if dir == s || strings.HasPrefix(dir, s+"/") {
 				return true

@@ -98,11 +98,13 @@ static int matches(const char *const *patterns, const char *name, size_t n)
 	return 0;
 }
 
+// As package batch has them; a test compares.
+static const char *const batch_variables[] = {"PBS_JOBID", "SLURM_JOB_ID", "LSB_JOBID"};
+
 static int in_batch_job(void)
 {
-	static const char *const names[] = {"PBS_JOBID", "SLURM_JOB_ID", "LSB_JOBID"};
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		const char *id = getenv(names[i]);
+	for (size_t i = 0; i < sizeof batch_variables / sizeof *batch_variables; i++) {
+		const char *id = getenv(batch_variables[i]);
 		if (id && *id)
 			return 1;
 	}
