@@ -109,7 +109,7 @@ int main(int argc, char **argv)
 		verify(size);
 		double half = seconds(roundTrip, size, n) / n / 2;
 		if (rank == 0)
-			printf("latency_us %d %.2f\n", size, half * 1e6);
+			printf("latency_us %d %.4f\n", size, half * 1e6);
 	}
 	for (size_t s = 0; rank < 2 && s < sizeof sizes / sizeof *sizes; s++) {
 		int size = sizes[s], n = repetitions(iterations, size) / 10 + 1;
