@@ -57,10 +57,10 @@ iproute2          test                  addresses for test registries
 python3           test,bench            the hook of PBS is Python
 numactl           test                  memory policies, which jobs must keep
 parallel          test                  another way to start many ranks
-openmpi-bin       test                  mpirun, and an MPI to put in an image's place
-libopenmpi-dev    test                  mpicc.openmpi
-mpich             test                  another mpirun and MPI
-libmpich-dev      test                  mpicc.mpich
+openmpi-bin       test,bench            mpirun, and an MPI to put in an image's place
+libopenmpi-dev    test,bench            mpicc.openmpi
+mpich             test,bench            another mpirun and MPI
+libmpich-dev      test,bench            mpicc.mpich
 squashfs-tools-ng bench                 tar2sqfs
 squashfuse        bench                 the reader to compare with
 fuse3             test,bench            fusermount, for jrun mount and squashfuse

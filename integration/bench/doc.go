@@ -24,6 +24,7 @@
 //	again        an image of which one small layer has changed
 //	start        /bin/true, against bubblewrap
 //	pbs          what the hook and pbs-launch add to the start of a job
+//	mpi          latency and bandwidth between two ranks, inside and outside
 //	files        what programs do in a mounted image, against squashfuse_ll and the kernel
 //	cold         the start of a Python program from slow storage, with and without a start-up profile
 //

@@ -35,6 +35,7 @@ var parts = []part{
 	{"files", benchFiles, false},
 	{"cold", benchCold, false},
 	{"start", benchStart, true},
+	{"mpi", benchMPI, true},
 	{"pbs", benchPBS, true},
 }
 
@@ -45,7 +46,7 @@ func main() {
 	var o options
 	flag.IntVar(&o.rounds, "rounds", 5, "how often each thing is measured")
 	short := flag.Bool("short", false, "one round only, to see that everything works")
-	only := flag.String("only", "", "measure only some of conversion,scaling,again,files,cold,start,pbs (default all)")
+	only := flag.String("only", "", "measure only some of conversion,scaling,again,files,cold,start,mpi,pbs (default all)")
 	images := flag.String("images", "sci", "the images to measure with, of sci,big; making the big one takes four minutes and 15 GB of disk, once, and measuring it 12 GB of memory")
 	flag.StringVar(&o.dir, "dir", memory, "where work files go; memory by default, so that no disk is measured")
 	flag.Parse()

@@ -30,3 +30,12 @@ func judgeAmount(value, target float64) string {
 	}
 	return text + ")"
 }
+
+// judgeShare writes a multiple that is to be large, with the one that is aimed at.
+func judgeShare(share, target float64) string {
+	text := fmt.Sprintf("%.2f (≥ %.2f", share, target)
+	if share < target {
+		text += ", **missed**"
+	}
+	return text + ")"
+}
