@@ -24,9 +24,10 @@
 //	again        an image of which one small layer has changed
 //	start        /bin/true, against bubblewrap
 //	pbs          what the hook and pbs-launch add to the start of a job
-//	mpi          latency and bandwidth between two ranks, inside and outside
 //	files        what programs do in a mounted image, against squashfuse_ll and the kernel
 //	cold         the start of a Python program from slow storage, with and without a start-up profile
+//	storm        32 Python processes that start and import at once, as ranks of a job do
+//	mpi          latency and bandwidth between two ranks, inside and outside
 //
 // Without root, parts that need it (the kernel's mount, storage with shared
 // blocks) are left out, and it is said.

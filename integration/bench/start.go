@@ -115,10 +115,15 @@ func (b *bench) unpackMinimal(ctx context.Context) (file, root string, err error
 		return "", "", err
 	}
 	root = filepath.Join(b.dir, "minimal-root")
+	return file, root, b.unpack(ctx, file, root)
+}
+
+// unpack makes a directory of a squashfs file.
+func (b *bench) unpack(ctx context.Context, file, root string) error {
 	// Status 2 tells of device nodes, which a user cannot make and bwrap brings.
-	_, err = measure(ctx, b.shell(`unsquashfs -quiet -no-progress -no-xattrs -dest "$ROOT" "$FILE" >/dev/null 2>&1 || test $? = 2`,
+	_, err := measure(ctx, b.shell(`unsquashfs -quiet -no-progress -no-xattrs -dest "$ROOT" "$FILE" >/dev/null 2>&1 || test $? = 2`,
 		map[string]string{"ROOT": root, "FILE": file}))
-	return file, root, err
+	return err
 }
 
 func onlyObject(store string) (string, error) {

@@ -43,11 +43,6 @@ var workloads = []workload{
 		script: imports, again: true,
 		fresh: []float64{0.8, 1.0},
 	},
-	{
-		name:   "the same by 32 processes at once",
-		script: `for i in {1..32}; do ` + imports + ` & done; wait`,
-		fresh:  []float64{0.5},
-	},
 }
 
 // onBigFile are the workloads that have a file of their own.
