@@ -2,7 +2,7 @@
 // Markdown tables of docs/benchmarks.md. `make bench` installs the peers,
 // builds jrun and starts it.
 //
-//	bench                          everything, five rounds, the image "sci": 15 minutes
+//	bench                          everything, five rounds, the image "sci": 20 minutes
 //	bench -images sci,big          and an image of 5 GB of files
 //	bench -only files -rounds 20   one part, more often
 //	bench -short                   one round, to see that everything works
