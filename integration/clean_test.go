@@ -102,6 +102,22 @@ func mountsIn(pid, text string) []string {
 	return found
 }
 
+// sockets lists the abstract ones at which sandboxes of the user are found, in the network
+// namespace of a process.
+func sockets(pid string, user *ordinary.Account) []string {
+	table, err := os.ReadFile(filepath.Join("/proc", pid, "net/unix"))
+	if err != nil {
+		return nil // ended
+	}
+	var found []string
+	for line := range strings.Lines(string(table)) {
+		if strings.Contains(line, fmt.Sprintf(" @jrun/%d/", user.UID)) {
+			found = append(found, strings.TrimSpace(line))
+		}
+	}
+	return found
+}
+
 // stuck lists killed processes that have no arguments any more but threads that
 // cannot end.
 func stuck(user *ordinary.Account) []string {
@@ -126,10 +142,14 @@ func stuck(user *ordinary.Account) []string {
 }
 
 // leftovers lists the user's files where programs put temporary ones.
-func leftovers(user *ordinary.Account) []string {
+func leftovers(user *ordinary.Account) []string { return leftoversBelow("/", user) }
+
+// leftoversBelow does so in a file system that another process has as its root.
+func leftoversBelow(root string, user *ordinary.Account) []string {
 	var found []string
 	runtimeDir := fmt.Sprintf("/run/user/%d", user.UID)
 	for _, dir := range []string{"/tmp", "/var/tmp", "/dev/shm", "/run/lock", runtimeDir, user.Home, filepath.Join(user.Home, ".local")} {
+		dir = filepath.Join(root, dir)
 		entries, err := os.ReadDir(dir)
 		if err != nil {
 			continue // not on this machine
@@ -164,7 +184,7 @@ func unfinished(store string) []string {
 	return found
 }
 
-// requireNothingLeft fails the test when, soon after, a process, a mount or a
+// requireNothingLeft fails the test when, soon after, a process, a mount, a socket or a
 // temporary file is still there.
 func requireNothingLeft(t *testing.T, user *ordinary.Account, store string, before []string) {
 	t.Helper()
@@ -177,6 +197,9 @@ func requireNothingLeft(t *testing.T, user *ordinary.Account, store string, befo
 		left = append(left, stuck(user)...)
 		for _, m := range mounts(user) {
 			left = append(left, "mount "+m)
+		}
+		for _, name := range sockets("self", user) {
+			left = append(left, "socket "+name)
 		}
 		if len(left) == 0 {
 			break

@@ -25,6 +25,9 @@
 //   - meddler_test.go: a proxy before the registry that counts, delays,
 //     tampers and refuses.
 //
+//   - node_test.go: nodes, which are namespaces of this machine, that share a
+//     directory; network_test.go: two that share a wire.
+//
 //   - campaign_test.go: seeds, and what the fault campaigns share: they run in
 //     short slices here and in full with `make soak` (docs/soak.md).
 //

@@ -3,15 +3,18 @@
 package integration
 
 import (
+	"errors"
 	"fmt"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/jrun-hpc/jrun/integration/images"
 )
@@ -20,9 +23,15 @@ import (
 // them.
 type mpiLauncher struct{ name, mpirun, mpicc, soname string }
 
-var mpiLaunchers = []mpiLauncher{
-	{"openmpi", "mpirun.openmpi --oversubscribe", "mpicc.openmpi", "libmpi.so.40"},
-	{"mpich", "mpirun.mpich", "mpicc.mpich", "libmpich.so.12"},
+var (
+	openMPI      = mpiLauncher{"openmpi", "mpirun.openmpi --oversubscribe", "mpicc.openmpi", "libmpi.so.40"}
+	mpich        = mpiLauncher{"mpich", "mpirun.mpich", "mpicc.mpich", "libmpich.so.12"}
+	mpiLaunchers = []mpiLauncher{openMPI, mpich}
+)
+
+// start is the beginning of a command line that starts so many ranks.
+func (l mpiLauncher) start(ranks int) []string {
+	return append(strings.Fields(l.mpirun), "-np", fmt.Sprint(ranks))
 }
 
 // mpiImages are pushed when a test asks for them: most runs of tests do not.
@@ -37,6 +46,10 @@ func mpiImage(t *testing.T, name string) string {
 		if err == nil {
 			err = images.Push(t.Context(), to, img, authn.Anonymous)
 		}
+		if errors.Is(err, images.ErrNotServed) {
+			mpiImages.Delete(name)
+			t.Skip(err)
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -48,14 +61,22 @@ func mpiImage(t *testing.T, name string) string {
 // has the program ring.
 func withMPI(t *testing.T, l mpiLauncher, ranks int) *session {
 	t.Helper()
-	needTool(t, l.mpicc)
 	s := newSession(t)
-	ring := filepath.Join(s.dir, "ring")
-	if out, err := exec.Command(l.mpicc, "-O1", "mpi/ring.c", "-o", ring).CombinedOutput(); err != nil {
-		t.Fatalf("compiling ring.c: %v\n%s", err, out)
-	}
-	s.wrap = append(strings.Fields(l.mpirun), "-np", fmt.Sprint(ranks))
+	l.compile(s, "ring")
+	s.wrap = l.start(ranks)
 	return s
+}
+
+// compile puts a program of the folder mpi into the session's directory. Further
+// arguments are the compiler's.
+func (l mpiLauncher) compile(s *session, program string, args ...string) {
+	s.t.Helper()
+	needTool(s.t, l.mpicc)
+	args = append([]string{"-O1", "mpi/" + program + ".c", "-o", filepath.Join(s.dir, program)}, args...)
+	out, err := exec.Command(l.mpicc, args...).CombinedOutput()
+	if err != nil {
+		s.t.Fatalf("compiling %s.c: %v\n%s", program, err, out)
+	}
 }
 
 // TestMPI runs one program with the image's MPI and with the host's, started by the
@@ -106,8 +127,49 @@ func TestMPIInside(t *testing.T) {
 	}
 }
 
+// TestMPILatency runs the program of the benchmark for what it says, not for how fast
+// it is: every message arrives as it was sent, and every size has its two numbers.
+func TestMPILatency(t *testing.T) {
+	for _, l := range mpiLaunchers {
+		for _, c := range []struct {
+			name  string
+			ranks int
+			flags []string
+		}{
+			{"hybrid", 2, nil},
+			{"swapped", 2, []string{"--mpi=" + l.name}},
+			{"two of three ranks", 3, nil},
+		} {
+			t.Run(l.name+"/"+c.name, func(t *testing.T) {
+				s := withMPI(t, l, c.ranks)
+				l.compile(s, "latency")
+				got := s.ok(slices.Concat([]string{"run", "-q"}, c.flags, []string{mpiImage(t, l.name), "--", "./latency", "20"})...)
+				var sizes []string
+				for line := range strings.Lines(got) {
+					fields := strings.Fields(line)
+					if len(fields) != 3 {
+						t.Fatalf("not a line of three words: %q", line)
+					}
+					if value, err := strconv.ParseFloat(fields[2], 64); err != nil || value <= 0 {
+						t.Errorf("not a measurement: %q", line)
+					}
+					sizes = append(sizes, fields[0]+" "+fields[1])
+				}
+				var want []string
+				for _, what := range []string{"latency_us ", "bandwidth_MBps "} {
+					for _, size := range []string{"1", "8", "64", "1024", "8192", "65536", "1048576"} {
+						want = append(want, what+size)
+					}
+				}
+				if diff := cmp.Diff(want, sizes); diff != "" {
+					t.Errorf("what is measured (-want +got):\n%s", diff)
+				}
+			})
+		}
+	}
+}
+
 func TestMPIRefused(t *testing.T) {
-	openMPI, mpich := mpiLaunchers[0], mpiLaunchers[1]
 	for _, c := range []struct {
 		name     string
 		launcher mpiLauncher

@@ -4,6 +4,7 @@ package integration
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -103,36 +104,53 @@ func (c *cluster) expect(answer string) {
 // boot starts a node that sees dir as the shared directory.
 func (c *cluster) boot(number int, dir string) *node {
 	c.t.Helper()
+	return bootNode(c.t, number, nil, `mount --bind "$1" "$2"`, dir, c.shared)
+}
+
+// bootNode starts a node with further namespaces of its own, which are options of
+// unshare. A shell script with arguments makes it what it is.
+func bootNode(t *testing.T, number int, namespaces []string, script string, args ...string) *node {
+	t.Helper()
 	n := &node{number: number}
-	script := `mount --bind "$1" "$2" && mount -t proc proc /proc && echo ready && exec sleep infinity`
-	n.init = exec.Command("unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script, "sh", dir, c.shared)
+	// The shell stays as the node's init, to reap orphans.
+	script = `mount -t proc proc /proc && ` + script + ` && echo ready && sleep infinity; exit`
+	line := slices.Concat([]string{"--mount", "--pid", "--fork", "--kill-child"}, namespaces, []string{"sh", "-c", script, "sh"}, args)
+	n.init = exec.Command("unshare", line...)
+	var stderr bytes.Buffer
+	n.init.Stderr = &stderr
 	out, err := n.init.StdoutPipe()
 	if err != nil {
-		c.t.Fatal(err)
+		t.Fatal(err)
 	}
 	if err := n.init.Start(); err != nil {
-		c.t.Fatal(err)
+		t.Fatal(err)
 	}
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil || line != "ready\n" {
-		c.t.Fatalf("node %d does not start: %q, %v", number, line, err)
+	said, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil || said != "ready\n" {
+		n.init.Wait()
+		t.Fatalf("node %d does not start: %q, %v: %s", number, said, err, stderr.String())
 	}
 	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", n.init.Process.Pid, n.init.Process.Pid))
 	if err == nil {
 		n.pid, err = strconv.Atoi(strings.TrimSpace(string(children)))
 	}
 	if err != nil {
-		c.t.Fatalf("node %d: %v", number, err)
+		t.Fatalf("node %d: %v", number, err)
 	}
 	return n
 }
 
-// enter is the beginning of a command line that runs on the node as user.
-func (n *node) enter(user *ordinary.Account) []string {
-	return []string{
-		"nsenter", "-t", strconv.Itoa(n.pid), "-m", "-p", "--",
+// inside is the beginning of a command line that runs on the node as root.
+func (n *node) inside() []string {
+	return []string{"nsenter", "-t", strconv.Itoa(n.pid), "-m", "-u", "-i", "-n", "-p", "--"}
+}
+
+// enter is the beginning of a command line that runs on the node as user, in a directory
+// of the node.
+func (n *node) enter(user *ordinary.Account, dir string) []string {
+	return append(n.inside(),
 		"setpriv", "--reuid", strconv.Itoa(user.UID), "--regid", strconv.Itoa(user.GID), "--init-groups", "--pdeathsig", "KILL", "--",
-	}
+		"env", "-C", dir)
 }
 
 // stop ends all processes of a node, as a loss of power does.

@@ -122,16 +122,16 @@ type process struct {
 func (s *session) command(ctx context.Context, args ...string) *exec.Cmd {
 	line := append(slices.Clone(s.wrap), lab.jrun)
 	if s.node != nil {
-		line = append(s.node.enter(s.user), line...)
+		line = append(s.node.enter(s.user, s.cwd), line...)
 	}
 	line = append(line, args...)
 	cmd := exec.CommandContext(ctx, line[0], line[1:]...)
-	cmd.Dir = s.cwd
 	cmd.Stdin = s.stdin
 	for _, key := range slices.Sorted(maps.Keys(s.env)) {
 		cmd.Env = append(cmd.Env, key+"="+s.env[key])
 	}
 	if s.node == nil {
+		cmd.Dir = s.cwd
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.user.Credential()}
 	}
 	return cmd

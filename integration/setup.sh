@@ -11,7 +11,8 @@
 # On Debian and Ubuntu everything is installed. On RHEL, Rocky, AlmaLinux and
 # Fedora the equivalents that exist are, and the rest is named. It changes the
 # system in these ways, and says each when it does it:
-#   - packages of the distribution (as root, or through sudo);
+#   - packages of the distribution (as root, or through sudo), without starting
+#     their services;
 #   - two ordinary users, jrun-test and jrun-test2, without subordinate ids,
 #     and a group jrun-test-extra that the first belongs to;
 #   - /dev/fuse opened to all users, as every distribution's udev rules do;
@@ -61,6 +62,10 @@ openmpi-bin       test,bench            mpirun, and an MPI to put in an image's 
 libopenmpi-dev    test,bench            mpicc.openmpi
 mpich             test,bench            another mpirun and MPI
 libmpich-dev      test,bench            mpicc.mpich
+munge             test                  who is who, for Slurm
+slurmctld         test                  a batch system that starts ranks
+slurmd            test                  its nodes
+slurm-client      test                  srun
 squashfs-tools-ng bench                 tar2sqfs
 squashfuse        bench                 the reader to compare with
 fuse3             test,bench            fusermount, for jrun mount and squashfuse
@@ -74,35 +79,70 @@ LIST
   done
 }
 
+# Packages with services. The tests start their own, on free ports of the
+# loopback interface; the machine's must not start, now or with the machine.
+services=(docker-registry munge slurmctld slurmd)
+
 install_debian() {
-  local missing=() name registry_was_here=no
-  # Installed already: `docker-registry` may be somebody's running service.
-  if dpkg-query -W -f '${Status}' docker-registry 2>/dev/null | grep -q 'ok installed'; then
-    registry_was_here=yes
-  fi
+  local missing=() new=() name
   while read -r name; do
-    dpkg-query -W -f '${Status}' "$name" 2>/dev/null | grep -q 'ok installed' || missing+=("$name")
+    if installed "$name"; then
+      continue
+    fi
+    missing+=("$name")
+    if [[ " ${services[*]} " == *" $name "* ]]; then
+      new+=("$name")
+    fi
   done < <(debian_packages)
   if ((${#missing[@]} == 0)); then
     return
   fi
   say "installing ${missing[*]}"
   as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+  if ((${#new[@]})); then
+    forbid_services
+  fi
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
-  if [[ $registry_was_here == no ]]; then
-    stop_registry_service
+  if ((${#new[@]})); then
+    allow_services
+    keep_off "${new[@]}"
   fi
 }
 
-# The package starts a registry on port 5000 of every interface. The tests
-# start their own on a free port of the loopback interface.
-stop_registry_service() {
-  dpkg-query -W docker-registry >/dev/null 2>&1 || return 0
-  if [[ -d /run/systemd/system ]]; then
-    as_root systemctl disable --quiet --now docker-registry.service || true
-  elif [[ -x /etc/init.d/docker-registry ]]; then
-    as_root /etc/init.d/docker-registry stop >/dev/null 2>&1 || true
+installed() {
+  dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok installed'
+}
+
+# invoke-rc.d(8) asks policy-rc.d whether a package may start its service. A
+# machine that has one, as containers do, says no already.
+policy=/usr/sbin/policy-rc.d
+
+forbid_services() {
+  if [[ -e $policy ]]; then
+    return
   fi
+  trap allow_services EXIT
+  # 101: forbidden. The comment tells our file from others.
+  printf '#!/bin/sh\n# by setup.sh of jrun\nexit 101\n' | as_root tee "$policy" >/dev/null
+  as_root chmod 755 "$policy"
+}
+
+allow_services() {
+  trap - EXIT
+  if grep -qs 'by setup.sh of jrun' "$policy"; then
+    as_root rm "$policy"
+  fi
+}
+
+keep_off() {
+  local name
+  for name in "$@"; do
+    if have systemctl; then
+      as_root systemctl --quiet disable "$name.service" || true
+    else
+      as_root update-rc.d "$name" disable || true
+    fi
+  done
 }
 
 install_redhat() {

@@ -316,6 +316,43 @@ func TestTreesAreForgotten(t *testing.T) {
 	}
 }
 
+// TestUnpublishedIsSwept: what a process was about to publish when it was killed goes
+// with the next that is published there; what a living one is about to publish stays.
+func TestUnpublishedIsSwept(t *testing.T) {
+	s := newStore(t)
+	check(t, s.makeRealm())
+	for dir, publish := range map[string]func() error{
+		s.own.jobs(): func() error {
+			_, err := s.SettleJobRef("8.pbs", JobRef{Ref: Ref{Name: "n", Digest: digest.FromString("m")}})
+			return err
+		},
+		s.own.leases(): func() error {
+			c, err := s.takeClaim("ask-8", 1)
+			if err == nil {
+				c.release()
+			}
+			return err
+		},
+		s.own.records(): func() error {
+			_, err := s.RecordOnce(recordTime, "8.pbs", "key", content("x"))
+			return err
+		},
+	} {
+		var paths []string
+		for _, owner := range []presence.Owner{deadOwner(), presence.Self()} {
+			path := filepath.Join(dir, temporaryPrefix+"once@"+owner.String()+"@X")
+			check(t, os.WriteFile(path, nil, 0o600))
+			paths = append(paths, path)
+		}
+		check(t, publish())
+		for i, want := range []bool{false, true} {
+			if _, err := os.Lstat(paths[i]); (err == nil) != want {
+				t.Errorf("%s is there: %v, want %v", paths[i], !want, want)
+			}
+		}
+	}
+}
+
 // TestMadeAgainWhileRemoved: whoever makes the object again, at any step of its
 // removal, has it whole.
 func TestMadeAgainWhileRemoved(t *testing.T) {

@@ -107,7 +107,9 @@ func (s *Store) SettleJobRef(job string, r JobRef) (JobRef, error) {
 	}
 	path := s.jobRefPath(job, r.Name)
 	for range 2 {
-		won, err := s.publishOnce(path, append(b, '\n'), durable)
+		// In the job's own directory the temporary file of a process that was killed
+		// would stay as long as the job.
+		won, err := s.publishOnceFrom(s.own.jobs(), path, append(b, '\n'), durable)
 		if err != nil {
 			return JobRef{}, s.WriteFault(err)
 		}

@@ -36,8 +36,17 @@ func (s *Store) publishOnce(path string, b []byte, keep durability) (won bool, e
 }
 
 // publishOnceFrom is publishOnce with the temporary file in another directory of
-// the same file system, one that is swept.
+// the same file system, one that is swept. Who succeeds also removes from there what
+// processes were about to publish when they were killed: nobody else may come by
+// until garbage is collected.
 func (s *Store) publishOnceFrom(dir, path string, b []byte, keep durability) (won bool, err error) {
+	defer func() {
+		if won {
+			for _, left := range namesIn(dir, temporaryPrefix, "") {
+				s.sweepOne(left)
+			}
+		}
+	}()
 	f, err := s.createTemporary(dir, "once")
 	if err != nil {
 		return false, err

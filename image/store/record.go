@@ -71,11 +71,6 @@ func (s *Store) RecordOnce(at time.Time, job, key string, content func() ([]byte
 	if err != nil {
 		return false, fmt.Errorf("recording a run: %w", err)
 	}
-	if won { // once for a job
-		for _, path := range namesIn(s.own.records(), temporaryPrefix, "") {
-			s.sweepOne(path) // of processes that were killed while they wrote
-		}
-	}
 	return won, nil
 }
 

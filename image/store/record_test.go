@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/jrun-hpc/jrun/presence"
 )
 
 var recordTime = time.Date(2026, 11, 30, 23, 59, 59, 0, time.UTC)
@@ -166,30 +165,5 @@ func TestRecordsOfStrangeJobs(t *testing.T) {
 				t.Errorf("%q is not found by %q: %v", job, begun, err)
 			}
 		}
-	}
-}
-
-// What a process was writing when it was killed goes with the next record.
-func TestRecordsAreSwept(t *testing.T) {
-	s := newStore(t)
-	if _, err := s.RecordOnce(recordTime, "1", "key", content("x")); err != nil {
-		t.Fatal(err)
-	}
-	dead := presence.Owner{Machine: presence.Machine(), PID: 1 << 30, Start: 1}
-	left := filepath.Join(s.own.records(), temporaryPrefix+"once@"+dead.String()+"@X")
-	live := filepath.Join(s.own.records(), temporaryPrefix+"once@"+presence.Self().String()+"@X")
-	for _, path := range []string{left, live} {
-		if err := os.WriteFile(path, nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := s.RecordOnce(recordTime, "2", "key", content("x")); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Lstat(left); err == nil {
-		t.Error("the file of a process that is dead is still there")
-	}
-	if _, err := os.Lstat(live); err != nil {
-		t.Errorf("the file of a process that lives is gone: %v", err)
 	}
 }

@@ -18,6 +18,13 @@ const cacheVersion = "1"
 //go:embed rootfs.sh
 var rootFSScript string
 
+// ErrNotServed says that the machine's mirror does not have a version of the
+// distribution.
+var ErrNotServed = errors.New("the mirror of this machine does not serve it")
+
+// notServed is the status of rootfs.sh that says so.
+const notServed = 3
+
 // CacheDir is where made images are kept: $JRUN_TEST_CACHE, or jrun-test in
 // the user's cache directory, and in it a folder for the distribution.
 func CacheDir() (string, error) {
@@ -57,6 +64,9 @@ func RootFS(ctx context.Context, name string) (string, error) {
 	cmd := exec.CommandContext(ctx, "bash", "-c", rootFSScript, "rootfs.sh", name, path)
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	if err := cmd.Run(); err != nil {
+		if cmd.ProcessState.ExitCode() == notServed {
+			err = ErrNotServed
+		}
 		return "", fmt.Errorf("making the root file system %q: %w", name, err)
 	}
 	return path, nil

@@ -93,7 +93,8 @@ func pythonLayers(ctx context.Context, f Flavour) ([]v1.Layer, error) {
 	return []v1.Layer{base, python}, err
 }
 
-// MPI is an image with an MPI of the distribution, openmpi or mpich, and no compiler.
+// MPI is an image with an MPI of the distribution, openmpi or mpich, or with both of
+// another version of it, bullseye or trixie, and without a compiler.
 func MPI(ctx context.Context, f Flavour, name string) (v1.Image, error) {
 	path, err := RootFS(ctx, name)
 	if err != nil {

@@ -2,8 +2,9 @@
 //
 //   RANKS ring SUM reduce SUM same-node RANKS from FILE
 //
-// The ring carries a megabyte, so that ranks on one machine use shared memory or
-// copy each other's; what arrives is compared.
+// or, if not all ranks have equally many on their node, same-node FEWEST-MOST. The ring
+// carries a megabyte, so that ranks on one machine use shared memory or copy each
+// other's; what arrives is compared.
 #include <mpi.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,7 +32,7 @@ static void library(char *path)
 
 int main(int argc, char **argv)
 {
-	int rank, size, sum = 0, near;
+	int rank, size, sum = 0, near, fewest, most;
 	char path[4096];
 	MPI_Comm node;
 	MPI_Init(&argc, &argv);
@@ -58,9 +59,15 @@ int main(int argc, char **argv)
 		in = swap;
 	}
 	MPI_Allreduce(&rank, &sum, 1, MPI_INT, MPI_SUM, MPI_COMM_WORLD);
+	MPI_Allreduce(&near, &fewest, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD);
+	MPI_Allreduce(&near, &most, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
 	library(path);
-	if (rank == 0)
-		printf("%d ring %ld reduce %d same-node %d from %s\n", size, round, sum, near, path);
+	if (rank == 0) {
+		printf("%d ring %ld reduce %d same-node %d", size, round, sum, fewest);
+		if (most != fewest)
+			printf("-%d", most);
+		printf(" from %s\n", path);
+	}
 	MPI_Finalize();
 	return 0;
 }
