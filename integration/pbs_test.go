@@ -106,7 +106,7 @@ func TestBatchJob(t *testing.T) {
 pwd; umask; id -un; echo "$0"
 test -r "$0" && echo script; test -r "$PBS_NODEFILE" && echo nodefile
 echo "$PBS_ENVIRONMENT $PBS_O_WORKDIR"; ls -d "$PBS_O_WORKDIR"
-test -n "$TMPDIR" && touch "$TMPDIR/x" && echo tmp
+test -n "$TMPDIR" && touch "$TMPDIR/x" && rm "$TMPDIR/x" && echo tmp
 cat /proc/self/stat | cut -d' ' -f6 > "$PBS_O_WORKDIR/session"
 echo warning >&2
 exit 7
