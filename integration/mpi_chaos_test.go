@@ -125,9 +125,10 @@ func endRanks(t *testing.T, user *ordinary.Account) {
 }
 
 // sharedMemory is how the names of files in /dev/shm begin that MPI libraries leave when
-// they are killed: those by which Open MPI's ranks copy from each other, and MPICH's and
-// UCX's ranks share memory. jrun has no file there at all.
-var sharedMemory = []string{"vader_segment.", "mpich_shar_tmp", "ucx_shm_posix_"}
+// they are killed: those by which Open MPI's ranks copy from each other and try whether
+// there is such memory, and MPICH's and UCX's ranks share memory. jrun has no file there
+// at all.
+var sharedMemory = []string{"vader_segment.", "open_mpi.", "mpich_shar_tmp", "ucx_shm_posix_"}
 
 // ofMPI returns the new ones among them, with what they are.
 func ofMPI(user *ordinary.Account, before []string) map[string]string {
