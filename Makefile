@@ -7,7 +7,7 @@ DESTDIR ?=
 # image/v5 and libcontainer have parts that need C libraries or daemons; these
 # tags leave them out. netgo and osusergo keep the C library's resolver out of a
 # static program.
-TAGS    := containers_image_openpgp,exclude_graphdriver_btrfs,containers_image_docker_daemon_stub,netgo,osusergo
+TAGS    := containers_image_openpgp,exclude_graphdriver_btrfs,netgo,osusergo
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.buildVersion=$(VERSION) -linkmode external -extldflags "-static"
 # Most of a conversion is spent in libzstd.
@@ -20,9 +20,10 @@ export GOFLAGS := -buildvcs=false -tags=$(TAGS)
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## build bin/jrun, one static binary
+build: ## build bin/jrun and bin/jbuild, one static binary each
 	CGO_ENABLED=1 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o cmd/jrun/jrun-stages ./cmd/jrun-stages
 	CGO_ENABLED=1 $(GO) build -trimpath -tags=$(TAGS),stages -ldflags '$(LDFLAGS)' -o bin/jrun ./cmd/jrun
+	CGO_ENABLED=1 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/jbuild ./cmd/jbuild
 
 test: ## install what the tests need and run them all
 	integration/setup.sh test

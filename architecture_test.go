@@ -40,6 +40,11 @@ var allowed = map[string][]string{
 	"runtime/hostmount":   {"fault", "squash/reader", "squash/fusefs"},
 	"runtime/launch":      {"fault", "presence", "squash/reader", "runtime/batch", "runtime/gpu", "runtime/hostprogram", "runtime/identity", "runtime/inject", "runtime/mpi", "runtime/sandbox"},
 	"pbs":                 {"fault"},
+	"vmtemplate":          {},
+	"vmtemplate/message":  {"fault"},
+	"vmtemplate/change":   {},
+	"vmtemplate/site":     {"vmtemplate/message"},
+	"cmd/jbuild":          {"vmtemplate"},
 	"cmd/jrun-stages":     {"runtime/sandbox"},
 	"cmd/jrun":            {"fault", "pbs", "presence", "squash", "squash/reader", "squash/writer", "image", "image/store", "image/provenance", "runtime/batch", "runtime/hostmount", "runtime/hostprogram", "runtime/identity", "runtime/inject", "runtime/launch", "runtime/mpi", "runtime/nodecache", "runtime/sandbox", "runtime/spokesman"},
 	"integration":         {"fault", "pbs", "squash", "image", "runtime", "integration"},
@@ -54,6 +59,9 @@ var allowed = map[string][]string{
 // belong to the builder or to tests.
 var forbidden = []string{
 	"go.podman.io/buildah",
+	"golang.org/x/text/message",
+	"charm.land",
+	module + "vmtemplate",
 	"github.com/google/go-containerregistry/pkg/v1", // sigstore brings pkg/name, which is small
 	"github.com/google/go-containerregistry/pkg/registry",
 	"github.com/hanwen/go-fuse",
@@ -80,7 +88,7 @@ func TestImportsPointDownwards(t *testing.T) {
 		}
 		for _, to := range fields[1:] {
 			to, ours := strings.CutPrefix(to, module)
-			if ours && !permitted(may, to, strings.HasPrefix(from, "integration")) {
+			if ours && !permitted(may, to, strings.HasPrefix(from, "integration") || from == "cmd/jbuild") {
 				t.Errorf("%s imports %s", from, to)
 			}
 		}

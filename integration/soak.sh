@@ -16,7 +16,7 @@ cd "$(dirname "$0")/.."
 
 duration=${1:-10m}
 campaigns=${2:-'^Test(KilledPulls|FullStores|FailingStore|BrokenRegistry|Resume|UnreliableRegistry|ChaosOfPulls|ChaosOfSandboxes|ChaosOfLaunchers|ChaosOnNodes|NodesAgree)$'}
-tags=containers_image_openpgp,exclude_graphdriver_btrfs,containers_image_docker_daemon_stub,netgo,osusergo
+tags=containers_image_openpgp,exclude_graphdriver_btrfs,netgo,osusergo
 
 fuzz_all() {
   local found=0 package target

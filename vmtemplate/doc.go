@@ -1,0 +1,21 @@
+// Package vmtemplate is the builder's part of the house: what runs in a user's own
+// virtual machine, where images are made. The packages below it are:
+//
+//	message     every text a person reads, in English and Japanese
+//	site        jbuild.toml
+//	change      what a session did to a file system
+//	rootless    becoming root of a user namespace, with or without subordinate ids
+//	inside      running a program as root of a mounted file system
+//	workspace   images being made: they persist, one directory of storage for each user
+//	inventory   which packages a file system has
+//	recipe      a session as a Dockerfile and a lock
+//	secret      what must not get into an image
+//	dockerfile  Dockerfiles
+//	starter     requirements.txt, environment.yml and the like, as the beginning of an image
+//	upload      images to a registry
+//	bases       images to begin with
+//	check       will it run under jrun
+//	jobscript   the script for the batch system
+//	flow        the guided session, whatever shows it
+//	terminal    the guided session on a terminal
+package vmtemplate

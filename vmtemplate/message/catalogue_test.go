@@ -1,0 +1,161 @@
+package message
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode"
+)
+
+// use is one place in the sources that names a text.
+type use struct {
+	name  string
+	args  int // -1: passed as a slice
+	place string
+}
+
+// sources of everything that speaks to people in jbuild.
+var sources = []string{"..", "../../cmd/jbuild"}
+
+// TestCatalogue: every text that is used is there in every language, takes what it is
+// given, and is used.
+func TestCatalogue(t *testing.T) {
+	uses := findUses(t)
+	used := map[string]bool{}
+	for _, u := range uses {
+		used[u.name] = true
+		e, there := entries[u.name]
+		if !there {
+			t.Errorf("%s: there is no text %q", u.place, u.name)
+			continue
+		}
+		for language, text := range map[string]string{"en": e.En, "ja": e.Ja} {
+			if want := arguments(text); u.args >= 0 && u.args != want {
+				t.Errorf("%s: %q in %s takes %d arguments, not %d", u.place, u.name, language, want, u.args)
+			}
+		}
+	}
+	for name, e := range entries {
+		if !used[name] {
+			t.Errorf("nobody uses %q", name)
+		}
+		if e.En == "" {
+			t.Errorf("%q is missing in English", name)
+		}
+		if e.Ja == "" || !same(e) && !strings.ContainsFunc(e.Ja, isJapanese) {
+			t.Errorf("%q is missing in Japanese", name)
+		}
+		if strings.ContainsFunc(e.En, isJapanese) {
+			t.Errorf("%q in English is Japanese", name)
+		}
+		if got, want := verbs(e.Ja), verbs(e.En); !slices.Equal(got, want) {
+			t.Errorf("%q: verbs in Japanese are %v, in English %v", name, got, want)
+		}
+	}
+}
+
+// same reports whether a text has no words, only commands, names and verbs.
+func same(e entry) bool { return e.En == e.Ja }
+
+func isJapanese(r rune) bool {
+	return unicode.In(r, unicode.Hiragana, unicode.Katakana, unicode.Han)
+}
+
+var verb = regexp.MustCompile(`%(\[(\d+)\])?[-+# 0]*[\d.]*([a-zA-Z%])`)
+
+// verbs lists a text's verbs by the argument they take: 1s 2d.
+func verbs(text string) []string {
+	var all []string
+	next := 1
+	for _, m := range verb.FindAllStringSubmatch(text, -1) {
+		if m[3] == "%" {
+			continue
+		}
+		if m[2] != "" {
+			next, _ = strconv.Atoi(m[2])
+		}
+		all = append(all, fmt.Sprintf("%d%s", next, m[3]))
+		next++
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func arguments(text string) int {
+	most := 0
+	for _, v := range verbs(text) {
+		n, _ := strconv.Atoi(strings.TrimRight(v, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+		most = max(most, n)
+	}
+	return most
+}
+
+// findUses reads the sources for calls of Of and Say. Their first argument must be
+// written there, so that this test sees it.
+func findUses(t *testing.T) []use {
+	t.Helper()
+	var all []use
+	files := token.NewFileSet()
+	for _, root := range sources {
+		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			file, err := parser.ParseFile(files, path, nil, 0)
+			if err != nil {
+				return err
+			}
+			ast.Inspect(file, func(n ast.Node) bool {
+				if call, ok := n.(*ast.CallExpr); ok {
+					all = append(all, usesIn(t, files, call)...)
+				}
+				return true
+			})
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(all) == 0 {
+		t.Fatal("no text is used; the search cannot be right")
+	}
+	return all
+}
+
+func usesIn(t *testing.T, files *token.FileSet, call *ast.CallExpr) []use {
+	selector, ok := call.Fun.(*ast.SelectorExpr)
+	if !ok || len(call.Args) == 0 {
+		return nil
+	}
+	from, isPackage := selector.X.(*ast.Ident)
+	of := selector.Sel.Name == "Of" && isPackage && from.Name == "message"
+	if !of && selector.Sel.Name != "Say" {
+		return nil
+	}
+	place := files.Position(call.Pos()).String()
+	literal, ok := call.Args[0].(*ast.BasicLit)
+	if !ok || literal.Kind != token.STRING {
+		if !strings.Contains(place, "message/printer.go") {
+			t.Errorf("%s: the text's name must be written here, as a string", place)
+		}
+		return nil
+	}
+	name, err := strconv.Unquote(literal.Value)
+	if err != nil {
+		t.Errorf("%s: %v", place, err)
+	}
+	args := len(call.Args) - 1
+	if call.Ellipsis.IsValid() {
+		args = -1
+	}
+	return []use{{name: name, args: args, place: place}}
+}

@@ -1,0 +1,140 @@
+package message
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jrun-hpc/jrun/fault"
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+)
+
+// Printer turns texts into the words of one language.
+type Printer struct {
+	tag language.Tag
+	out *message.Printer
+}
+
+// Languages are those of the catalogue, as --lang takes them.
+var Languages = []string{"en", "ja"}
+
+// For returns the printer for a language as --lang and LANG write it: ja, ja_JP.UTF-8.
+// ok is false for languages that the catalogue does not have; the printer is then
+// the English one.
+func For(lang string) (p *Printer, ok bool) {
+	lang, _, _ = strings.Cut(lang, ".")
+	lang, _, _ = strings.Cut(lang, "@")
+	switch {
+	case lang == "ja" || strings.HasPrefix(lang, "ja_") || strings.HasPrefix(lang, "ja-"):
+		return newPrinter(language.Japanese), true
+	case lang == "en" || strings.HasPrefix(lang, "en_") || strings.HasPrefix(lang, "en-"):
+		return english, true
+	}
+	return english, false
+}
+
+// Detect returns the printer for an environment: LC_ALL before LC_MESSAGES before
+// LANG, of which the first that is not empty counts (POSIX, 8.2).
+func Detect(getenv func(string) string) *Printer {
+	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
+		if value := getenv(name); value != "" {
+			p, _ := For(value)
+			return p
+		}
+	}
+	return english
+}
+
+func newPrinter(tag language.Tag) *Printer {
+	return &Printer{tag: tag, out: message.NewPrinter(tag, message.Catalog(texts))}
+}
+
+// Language is en or ja.
+func (p *Printer) Language() string { return p.tag.String() }
+
+// Say is the text called name with its arguments.
+func (p *Printer) Say(name string, args ...any) string { return p.Text(Of(name, args...)) }
+
+// Text is t in words.
+func (p *Printer) Text(t Text) string {
+	args := make([]any, len(t.args))
+	for i, a := range t.args {
+		args[i] = p.argument(a)
+	}
+	if t.name == "" {
+		return fmt.Sprint(args...)
+	}
+	return p.out.Sprintf(message.Key(t.name, t.name), args...)
+}
+
+func (p *Printer) argument(a any) any {
+	switch v := a.(type) {
+	case Text:
+		return p.Text(v)
+	case Bytes:
+		return size(int64(v))
+	case Time:
+		return time.Time(v).Local().Format("2006-01-02 15:04")
+	case Date:
+		return time.Time(v).Local().Format("2006-01-02")
+	case error:
+		return p.Cause(v)
+	}
+	return a
+}
+
+// size writes a number of bytes with three digits at most.
+func size(n int64) string {
+	value, unit := float64(n), "B"
+	for _, next := range []string{"kB", "MB", "GB", "TB"} {
+		if value < 999.5 {
+			break
+		}
+		value, unit = value/1000, next
+	}
+	if unit == "B" || value >= 99.5 {
+		return fmt.Sprintf("%.0f %s", value, unit)
+	}
+	return fmt.Sprintf("%.1f %s", value, unit)
+}
+
+// Cause is what an error says, on one line: ours in words, others' as they are.
+func (p *Printer) Cause(err error) string {
+	var ours *Error
+	if !errors.As(err, &ours) {
+		return err.Error()
+	}
+	if ours.Why == nil {
+		return p.Text(ours.What)
+	}
+	return p.Text(ours.What) + ": " + p.Cause(ours.Why)
+}
+
+// Format lays err out for a terminal, as fault.Format does.
+func (p *Printer) Format(program string, err error) string {
+	var ours *Error
+	if !errors.As(err, &ours) {
+		return fault.Format(program, err)
+	}
+	f := &fault.Error{What: p.Text(ours.What)}
+	if ours.Why != nil {
+		f.Why = errors.New(p.Cause(ours.Why))
+	}
+	next := make([]string, len(ours.Next))
+	for i, t := range ours.Next {
+		next[i] = p.Text(t)
+	}
+	f.Next = strings.Join(next, "\n")
+	return p.labels(fault.Format(program, f))
+}
+
+// labels puts the words in front of the lines into the reader's language.
+func (p *Printer) labels(text string) string {
+	if p.tag == language.English {
+		return text
+	}
+	text = strings.Replace(text, "\n  why:  ", "\n  "+p.Say("message.why")+" ", 1)
+	return strings.ReplaceAll(text, "\n  next: ", "\n  "+p.Say("message.next")+" ")
+}

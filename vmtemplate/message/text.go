@@ -1,0 +1,35 @@
+package message
+
+import "time"
+
+// Text is an entry of the catalogue with its arguments.
+type Text struct {
+	name string
+	args []any
+}
+
+// Of is the text called name. Its arguments are printed as fmt does, but Texts, Bytes
+// and Times in the reader's language.
+func Of(name string, args ...any) Text { return Text{name: name, args: args} }
+
+// Plain is what is the same in all languages: a command line, a name, somebody's
+// own words.
+func Plain(text string) Text { return Text{args: []any{text}} }
+
+// Empty reports whether there is nothing to say.
+func (t Text) Empty() bool { return t.name == "" && len(t.args) == 0 }
+
+// Name is the text's name in the catalogue; empty for a Plain one.
+func (t Text) Name() string { return t.name }
+
+// String is the text in English, for logs and tests.
+func (t Text) String() string { return english.Text(t) }
+
+// Bytes is a size, written with a unit of thousands: 12.3 MB.
+type Bytes int64
+
+// Time is a moment, written as a date and the time of day in local time.
+type Time time.Time
+
+// Date is a day, in local time.
+type Date time.Time
