@@ -188,7 +188,7 @@ func TestMPIRefused(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := newSession(t)
 			s.run("run", "-q", c.flag, c.image(t), "--", "./ring").wantFault(125, c.says...)
-			// mpirun's ranks are refused in the same way, each with its own words.
+			// mpirun's ranks are refused in the same way, in one voice.
 			s = withMPI(t, c.launcher, 2)
 			r := s.run("run", "-q", c.flag, c.image(t), "--", "./ring")
 			if r.code == 0 || strings.Contains(r.stdout, "ring") || !strings.Contains(r.stderr+r.stdout, "jrun: ") {

@@ -34,7 +34,7 @@ func newRootCommand(printer *message.Printer) *cobra.Command {
 	root.PersistentFlags().StringVar(&p.lang, "lang", "", p.Say("root.lang"))
 	root.PersistentFlags().BoolVar(&p.json, "json", false, p.Say("root.json"))
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return p.checkLanguage() }
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageFault(cmd, err) })
+	root.SetFlagErrorFunc(usageFault)
 	root.SetUsageTemplate(p.Say("root.usage-template") + "\n")
 	root.SetHelpTemplate("{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}\n\n{{end}}{{if or .Runnable .HasSubCommands}}{{.UsageString}}{{end}}")
 	for _, command := range commands {

@@ -105,17 +105,28 @@ func (i *Image) glibc(l Library) Libc {
 			c.Version = number
 		}
 	}
-	dir := path.Dir(l.Path)
-	entries, err := fs.ReadDir(i.files, dir)
-	if err != nil {
-		return c
-	}
-	for _, e := range entries {
-		if name := e.Name(); IsLibc(name) && name != "libc.so.6" && strings.Contains(name, ".so.") {
-			if part, err := OpenIn(i.files, path.Join(dir, name)); err == nil {
-				c.defines[name] = part.Defines
-			}
-		}
+	// The loader may be elsewhere: programs name it as /lib64/ld-linux-x86-64.so.2,
+	// wherever the rest is.
+	for _, dir := range []string{path.Dir(l.Path), "lib64", "lib"} {
+		i.addParts(&c, dir)
 	}
 	return c
+}
+
+// addParts adds what a directory has of the C library c, but for what is known already.
+func (i *Image) addParts(c *Libc, dir string) {
+	entries, err := fs.ReadDir(i.files, dir)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		name := e.Name()
+		if _, known := c.defines[name]; known || !IsLibc(name) || !strings.Contains(name, ".so.") {
+			continue
+		}
+		part, err := OpenIn(i.files, path.Join(dir, name))
+		if err == nil && part.Class == c.Class && part.Machine == c.Machine {
+			c.defines[name] = part.Defines
+		}
+	}
 }

@@ -99,6 +99,28 @@ func TestFits(t *testing.T) {
 	}
 }
 
+// TestLoaderElsewhere: the loader is in /lib64, a directory of its own, and the rest of the
+// C library below /lib, as Debian had it before /usr was merged.
+func TestLoaderElsewhere(t *testing.T) {
+	dir := t.TempDir()
+	elftest.BuildAll(t, filepath.Join(dir, "lib/x86_64-linux-gnu"), elftest.Glibc("2.2.5", "2.31")...)
+	const loader = "ld-linux-x86-64.so.2"
+	elftest.Build(t, filepath.Join(dir, "lib64", loader), elftest.Library{Soname: loader, Defines: []string{"GLIBC_2.3"}})
+	libc, err := ImageLibc(os.DirFS(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "libx.so.1")
+	elftest.Build(t, file, elftest.Library{Soname: "libx.so.1", Requires: map[string][]string{loader: {"GLIBC_2.3"}}})
+	lib, err := Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := libc.Fits(lib); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestSpare(t *testing.T) {
 	dir := t.TempDir()
 	elftest.BuildAll(t, filepath.Join(dir, "usr/lib64"),
