@@ -7,13 +7,20 @@ import (
 	"os"
 
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
+	"github.com/jrun-hpc/jrun/vmtemplate/rootless"
+	"github.com/sirupsen/logrus"
+	"go.podman.io/storage/pkg/reexec"
 )
 
 func main() {
+	if reexec.Init() {
+		return // a process of a build or a session
+	}
 	os.Exit(run(os.Args[1:]))
 }
 
 func run(args []string) int {
+	logrus.SetLevel(logrus.ErrorLevel) // libraries warn of what is no matter here
 	printer := chooseLanguage(args, os.Getenv)
 	ctx, interrupted := untilSignal(context.Background())
 	err := newRootCommand(printer).ExecuteContext(ctx)
@@ -23,6 +30,10 @@ func run(args []string) int {
 	}
 	if err == nil {
 		return 0
+	}
+	var ended *rootless.EndedError
+	if errors.As(err, &ended) {
+		return ended.Status
 	}
 	if !errors.Is(err, errReported) {
 		fmt.Fprint(os.Stderr, printer.Format("jbuild", flagFault(err)))

@@ -12,9 +12,8 @@ type Text struct {
 // and Times in the reader's language.
 func Of(name string, args ...any) Text { return Text{name: name, args: args} }
 
-// Plain is what is the same in all languages: a command line, a name, somebody's
-// own words.
-func Plain(text string) Text { return Text{args: []any{text}} }
+// Plain is what has no words of ours: a command line, a name, a size.
+func Plain(value any) Text { return Text{args: []any{value}} }
 
 // Empty reports whether there is nothing to say.
 func (t Text) Empty() bool { return t.name == "" && len(t.args) == 0 }

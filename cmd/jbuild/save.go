@@ -1,0 +1,37 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/jrun-hpc/jrun/vmtemplate/workspace"
+	"github.com/spf13/cobra"
+)
+
+func (p *program) newSaveCommand() *cobra.Command {
+	var squash bool
+	cmd := &cobra.Command{
+		Use:   "save NAME IMAGE[:TAG]",
+		Short: p.Say("save.short"),
+		Args:  p.wantArgs(cobra.ExactArgs(2)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			st, err := p.open()
+			if err != nil {
+				return err
+			}
+			defer st.Close()
+			w, err := st.Open(args[0])
+			if err != nil {
+				return err
+			}
+			defer w.Close()
+			id, err := w.Keep(args[1], workspace.ImageOptions{By: "jbuild", Squash: squash})
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), id)
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&squash, "squash", false, p.Say("save.squash"))
+	return cmd
+}

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"github.com/jrun-hpc/jrun/image"
+	"github.com/jrun-hpc/jrun/vmtemplate/rootless"
+	"github.com/jrun-hpc/jrun/vmtemplate/site"
+	"github.com/jrun-hpc/jrun/vmtemplate/workspace"
+)
+
+// opened is what commands about workspaces and images work with.
+type opened struct {
+	*workspace.Store
+	config site.Config
+}
+
+// open enters the user namespace, in which jbuild is executed again, and opens the
+// store. Outside it returns a *rootless.EndedError.
+func (p *program) open() (*opened, error) {
+	config, err := p.config()
+	if err != nil {
+		return nil, err
+	}
+	dir := config.DataDir(getenv)
+	if err := workspace.Prepare(dir); err != nil {
+		return nil, err
+	}
+	ids, err := rootless.Enter()
+	if err != nil {
+		return nil, err
+	}
+	st, err := workspace.Open(workspace.Options{Dir: dir, IDs: ids, Client: client(config)})
+	if err != nil {
+		return nil, err
+	}
+	return &opened{Store: st, config: config}, nil
+}
+
+// client reaches registries, in the way of jrun.
+func client(config site.Config) *image.Client {
+	return image.NewClient(image.Options{DefaultRegistry: config.Registry, UserAgent: "jbuild/" + buildVersion})
+}

@@ -1,0 +1,115 @@
+package rootless
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"strconv"
+	"syscall"
+
+	"github.com/jrun-hpc/jrun/vmtemplate/message"
+	"go.podman.io/storage/pkg/unshare"
+)
+
+// entered tells the new process which ids it has.
+const entered = "_JBUILD_ENTERED"
+
+// EndedError is what Enter returns in the process that stayed outside, when the one
+// inside has ended. It has reported what there was to report.
+type EndedError struct {
+	Status int // 128+n after signal n
+}
+
+func (e *EndedError) Error() string { return fmt.Sprintf("the program ended with status %d", e.Status) }
+
+// Enter executes the program again as root of a new user and mount namespace, with the
+// same arguments, and returns in that one. Outside it returns an [EndedError], or a
+// fault that says why there is no namespace.
+//
+// Go's part of the program must not have done anything yet that is not to be done
+// twice. TMPDIR should be set: the C constructor makes a file there.
+func Enter() (IDs, error) {
+	if ids := IDs(os.Getenv(entered)); ids != "" {
+		_ = os.Unsetenv(entered)
+		if os.Geteuid() != 0 {
+			return "", errors.New("started as if in a user namespace, but not root of it")
+		}
+		if ids == Single {
+			return ids, fakeOwnership()
+		}
+		return ids, nil
+	}
+	return "", enterAnew()
+}
+
+func enterAnew() error {
+	ids, uids, gids := mappings()
+	cmd := unshare.Command(os.Args...)
+	cmd.UnshareFlags = syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS
+	if os.Geteuid() == 0 {
+		ids = Real
+		cmd.UnshareFlags = syscall.CLONE_NEWNS
+	} else {
+		cmd.UidMappings, cmd.GidMappings = uids, gids
+		cmd.UseNewuidmap, cmd.UseNewgidmap = ids == Ranges, ids == Ranges
+		cmd.GidMappingsEnableSetgroups = ids == Ranges
+	}
+	cmd.Env = append(os.Environ(), entered+"="+string(ids))
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	// The signal comes when the thread ends that has started the process.
+	runtime.LockOSThread()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+
+	signal.Reset()
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP)
+	if err := cmd.Start(); err != nil {
+		return refused(err, ids)
+	}
+	go func() {
+		for s := range signals {
+			if s == syscall.SIGTERM || s == syscall.SIGHUP {
+				_ = cmd.Process.Signal(s)
+			}
+		}
+	}()
+	err := cmd.Wait()
+	if err == nil {
+		return &EndedError{}
+	}
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return fmt.Errorf("waiting for the program: %w", err)
+	}
+	return &EndedError{Status: Status(exit.ProcessState)}
+}
+
+// Status is a process's exit status as a shell has it: 128+n after signal n.
+func Status(state *os.ProcessState) int {
+	if ws, ok := state.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
+		return 128 + int(ws.Signal())
+	}
+	return state.ExitCode()
+}
+
+// CallerUID is the uid that the caller has outside of the namespace.
+func CallerUID() int {
+	if n, err := strconv.Atoi(os.Getenv("_CONTAINERS_ROOTLESS_UID")); err == nil {
+		return n
+	}
+	return os.Getuid()
+}
+
+// refused says what keeps a user namespace from being made.
+func refused(err error, ids IDs) error {
+	switch {
+	case errors.Is(err, syscall.ENOSPC):
+		return message.Fail(message.Of("rootless.none"), err, message.Of("rootless.none.next"))
+	case ids == Ranges:
+		return message.Fail(message.Of("rootless.ranges"), err, message.Of("rootless.ranges.next"))
+	}
+	return message.Fail(message.Of("rootless.refused"), err, message.Of("rootless.refused.ubuntu"), message.Of("rootless.refused.next"))
+}

@@ -1,0 +1,189 @@
+package workspace
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/jrun-hpc/jrun/vmtemplate/message"
+	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/specs-go"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"go.podman.io/storage"
+)
+
+// Kept is an image of the store.
+type Kept struct {
+	ID      string // of its configuration
+	Names   []string
+	Created time.Time
+	Bytes   int64
+}
+
+// Keep makes an image of the store from a workspace, under a name without a registry
+// or with one. An image that had the name loses it.
+func (w *Workspace) Keep(name string, o ImageOptions) (id string, err error) {
+	if name, err = w.st.fullName(name); err != nil {
+		return "", err
+	}
+	img, err := w.Image(o)
+	if err != nil {
+		return "", err
+	}
+	base, _, err := w.base()
+	if err != nil {
+		return "", err
+	}
+	parent := base.TopLayer
+	if o.Squash {
+		parent = ""
+	}
+	own, diffID, err := w.st.spool(img.Layers[len(img.Layers)-1])
+	if err != nil {
+		return "", message.Fail(message.Of("workspace.keep", w.Name, name), err)
+	}
+	defer own.Close()
+	layer, bytes, err := w.st.store.PutLayer("", parent, nil, "", false, &storage.LayerOptions{UncompressedDigest: diffID}, own)
+	if err != nil {
+		return "", message.Fail(message.Of("workspace.keep", w.Name, name), err)
+	}
+	config, err := img.Finish(diffID, time.Now())
+	if err != nil {
+		return "", err
+	}
+	id, err = w.st.record(name, layer.ID, config, append(img.Layers[:len(img.Layers)-1:len(img.Layers)-1], Layer{DiffID: diffID, Blob: Blob{Bytes: bytes}}))
+	if err != nil {
+		_ = w.st.store.DeleteLayer(layer.ID)
+		return "", message.Fail(message.Of("workspace.keep", w.Name, name), err)
+	}
+	return id, nil
+}
+
+// spool writes a layer's tar to a file without a name. The store is locked while a
+// layer is put into it, and could not be read meanwhile.
+func (st *Store) spool(l Layer) (*os.File, digest.Digest, error) {
+	tar, err := l.Open()
+	if err != nil {
+		return nil, "", err
+	}
+	defer tar.Close()
+	f, err := os.CreateTemp(filepath.Join(st.dir, "tmp"), "layer-")
+	if err != nil {
+		return nil, "", fmt.Errorf("writing a layer: %w", err)
+	}
+	_ = os.Remove(f.Name())
+	sum := digest.SHA256.Digester()
+	if _, err = io.Copy(io.MultiWriter(f, sum.Hash()), tar); err == nil {
+		_, err = f.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		f.Close()
+		return nil, "", fmt.Errorf("writing a layer: %w", err)
+	}
+	return f, sum.Digest(), nil
+}
+
+// fullName is a name with a registry (localhost for none) and a tag.
+func (st *Store) fullName(name string) (string, error) {
+	if ref, err := parseInRegistry(name); err == nil {
+		return ref, nil
+	}
+	local, err := localName(name)
+	if err != nil {
+		return "", message.Fail(message.Of("workspace.image-name", name), err, message.Of("workspace.image-name.next"))
+	}
+	return local, nil
+}
+
+// record makes an image from layers that are in the store. The manifest names them as
+// they are there: not compressed.
+func (st *Store) record(name, top string, config []byte, layers []Layer) (id string, err error) {
+	m := ocispec.Manifest{
+		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageManifest,
+		Config: ocispec.Descriptor{MediaType: ocispec.MediaTypeImageConfig, Digest: digest.FromBytes(config), Size: int64(len(config))},
+	}
+	for _, l := range layers {
+		m.Layers = append(m.Layers, ocispec.Descriptor{MediaType: ocispec.MediaTypeImageLayer, Digest: l.DiffID, Size: max(l.Blob.Bytes, 0)})
+	}
+	raw, err := json.Marshal(m)
+	if err != nil {
+		return "", fmt.Errorf("writing the manifest: %w", err)
+	}
+	manifest := digest.FromBytes(raw)
+	id = m.Config.Digest.Encoded()
+	img, err := st.store.CreateImage(id, nil, top, "", &storage.ImageOptions{
+		Digest: manifest,
+		BigData: []storage.ImageBigDataOption{
+			{Key: m.Config.Digest.String(), Data: config, Digest: m.Config.Digest},
+			{Key: storage.ImageDigestManifestBigDataNamePrefix + "-" + manifest.String(), Data: raw, Digest: manifest},
+			{Key: storage.ImageDigestBigDataKey, Data: raw, Digest: manifest},
+		},
+	})
+	if err != nil {
+		return "", fmt.Errorf("keeping the image: %w", err)
+	}
+	if err := st.store.AddNames(img.ID, []string{name}); err != nil {
+		return "", fmt.Errorf("naming the image: %w", err)
+	}
+	return img.ID, nil
+}
+
+// Images lists the images of the store.
+func (st *Store) Images() ([]Kept, error) {
+	images, err := st.store.Images()
+	if err != nil {
+		return nil, fmt.Errorf("listing images: %w", err)
+	}
+	all := make([]Kept, 0, len(images))
+	for _, img := range images {
+		k := Kept{ID: img.ID, Names: img.Names, Created: img.Created}
+		if n, err := st.store.ImageSize(img.ID); err == nil {
+			k.Bytes = n
+		}
+		all = append(all, k)
+	}
+	return all, nil
+}
+
+// Tag gives an image of the store one more name.
+func (st *Store) Tag(name, other string) error {
+	base, err := st.local(name)
+	if err != nil {
+		return missingImage(name, err)
+	}
+	full, err := st.fullName(other)
+	if err != nil {
+		return err
+	}
+	if err := st.store.AddNames(base.id, []string{full}); err != nil {
+		return fmt.Errorf("naming image %s: %w", name, err)
+	}
+	return nil
+}
+
+// Untag takes a name from an image of the store, and removes one that has no other.
+// Bases of workspaces stay.
+func (st *Store) Untag(name string) error {
+	base, err := st.local(name)
+	if err != nil {
+		return missingImage(name, err)
+	}
+	img, err := st.store.Image(base.id)
+	if err != nil {
+		return fmt.Errorf("reading image %s: %w", name, err)
+	}
+	if len(img.Names) > 1 {
+		return st.store.RemoveNames(img.ID, []string{base.Name})
+	}
+	if _, err := st.store.DeleteImage(img.ID, true); err != nil {
+		if errors.Is(err, storage.ErrImageUsedByContainer) {
+			return message.Fail(message.Of("workspace.image-used", name), nil, message.Of("workspace.image-used.next"))
+		}
+		return message.Fail(message.Of("workspace.image-remove", name), err)
+	}
+	return nil
+}

@@ -1,0 +1,271 @@
+package workspace
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jrun-hpc/jrun/vmtemplate/message"
+	"github.com/opencontainers/go-digest"
+	"go.podman.io/storage"
+)
+
+// prefix distinguishes workspaces from other containers of the store.
+const prefix = "workspace-"
+
+// State is what is known of a workspace beside its files.
+type State struct {
+	Base    string        `json:"base"`
+	Digest  digest.Digest `json:"digest"` // of the base's manifest
+	Created time.Time     `json:"created"`
+	Used    time.Time     `json:"used"` // when something was last run in it
+	Pushes  []Push        `json:"pushes,omitempty"`
+
+	// Env, Workdir and the like that were set for the image, beside the base's.
+	Env     []string `json:"env,omitempty"`
+	Workdir string   `json:"workdir,omitempty"`
+}
+
+// Push is an upload.
+type Push struct {
+	Image  string        `json:"image"` // HOST/PROJECT/REPOSITORY:TAG
+	Digest digest.Digest `json:"digest"`
+	At     time.Time     `json:"at"`
+}
+
+// Workspace is an image that is being made. Open ones are locked.
+type Workspace struct {
+	Name  string
+	State State
+
+	st        *Store
+	container storage.Container
+	release   func()
+}
+
+// Summary is a workspace in a list.
+type Summary struct {
+	Name  string
+	State State
+	Bytes int64 // of what is not the base's
+	InUse bool  // another jbuild has it open
+}
+
+// validName is what a directory, a host's name and an image's name can be.
+var validName = regexp.MustCompile(`^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$`)
+
+// CheckName refuses names that a workspace cannot have.
+func CheckName(name string) error {
+	if validName.MatchString(name) && !strings.Contains(name, "..") {
+		return nil
+	}
+	return message.Fail(message.Of("workspace.bad-name", name), nil, message.Of("workspace.bad-name.next"))
+}
+
+var errBusy = errors.New("another jbuild has it open")
+
+// lockWorkspace takes a workspace's lock. Locks have names that no other lock has.
+func (st *Store) lockWorkspace(name string) (func(), error) {
+	return st.lock(prefix+name, message.Fail(message.Of("workspace.busy", name), nil, message.Of("workspace.busy.next")))
+}
+
+// Create makes a workspace from a base.
+func (st *Store) Create(name string, base Base) (*Workspace, error) {
+	if err := CheckName(name); err != nil {
+		return nil, err
+	}
+	release, err := st.lockWorkspace(name)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now().UTC().Truncate(time.Second)
+	w := &Workspace{Name: name, State: State{Base: base.Name, Digest: base.Digest, Created: now, Used: now}, st: st, release: release}
+	metadata, err := json.Marshal(w.State)
+	if err != nil {
+		release()
+		return nil, fmt.Errorf("noting what the workspace is: %w", err)
+	}
+	c, err := st.store.CreateContainer("", []string{prefix + name}, base.id, "", string(metadata), &storage.ContainerOptions{})
+	if err != nil {
+		release()
+		if errors.Is(err, storage.ErrDuplicateName) {
+			return nil, message.Fail(message.Of("workspace.exists", name), nil, message.Of("workspace.exists.go-on", name), message.Of("workspace.exists.other"))
+		}
+		return nil, message.Fail(message.Of("workspace.create", name), err)
+	}
+	w.container = *c
+	return w, nil
+}
+
+// Open opens a workspace for working in it. Close it.
+func (st *Store) Open(name string) (*Workspace, error) {
+	c, err := st.container(name)
+	if err != nil {
+		return nil, err
+	}
+	release, err := st.lockWorkspace(name)
+	if err != nil {
+		return nil, err
+	}
+	w := &Workspace{Name: name, st: st, container: *c, release: release}
+	if err := json.Unmarshal([]byte(c.Metadata), &w.State); err != nil {
+		release()
+		return nil, fmt.Errorf("reading what workspace %s is: %w", name, err)
+	}
+	return w, nil
+}
+
+func (st *Store) container(name string) (*storage.Container, error) {
+	if err := CheckName(name); err != nil {
+		return nil, err
+	}
+	c, err := st.store.Container(prefix + name)
+	if errors.Is(err, storage.ErrContainerUnknown) {
+		return nil, message.Fail(message.Of("workspace.missing", name), nil, message.Of("workspace.missing.next"))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("finding workspace %s: %w", name, err)
+	}
+	return c, nil
+}
+
+// Close lets others open the workspace.
+func (w *Workspace) Close() {
+	_, _ = w.st.store.Unmount(w.container.ID, false)
+	w.release()
+}
+
+// Update changes the workspace's state, durably.
+func (w *Workspace) Update(change func(*State)) error {
+	change(&w.State)
+	raw, err := json.Marshal(w.State)
+	if err != nil {
+		return fmt.Errorf("noting what workspace %s is: %w", w.Name, err)
+	}
+	if err := w.st.store.SetMetadata(w.container.ID, string(raw)); err != nil {
+		return fmt.Errorf("noting what workspace %s is: %w", w.Name, err)
+	}
+	return nil
+}
+
+// Dir is a directory for what belongs to the workspace and not to the image: what was
+// typed, the recipe. It is removed with it.
+func (w *Workspace) Dir() (string, error) {
+	dir, err := w.st.store.ContainerDirectory(w.container.ID)
+	if err != nil {
+		return "", fmt.Errorf("finding the directory of workspace %s: %w", w.Name, err)
+	}
+	return dir, nil
+}
+
+// mount returns where the workspace's files are. They are mounted for this process
+// only, until Close.
+func (w *Workspace) mount() (string, error) {
+	root, err := w.st.store.Mount(w.container.ID, "")
+	if err != nil {
+		return "", message.Fail(message.Of("workspace.mount", w.Name), err)
+	}
+	return root, nil
+}
+
+// Root is the directory with the workspace's files, until Close.
+func (w *Workspace) Root() (string, error) { return w.mount() }
+
+// List returns all workspaces, those that were used last first.
+func (st *Store) List(ctx context.Context) ([]Summary, error) {
+	containers, err := st.store.Containers()
+	if err != nil {
+		return nil, fmt.Errorf("listing workspaces: %w", err)
+	}
+	var all []Summary
+	for _, c := range containers {
+		for _, name := range c.Names {
+			name, ours := strings.CutPrefix(name, prefix)
+			if !ours {
+				continue
+			}
+			s := Summary{Name: name, Bytes: st.ownBytes(ctx, c.LayerID)}
+			if err := json.Unmarshal([]byte(c.Metadata), &s.State); err != nil {
+				return nil, fmt.Errorf("reading what workspace %s is: %w", name, err)
+			}
+			release, err := st.lock(prefix+name, errBusy)
+			if s.InUse = err != nil; !s.InUse {
+				release()
+			}
+			all = append(all, s)
+		}
+	}
+	slices.SortFunc(all, func(a, b Summary) int {
+		return cmp.Or(b.State.Used.Compare(a.State.Used), cmp.Compare(a.Name, b.Name))
+	})
+	return all, nil
+}
+
+// ownBytes sums up the files of a layer that is not committed, which the store does
+// not: what it says of sizes needs a mount.
+func (st *Store) ownBytes(ctx context.Context, layer string) int64 {
+	var sum int64
+	upper := filepath.Join(st.store.GraphRoot(), st.store.GraphDriverName(), layer, "diff")
+	_ = filepath.WalkDir(upper, func(_ string, d fs.DirEntry, err error) error {
+		if ctx.Err() != nil {
+			return fs.SkipAll
+		}
+		if err == nil && d.Type().IsRegular() {
+			if info, err := d.Info(); err == nil {
+				sum += info.Size()
+			}
+		}
+		return nil // what cannot be read does not count
+	})
+	return sum
+}
+
+// Remove deletes a workspace with all that was changed in it.
+func (st *Store) Remove(name string) error {
+	c, err := st.container(name)
+	if err != nil {
+		return err
+	}
+	release, err := st.lockWorkspace(name)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := st.store.DeleteContainer(c.ID); err != nil {
+		return message.Fail(message.Of("workspace.remove", name), err)
+	}
+	return nil
+}
+
+// Rename gives a workspace another name.
+func (st *Store) Rename(name, other string) error {
+	if err := CheckName(other); err != nil {
+		return err
+	}
+	c, err := st.container(name)
+	if err != nil {
+		return err
+	}
+	for _, n := range []string{name, other} {
+		release, err := st.lockWorkspace(n)
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
+	if _, err := st.store.Container(prefix + other); err == nil {
+		return message.Fail(message.Of("workspace.exists", other), nil, message.Of("workspace.exists.other"))
+	}
+	if err := st.store.SetNames(c.ID, []string{prefix + other}); err != nil {
+		return fmt.Errorf("renaming workspace %s: %w", name, err)
+	}
+	return nil
+}
