@@ -47,6 +47,7 @@ var allowed = map[string][]string{
 	"vmtemplate/inside":    {"vmtemplate/rootless"},
 	"vmtemplate/workspace": {"image", "vmtemplate/change", "vmtemplate/inside", "vmtemplate/message", "vmtemplate/rootless"},
 	"vmtemplate/site":      {"vmtemplate/message"},
+	"vmtemplate/trial":     {"squash/writer", "runtime/launch", "vmtemplate/workspace"},
 	"cmd/jbuild":           {"fault", "image", "vmtemplate", "runtime/launch", "runtime/sandbox"},
 	"cmd/jrun-stages":      {"runtime/sandbox"},
 	"cmd/jrun":             {"fault", "pbs", "presence", "squash", "squash/reader", "squash/writer", "image", "image/store", "image/provenance", "runtime/batch", "runtime/hostmount", "runtime/hostprogram", "runtime/identity", "runtime/inject", "runtime/launch", "runtime/mpi", "runtime/nodecache", "runtime/sandbox", "runtime/spokesman"},

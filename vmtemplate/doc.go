@@ -14,6 +14,7 @@
 //	starter     requirements.txt, environment.yml and the like, as the beginning of an image
 //	upload      images to a registry
 //	bases       images to begin with
+//	trial       an image as jrun will run it
 //	check       will it run under jrun
 //	jobscript   the script for the batch system
 //	flow        the guided session, whatever shows it

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/jrun-hpc/jrun/runtime/sandbox"
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
 	"github.com/jrun-hpc/jrun/vmtemplate/rootless"
 	"github.com/sirupsen/logrus"
@@ -13,6 +14,9 @@ import (
 )
 
 func main() {
+	if status, isStage := sandbox.RunStage(); isStage {
+		os.Exit(status) // a part of jbuild test
+	}
 	if reexec.Init() {
 		return // a process of a build or a session
 	}

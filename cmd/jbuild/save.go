@@ -24,7 +24,7 @@ func (p *program) newSaveCommand() *cobra.Command {
 				return err
 			}
 			defer w.Close()
-			id, err := w.Keep(args[1], workspace.ImageOptions{By: "jbuild", Squash: squash})
+			id, err := w.Keep(cmd.Context(), args[1], workspace.ImageOptions{By: "jbuild", Squash: squash})
 			if err != nil {
 				return err
 			}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"os"
-	"slices"
 
 	"github.com/jrun-hpc/jrun/vmtemplate/inside"
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
@@ -29,10 +28,7 @@ func (p *program) newRunCommand() *cobra.Command {
 		Short: p.Say("run.short"),
 		Args:  p.wantArgs(cobra.MinimumNArgs(2)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if args[1] == "--" {
-				args = slices.Delete(args, 1, 2)
-			}
-			return p.runInside(cmd, args[0], args[1:])
+			return p.runInside(cmd, args[0], commandIn(args[1:]))
 		},
 	}
 	cmd.Flags().SetInterspersed(false)

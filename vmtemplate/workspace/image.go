@@ -1,28 +1,36 @@
 package workspace
 
 import (
+	"bufio"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"os"
+	"path/filepath"
 	"time"
 
+	"github.com/jrun-hpc/jrun/vmtemplate/message"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"go.podman.io/storage/pkg/archive"
 )
 
-// Image is an image as it goes to a registry: its configuration and its layers, the
-// lowest first. The DiffID of a workspace's own layer is known only after it was read;
-// Finish completes the configuration.
+// Image is an image as it goes to a registry. Close it.
 type Image struct {
+	Config []byte // JSON, as OCI or Docker has it
 	Layers []Layer
 
-	config []byte // of the base, or complete where open is false
-	own    bool   // the last layer is new
-	labels map[string]string
-	by     string
-	state  State
+	own *os.File // the tar of the layer that is new, without a name on the disk
+}
+
+// Close frees what the image holds on the disk.
+func (i *Image) Close() {
+	if i.own != nil {
+		i.own.Close()
+	}
 }
 
 // ImageOptions say what an image made from a workspace has beside the files.
@@ -33,37 +41,75 @@ type ImageOptions struct {
 	Leave  func(path string) bool // what more is to stay out; may be nil
 }
 
-// Image is the workspace as an image. It can be used until the workspace is closed.
-func (w *Workspace) Image(o ImageOptions) (*Image, error) {
+// Image is the workspace as an image. What has been changed is copied to a file first:
+// the image stays the same whatever happens in the workspace. It can be used until the
+// workspace is closed.
+func (w *Workspace) Image(ctx context.Context, o ImageOptions) (*Image, error) {
 	base, config, err := w.base()
 	if err != nil {
 		return nil, err
 	}
-	img := &Image{config: config, own: true, labels: o.Labels, by: o.By, state: w.State}
+	img := &Image{}
+	var own func() (io.ReadCloser, error)
 	if o.Squash {
 		root, err := w.mount()
 		if err != nil {
 			return nil, err
 		}
-		img.config, err = withoutLayers(config)
-		if err != nil {
+		if config, err = withoutLayers(config); err != nil {
 			return nil, err
 		}
-		img.Layers = []Layer{{open: func() (io.ReadCloser, error) {
-			all, err := archive.TarWithOptions(root, &archive.TarOptions{})
-			if err != nil {
-				return nil, fmt.Errorf("reading workspace %s: %w", w.Name, err)
-			}
-			return filtered(all, o.Leave), nil
-		}}}
-		return img, nil
+		own = func() (io.ReadCloser, error) { return archive.TarWithOptions(root, &archive.TarOptions{}) }
+	} else {
+		if img.Layers, err = w.st.layers(base.TopLayer, diffIDsOf(config)); err != nil {
+			return nil, err
+		}
+		own = func() (io.ReadCloser, error) { return w.st.diff(w.container.LayerID) }
 	}
-	img.Layers, err = w.st.layers(base.TopLayer, diffIDsOf(config))
+	layer, file, err := w.st.spool(ctx, own, o.Leave)
 	if err != nil {
+		return nil, message.Fail(message.Of("workspace.read", w.Name), interrupted(ctx, err))
+	}
+	img.own = file
+	img.Layers = append(img.Layers, layer)
+	if img.Config, err = w.finish(config, layer.DiffID, o); err != nil {
+		img.Close()
 		return nil, err
 	}
-	img.Layers = append(img.Layers, w.ownLayer(o.Leave))
 	return img, nil
+}
+
+// spool writes a tar, without what does not belong into an image, to a file without a
+// name. (The store is locked while a layer is put into it, so that one layer cannot be
+// read while another is written.)
+func (st *Store) spool(ctx context.Context, open func() (io.ReadCloser, error), leave func(string) bool) (Layer, *os.File, error) {
+	all, err := open()
+	if err != nil {
+		return Layer{}, nil, fmt.Errorf("reading a layer: %w", err)
+	}
+	defer all.Close()
+	stop := context.AfterFunc(ctx, func() { all.Close() })
+	defer stop()
+	f, err := os.CreateTemp(filepath.Join(st.dir, "tmp"), "layer-")
+	if err != nil {
+		return Layer{}, nil, fmt.Errorf("writing a layer: %w", err)
+	}
+	_ = os.Remove(f.Name())
+	sum := digest.SHA256.Digester()
+	out := bufio.NewWriterSize(io.MultiWriter(f, sum.Hash()), 1<<20)
+	err = copyTar(out, all, leave)
+	if err == nil {
+		err = out.Flush()
+	}
+	info, statErr := f.Stat()
+	if err = errors.Join(err, statErr); err != nil {
+		f.Close()
+		return Layer{}, nil, err
+	}
+	size := info.Size()
+	return Layer{DiffID: sum.Digest(), Bytes: size, open: func() (io.ReadCloser, error) {
+		return io.NopCloser(io.NewSectionReader(f, 0, size)), nil
+	}}, f, nil
 }
 
 // Stored is an image of the store, as it is.
@@ -84,17 +130,13 @@ func (st *Store) Stored(name string) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Image{config: config, Layers: layers}, nil
+	return &Image{Config: config, Layers: layers}, nil
 }
 
-// Finish is the image's configuration, once the digest of the tar that is new is known;
-// it is ignored where none is.
-func (i *Image) Finish(own digest.Digest, now time.Time) ([]byte, error) {
-	if !i.own {
-		return i.config, nil
-	}
+// finish is the configuration of the workspace's image, with one more layer.
+func (w *Workspace) finish(base []byte, own digest.Digest, o ImageOptions) ([]byte, error) {
 	// What is not in our types must stay: ONBUILD, HEALTHCHECK and SHELL are Docker's.
-	top, err := object(i.config)
+	top, err := object(base)
 	if err != nil {
 		return nil, err
 	}
@@ -105,34 +147,35 @@ func (i *Image) Finish(own digest.Digest, now time.Time) ([]byte, error) {
 	var rootfs ocispec.RootFS
 	var history []ocispec.History
 	var config ocispec.ImageConfig
-	for raw, into := range map[string]any{"rootfs": &rootfs, "history": &history, "config": &config} {
-		if len(top[raw]) == 0 {
+	for name, into := range map[string]any{"rootfs": &rootfs, "history": &history, "config": &config} {
+		if len(top[name]) == 0 {
 			continue
 		}
-		if err := json.Unmarshal(top[raw], into); err != nil {
+		if err := json.Unmarshal(top[name], into); err != nil {
 			return nil, fmt.Errorf("reading the image's configuration: %w", err)
 		}
 	}
-	now = now.UTC().Truncate(time.Second)
+	now := time.Now().UTC().Truncate(time.Second)
 	rootfs.Type = "layers"
 	rootfs.DiffIDs = append(rootfs.DiffIDs, own)
-	history = append(history, ocispec.History{Created: &now, CreatedBy: i.by, Comment: "jbuild"})
+	history = append(history, ocispec.History{Created: &now, CreatedBy: o.By, Comment: "jbuild"})
 	if config.Labels == nil {
 		config.Labels = map[string]string{}
 	}
-	maps.Copy(config.Labels, i.labels)
+	maps.Copy(config.Labels, o.Labels)
 	inner.set("Labels", config.Labels)
-	if len(i.state.Env) > 0 {
-		inner.set("Env", mergeEnv(config.Env, i.state.Env))
+	if len(w.State.Env) > 0 {
+		inner.set("Env", mergeEnv(config.Env, w.State.Env))
 	}
-	if i.state.Workdir != "" {
-		inner.set("WorkingDir", i.state.Workdir)
+	if w.State.Workdir != "" {
+		inner.set("WorkingDir", w.State.Workdir)
 	}
-	delete(inner, "Hostname") // of the machine that built it
-	delete(inner, "Image")
-	delete(top, "container")
-	delete(top, "container_config")
-	delete(top, "id")
+	for _, name := range []string{"Hostname", "Domainname", "Image"} { // of the machine and the build
+		delete(inner, name)
+	}
+	for _, name := range []string{"container", "container_config", "id", "parent"} {
+		delete(top, name)
+	}
 	top.set("config", inner)
 	top.set("rootfs", rootfs)
 	top.set("history", history)

@@ -1,12 +1,10 @@
 package workspace
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
@@ -26,14 +24,15 @@ type Kept struct {
 
 // Keep makes an image of the store from a workspace, under a name without a registry
 // or with one. An image that had the name loses it.
-func (w *Workspace) Keep(name string, o ImageOptions) (id string, err error) {
+func (w *Workspace) Keep(ctx context.Context, name string, o ImageOptions) (id string, err error) {
 	if name, err = w.st.fullName(name); err != nil {
 		return "", err
 	}
-	img, err := w.Image(o)
+	img, err := w.Image(ctx, o)
 	if err != nil {
 		return "", err
 	}
+	defer img.Close()
 	base, _, err := w.base()
 	if err != nil {
 		return "", err
@@ -42,49 +41,22 @@ func (w *Workspace) Keep(name string, o ImageOptions) (id string, err error) {
 	if o.Squash {
 		parent = ""
 	}
-	own, diffID, err := w.st.spool(img.Layers[len(img.Layers)-1])
-	if err != nil {
-		return "", message.Fail(message.Of("workspace.keep", w.Name, name), err)
-	}
-	defer own.Close()
-	layer, bytes, err := w.st.store.PutLayer("", parent, nil, "", false, &storage.LayerOptions{UncompressedDigest: diffID}, own)
-	if err != nil {
-		return "", message.Fail(message.Of("workspace.keep", w.Name, name), err)
-	}
-	config, err := img.Finish(diffID, time.Now())
+	own := img.Layers[len(img.Layers)-1]
+	tar, err := own.Open()
 	if err != nil {
 		return "", err
 	}
-	id, err = w.st.record(name, layer.ID, config, append(img.Layers[:len(img.Layers)-1:len(img.Layers)-1], Layer{DiffID: diffID, Blob: Blob{Bytes: bytes}}))
+	defer tar.Close()
+	layer, _, err := w.st.store.PutLayer("", parent, nil, "", false, &storage.LayerOptions{UncompressedDigest: own.DiffID}, tar)
+	if err != nil {
+		return "", message.Fail(message.Of("workspace.keep", w.Name, name), err)
+	}
+	id, err = w.st.record(name, layer.ID, img.Config, img.Layers)
 	if err != nil {
 		_ = w.st.store.DeleteLayer(layer.ID)
 		return "", message.Fail(message.Of("workspace.keep", w.Name, name), err)
 	}
 	return id, nil
-}
-
-// spool writes a layer's tar to a file without a name. The store is locked while a
-// layer is put into it, and could not be read meanwhile.
-func (st *Store) spool(l Layer) (*os.File, digest.Digest, error) {
-	tar, err := l.Open()
-	if err != nil {
-		return nil, "", err
-	}
-	defer tar.Close()
-	f, err := os.CreateTemp(filepath.Join(st.dir, "tmp"), "layer-")
-	if err != nil {
-		return nil, "", fmt.Errorf("writing a layer: %w", err)
-	}
-	_ = os.Remove(f.Name())
-	sum := digest.SHA256.Digester()
-	if _, err = io.Copy(io.MultiWriter(f, sum.Hash()), tar); err == nil {
-		_, err = f.Seek(0, io.SeekStart)
-	}
-	if err != nil {
-		f.Close()
-		return nil, "", fmt.Errorf("writing a layer: %w", err)
-	}
-	return f, sum.Digest(), nil
 }
 
 // fullName is a name with a registry (localhost for none) and a tag.
@@ -107,7 +79,7 @@ func (st *Store) record(name, top string, config []byte, layers []Layer) (id str
 		Config: ocispec.Descriptor{MediaType: ocispec.MediaTypeImageConfig, Digest: digest.FromBytes(config), Size: int64(len(config))},
 	}
 	for _, l := range layers {
-		m.Layers = append(m.Layers, ocispec.Descriptor{MediaType: ocispec.MediaTypeImageLayer, Digest: l.DiffID, Size: max(l.Blob.Bytes, 0)})
+		m.Layers = append(m.Layers, ocispec.Descriptor{MediaType: ocispec.MediaTypeImageLayer, Digest: l.DiffID, Size: l.Bytes})
 	}
 	raw, err := json.Marshal(m)
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 
 // Layer is one layer of an image of this store.
 type Layer struct {
-	// DiffID is the digest of the tar; empty for what has not been read yet.
-	DiffID digest.Digest
+	DiffID digest.Digest // of the tar
+	Bytes  int64         // of the tar
 
 	// Blob is what the layer was in the registry that it came from; its digest is empty
 	// where it came from none.
@@ -59,7 +59,7 @@ func (st *Store) layers(top string, diffIDs []digest.Digest) ([]Layer, error) {
 	}
 	all := make([]Layer, len(chain))
 	for i, l := range chain {
-		all[i] = Layer{DiffID: diffIDs[i], open: func() (io.ReadCloser, error) { return st.diff(l.ID) }}
+		all[i] = Layer{DiffID: diffIDs[i], Bytes: max(l.UncompressedSize, 0), open: func() (io.ReadCloser, error) { return st.diff(l.ID) }}
 		if l.CompressedDigest != "" && l.CompressedSize > 0 && l.CompressedDigest != l.UncompressedDigest {
 			all[i].Blob = Blob{Digest: l.CompressedDigest, Bytes: l.CompressedSize, MediaType: mediaType(l.CompressionType), Repositories: from[l.ID]}
 		}
@@ -123,29 +123,6 @@ func repositoryOf(name string) (string, bool) {
 	}
 	host, _, ok := strings.Cut(name, "/")
 	return name, ok && host != "localhost"
-}
-
-// ownLayer is what was changed in a workspace, without what does not belong into an
-// image.
-func (w *Workspace) ownLayer(leave func(path string) bool) Layer {
-	return Layer{open: func() (io.ReadCloser, error) {
-		all, err := w.st.diff(w.container.LayerID)
-		if err != nil {
-			return nil, err
-		}
-		return filtered(all, leave), nil
-	}}
-}
-
-// filtered passes a tar on without the entries to leave. Reading ends with the error
-// that the tar ends with.
-func filtered(all io.ReadCloser, leave func(path string) bool) io.ReadCloser {
-	r, w := io.Pipe()
-	go func() {
-		defer all.Close()
-		w.CloseWithError(copyTar(w, all, leave))
-	}()
-	return r
 }
 
 // copyTar copies a layer entry by entry. Times of access and of change of metadata are

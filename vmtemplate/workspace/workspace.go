@@ -269,3 +269,9 @@ func (st *Store) Rename(name, other string) error {
 	}
 	return nil
 }
+
+// Has reports whether there is a workspace of that name.
+func (st *Store) Has(name string) bool {
+	_, err := st.store.Container(prefix + name)
+	return err == nil
+}
