@@ -34,14 +34,14 @@ func newRootCommand(printer *message.Printer) *cobra.Command {
 	root.PersistentFlags().StringVar(&p.lang, "lang", "", p.Say("root.lang"))
 	root.PersistentFlags().BoolVar(&p.json, "json", false, p.Say("root.json"))
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return p.checkLanguage() }
-	root.SetFlagErrorFunc(usageFault)
+	root.SetFlagErrorFunc(p.flagError)
 	root.SetUsageTemplate(p.Say("root.usage-template") + "\n")
 	root.SetHelpTemplate("{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}\n\n{{end}}{{if or .Runnable .HasSubCommands}}{{.UsageString}}{{end}}")
 	for _, command := range commands {
 		root.AddCommand(command(p))
 	}
 	root.SetHelpCommand(&cobra.Command{Use: "help", Hidden: true})
-	root.InitDefaultHelpFlag()
+	root.SuggestionsMinimumDistance = 2
 	eachCommand(root, func(c *cobra.Command) {
 		c.InitDefaultHelpFlag()
 		c.Flags().Lookup("help").Usage = p.Say("root.help")
@@ -54,7 +54,7 @@ func newRootCommand(printer *message.Printer) *cobra.Command {
 var commands = []func(*program) *cobra.Command{
 	(*program).newNewCommand, (*program).newShellCommand, (*program).newRunCommand, (*program).newListCommand,
 	(*program).newTestCommand, (*program).newConvertForTestCommand,
-	(*program).newDiffCommand, (*program).newSaveCommand, (*program).newRemoveCommand,
+	(*program).newDiffCommand, (*program).newSaveCommand, (*program).newCopyCommand, (*program).newExportCommand, (*program).newImportCommand, (*program).newRenameCommand, (*program).newRemoveCommand,
 	(*program).newVersionCommand,
 }
 
@@ -77,6 +77,15 @@ func (p *program) checkLanguage() error {
 
 // config reads jbuild.toml.
 func (p *program) config() (site.Config, error) { return site.Load(getenv) }
+
+// flagError explains a flag that a command does not have. One of a command that does
+// not exist is cobra's first complaint, but not the mistake.
+func (p *program) flagError(cmd *cobra.Command, err error) error {
+	if args := cmd.Flags().Args(); !cmd.HasParent() && len(args) > 0 {
+		return p.unknownCommand(cmd, args[0])
+	}
+	return usageFault(cmd, err)
+}
 
 func usageFault(cmd *cobra.Command, err error) error {
 	return message.Fail(message.Of("root.usage-fault"), err, message.Of("root.see-help", cmd.CommandPath()))

@@ -242,6 +242,11 @@ func (st *Store) Remove(name string) error {
 	if err := st.store.DeleteContainer(c.ID); err != nil {
 		return message.Fail(message.Of("workspace.remove", name), err)
 	}
+	base, err := st.store.Image(c.ImageID)
+	onlyImported := func(name string) bool { return strings.HasPrefix(name, importedBase) }
+	if err == nil && len(base.Names) > 0 && !slices.ContainsFunc(base.Names, func(n string) bool { return !onlyImported(n) }) {
+		_, _ = st.store.DeleteImage(base.ID, true) // refused while another workspace needs it
+	}
 	return nil
 }
 

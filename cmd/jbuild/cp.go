@@ -1,0 +1,58 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/jrun-hpc/jrun/vmtemplate/message"
+	"github.com/jrun-hpc/jrun/vmtemplate/workspace"
+	"github.com/spf13/cobra"
+)
+
+func (p *program) newCopyCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "cp SOURCE... NAME:PATH | NAME:PATH TARGET",
+		Short:   p.Say("cp.short"),
+		Example: p.Say("cp.examples"),
+		Args:    p.wantArgs(cobra.MinimumNArgs(2)),
+		RunE:    func(_ *cobra.Command, args []string) error { return p.runCopy(args) },
+	}
+}
+
+func (p *program) runCopy(args []string) error {
+	last := args[len(args)-1]
+	name, target, in := insideName(last)
+	source := ""
+	if !in {
+		if name, source, in = insideName(args[0]); !in || len(args) != 2 {
+			return message.Fail(message.Of("cp.where"), nil, message.Of("cp.where.next"))
+		}
+	}
+	st, err := p.open()
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	w, err := st.Open(name)
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	if source != "" {
+		return w.CopyOut(source, last)
+	}
+	for _, from := range args[:len(args)-1] {
+		if len(args) > 2 && !strings.HasSuffix(target, "/") {
+			target += "/"
+		}
+		if _, err := w.CopyIn(from, target); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// insideName reads NAME:PATH.
+func insideName(arg string) (name, path string, ok bool) {
+	name, path, ok = strings.Cut(arg, ":")
+	return name, path, ok && workspace.CheckName(name) == nil && path != ""
+}
