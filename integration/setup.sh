@@ -197,6 +197,14 @@ ensure_user() {
   done
 }
 
+# ensure_ids gives a user subordinate ids, as distributions do for new users.
+ensure_ids() {
+  local file
+  for file in /etc/subuid /etc/subgid; do
+    grep -qs "^$1:" "$file" || echo "$1:2000000:65536" | as_root tee -a "$file" >/dev/null
+  done
+}
+
 ensure_users() {
   # The group comes first, so that uid and gid of the user differ on a fresh
   # machine: a test notices when one is taken for the other.
@@ -206,6 +214,12 @@ ensure_users() {
   fi
   ensure_user jrun-test
   ensure_user jrun-test2
+  # jbuild works without subordinate ids and with them.
+  ensure_user jbuild-test
+  if ! grep -qs '^jbuild-test2:' /etc/subuid; then
+    ensure_user jbuild-test2
+    ensure_ids jbuild-test2
+  fi
   if ! id -nG jrun-test | tr ' ' '\n' | grep -qx jrun-test-extra; then
     as_root usermod --append --groups jrun-test-extra jrun-test
   fi

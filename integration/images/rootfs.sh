@@ -3,6 +3,7 @@
 # the running one if nothing else is said.
 #
 #   rootfs.sh minimal OUT.tar   the essential packages: bash, coreutils, …
+#   rootfs.sh apt OUT.tar       and apt, as the base images of registries have it
 #   rootfs.sh sci OUT.tar       and Python with numpy, scipy and pandas
 #   rootfs.sh big OUT.tar       and compilers, torch, R and OpenFOAM: 5 GB
 #   rootfs.sh openmpi OUT.tar   the essential packages and Open MPI's
@@ -24,6 +25,7 @@ packages=()
 suite=
 case $name in
   minimal) ;;
+  apt) packages=(apt ca-certificates) ;;
   sci) packages=("${sci[@]}") ;;
   openmpi) packages=(openmpi-bin) ;;
   mpich) packages=(mpich) ;;
@@ -31,7 +33,7 @@ case $name in
   trixie) suite=trixie packages=(libopenmpi40 libmpich12) ;;
   big) packages=("${sci[@]}" python3-torch gcc g++ gfortran clang llvm-14-dev libclang-14-dev libboost-all-dev
     openmpi-bin libopenmpi-dev rustc golang ghc r-base-dev openfoam) ;;
-  *) echo "rootfs.sh: unknown root file system '$name': minimal, sci, big, openmpi, mpich, bullseye or trixie" >&2; exit 2 ;;
+  *) echo "rootfs.sh: unknown root file system '$name': minimal, apt, sci, big, openmpi, mpich, bullseye or trixie" >&2; exit 2 ;;
 esac
 
 partial=$(mktemp "$out.XXXXXX")
