@@ -44,6 +44,8 @@ var allowed = map[string][]string{
 	"vmtemplate/message":  {"fault"},
 	"vmtemplate/change":   {},
 	"vmtemplate/site":     {"vmtemplate/message"},
+	"vmtemplate/check":    {"squash/reader", "runtime/hostlib", "runtime/identity", "runtime/mpi", "vmtemplate/message", "vmtemplate/site"},
+	"vmtemplate/starter":  {"vmtemplate/message"},
 	"cmd/jbuild":          {"vmtemplate"},
 	"cmd/jrun-stages":     {"runtime/sandbox"},
 	"cmd/jrun":            {"fault", "pbs", "presence", "squash", "squash/reader", "squash/writer", "image", "image/store", "image/provenance", "runtime/batch", "runtime/hostmount", "runtime/hostprogram", "runtime/identity", "runtime/inject", "runtime/launch", "runtime/mpi", "runtime/nodecache", "runtime/sandbox", "runtime/spokesman"},
