@@ -57,7 +57,7 @@ func condaCreate(file string, channels []string) string {
 	}
 	to := " --prefix " + condaPrefix + " --file " + quote(file)
 	// 'conda env create' knows no channels but the file's and the configuration's.
-	return condaPrelude + "if command -v micromamba >/dev/null; then micromamba create" + channel + to +
+	return condaPrelude + "if command -v micromamba >/dev/null; then micromamba create --yes" + channel + to +
 		"; elif command -v mamba >/dev/null; then " + condaChannel(channels) + "mamba env create" + to +
 		"; else " + condaChannel(channels) + "conda env create" + to + "; fi && rm -rf /tmp/jbuild-conda"
 }

@@ -170,17 +170,16 @@ func (p *planner) rNotes(d *description, packages []rPackage) {
 	p.note(message.Of("starter.r.libraries"))
 }
 
-// installR is a program in R. It takes the repository that the image's R has, or that
-// the variable CRAN names.
+// installR is a program in R. It takes the repository that the variable CRAN names, or
+// that the image's R has.
 func installR(packages []rPackage, bioconductor bool, remotes []string) string {
 	code := `lib <- if (length(.Library.site)) .Library.site[1] else .Library; dir.create(lib, FALSE, TRUE); ` +
-		`repos <- getOption("repos"); if (!length(repos) || repos["CRAN"] %in% c("@CRAN@", NA)) repos <- c(CRAN = Sys.getenv("CRAN", "https://cloud.r-project.org")); ` +
+		`repos <- getOption("repos"); cran <- Sys.getenv("CRAN"); if (nzchar(cran)) repos["CRAN"] <- cran else if (!length(repos) || repos["CRAN"] %in% c("@CRAN@", NA)) repos <- c(CRAN = "https://cloud.r-project.org"); ` +
 		`options(repos = repos, Ncpus = parallel::detectCores(), timeout = 600); `
-	install := `install.packages`
 	if bioconductor {
 		code += `install.packages("BiocManager", lib = lib); options(repos = BiocManager::repositories()); `
 	}
-	code += install + `(` + rNames(packages) + `, lib = lib)`
+	code += `install.packages(` + rNames(packages) + `, lib = lib)`
 	if len(remotes) > 0 {
 		quoted := make([]string, 0, len(remotes))
 		for _, r := range remotes {
