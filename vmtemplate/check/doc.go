@@ -26,7 +26,8 @@
 // $HOME is the user's own directory on the servers, shown under its own name. What was
 // installed into /root is in the image, but nobody looks for it there unless a variable
 // of the image says so; what is in /home/NAME is covered for the user of that name. /tmp
-// and /var/tmp are the servers'.
+// and /var/tmp are the servers'. What is missing for a user to be somebody (/etc/passwd,
+// /etc/group, mount points) jrun adds, so nothing is said of it.
 //
 // Variables of the image win over the job's, so one that says what a job was given
 // (TMPDIR, OMP_NUM_THREADS, CUDA_VISIBLE_DEVICES) says it wrongly. HOME, USER, LOGNAME
