@@ -52,6 +52,8 @@ var allowed = map[string][]string{
 	"cmd/jrun-stages":      {"runtime/sandbox"},
 	"cmd/jrun":             {"fault", "pbs", "presence", "squash", "squash/reader", "squash/writer", "image", "image/store", "image/provenance", "runtime/batch", "runtime/hostmount", "runtime/hostprogram", "runtime/identity", "runtime/inject", "runtime/launch", "runtime/mpi", "runtime/nodecache", "runtime/sandbox", "runtime/spokesman"},
 	"integration":          {"fault", "pbs", "squash", "image", "runtime", "integration"},
+	"vmtemplate/check":     {"squash/reader", "runtime/hostlib", "runtime/identity", "runtime/mpi", "vmtemplate/message", "vmtemplate/site"},
+	"vmtemplate/starter":   {"vmtemplate/message"},
 
 	// A Harbor for tests. It must not share even the client's types.
 	"image/harbor/fakeharbor": {},

@@ -83,10 +83,11 @@ func numberIn(files []string, soname string) []int {
 }
 
 // String names a library in explanations: its SONAME with the number of its file.
-func (l library) String() string {
-	s := l.Soname
-	for _, n := range l.number {
-		s += "." + strconv.Itoa(n)
+func (l library) String() string { return numbered(l.Soname, l.number) }
+
+func numbered(soname string, number []int) string {
+	for _, n := range number {
+		soname += "." + strconv.Itoa(n)
 	}
-	return s
+	return soname
 }
