@@ -280,3 +280,22 @@ func (st *Store) Has(name string) bool {
 	_, err := st.store.Container(prefix + name)
 	return err == nil
 }
+
+// OpenAny opens a workspace, or an image of the store as if it were one: what is
+// changed in that is lost when it is closed.
+func (st *Store) OpenAny(name string) (*Workspace, error) {
+	if CheckName(name) == nil && st.Has(name) {
+		return st.Open(name)
+	}
+	base, err := st.local(name)
+	if err != nil {
+		return nil, missingImage(name, err)
+	}
+	c, err := st.store.CreateContainer("", nil, base.id, "", "", &storage.ContainerOptions{Volatile: true})
+	if err != nil {
+		return nil, message.Fail(message.Of("workspace.create", name), err)
+	}
+	w := &Workspace{Name: name, State: State{Base: base.Name, Digest: base.Digest}, st: st, container: *c}
+	w.release = func() { _ = st.store.DeleteContainer(c.ID) }
+	return w, nil
+}
