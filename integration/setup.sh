@@ -13,8 +13,9 @@
 # system in these ways, and says each when it does it:
 #   - packages of the distribution (as root, or through sudo), without starting
 #     their services;
-#   - two ordinary users, jrun-test and jrun-test2, without subordinate ids,
-#     and a group jrun-test-extra that the first belongs to;
+#   - ordinary users without subordinate ids: jrun-test, jrun-test2 and
+#     jbuild-test, and a group jrun-test-extra that the first belongs to;
+#   - an ordinary user with subordinate ids: jbuild-test2;
 #   - /dev/fuse opened to all users, as every distribution's udev rules do;
 #   - golangci-lint, at a pinned version, with `go install`.
 set -euo pipefail
@@ -54,6 +55,8 @@ umoci             test,bench            independent unpacking of layers
 skopeo            test,bench            independent copying of images
 file              test                  is bin/jrun static?
 acl               test                  an access list that others made
+uidmap            test                  subordinate ids, which jbuild can use
+buildah           test,bench            the builder to compare with
 iproute2          test                  addresses for test registries
 python3           test,bench            the hook of PBS is Python
 numactl           test                  memory policies, which jobs must keep

@@ -107,6 +107,20 @@ func MPI(ctx context.Context, f Flavour, name string) (v1.Image, error) {
 	return Compose(f, v1.Config{Env: []string{debianPath}, Cmd: []string{"bash"}}, layer)
 }
 
+// Apt is an image of one layer, of the distribution's essential packages and apt, as
+// registries have for building on.
+func Apt(ctx context.Context, f Flavour) (v1.Image, error) {
+	path, err := RootFS(ctx, "apt")
+	if err != nil {
+		return nil, err
+	}
+	layer, err := cachedLayer(f, path)
+	if err != nil {
+		return nil, err
+	}
+	return Compose(f, v1.Config{Env: []string{debianPath}, Cmd: []string{"bash"}}, layer)
+}
+
 func withDemo(f Flavour, lower []v1.Layer) (v1.Image, error) {
 	top, err := entriesLayer(f,
 		Dir("opt/demo", 0o755),
