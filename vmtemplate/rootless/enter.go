@@ -95,12 +95,16 @@ func Status(state *os.ProcessState) int {
 	return state.ExitCode()
 }
 
-// CallerUID is the uid that the caller has outside of the namespace.
-func CallerUID() int {
+// Caller is who the caller is outside of the namespace.
+func Caller() (uid, gid int) {
+	uid, gid = os.Getuid(), os.Getgid()
 	if n, err := strconv.Atoi(os.Getenv("_CONTAINERS_ROOTLESS_UID")); err == nil {
-		return n
+		uid = n
 	}
-	return os.Getuid()
+	if n, err := strconv.Atoi(os.Getenv("_CONTAINERS_ROOTLESS_GID")); err == nil {
+		gid = n
+	}
+	return uid, gid
 }
 
 // refused says what keeps a user namespace from being made.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
+	"github.com/jrun-hpc/jrun/vmtemplate/rootless"
 	"github.com/klauspost/pgzip"
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
@@ -109,7 +110,10 @@ func (e *exporter) stream(name string, size int64, from io.Reader) error {
 	if err := e.ctx.Err(); err != nil {
 		return err
 	}
-	err := e.tar.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: size, ModTime: time.Unix(0, 0)})
+	// Whoever unpacks an oci-archive gives the files to whom the tar says, and may do
+	// so only to themselves.
+	uid, gid := rootless.Caller()
+	err := e.tar.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Uid: uid, Gid: gid, Size: size, ModTime: time.Unix(0, 0)})
 	if err != nil {
 		return err
 	}

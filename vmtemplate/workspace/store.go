@@ -160,7 +160,7 @@ func checkDisk(dir string) error {
 // runDir is a directory that is empty after a reboot, and the user's own. /tmp is
 // everybody's: what is there under our name must be ours.
 func runDir() (string, error) {
-	uid := rootless.CallerUID()
+	uid, _ := rootless.Caller()
 	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" && unix.Access(dir, unix.W_OK) == nil {
 		return filepath.Join(dir, "jbuild"), nil
 	}
