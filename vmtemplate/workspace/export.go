@@ -61,6 +61,11 @@ type exporter struct {
 }
 
 func (e *exporter) write(w *Workspace, img *Image, baseConfig []byte) error {
+	for _, dir := range []string{"blobs/", "blobs/sha256/", notesDir} {
+		if err := e.header(tar.Header{Typeflag: tar.TypeDir, Name: dir, Mode: 0o755}); err != nil {
+			return err
+		}
+	}
 	if err := e.file("oci-layout", []byte(`{"imageLayoutVersion":"1.0.0"}`)); err != nil {
 		return err
 	}
@@ -110,15 +115,19 @@ func (e *exporter) stream(name string, size int64, from io.Reader) error {
 	if err := e.ctx.Err(); err != nil {
 		return err
 	}
-	// Whoever unpacks an oci-archive gives the files to whom the tar says, and may do
-	// so only to themselves.
-	uid, gid := rootless.Caller()
-	err := e.tar.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Uid: uid, Gid: gid, Size: size, ModTime: time.Unix(0, 0)})
-	if err != nil {
+	if err := e.header(tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: size}); err != nil {
 		return err
 	}
-	_, err = io.Copy(e.tar, from)
+	_, err := io.Copy(e.tar, from)
 	return err
+}
+
+// header writes one. Who unpacks an oci-archive gives its files to whom the tar says,
+// and may do so only to themselves; directories that it does not name, to root.
+func (e *exporter) header(h tar.Header) error {
+	h.Uid, h.Gid = rootless.Caller()
+	h.ModTime = time.Unix(0, 0)
+	return e.tar.WriteHeader(&h)
 }
 
 func (e *exporter) blob(content []byte, mediaType string) (ocispec.Descriptor, error) {
