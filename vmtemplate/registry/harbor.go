@@ -49,6 +49,17 @@ func says(err error) bool {
 // Diagnose finds out why a Harbor refused; NotHarbor for another registry. See
 // harbor.Diagnose for the requests it makes.
 func (r *Registry) Diagnose(ctx context.Context, s Subject, refused *Refusal) harbor.Diagnosis {
+	if refused.cause != nil {
+		return *refused.cause
+	}
+	d := r.diagnose(ctx, s, refused)
+	if d.Err == nil {
+		refused.cause = &d
+	}
+	return d
+}
+
+func (r *Registry) diagnose(ctx context.Context, s Subject, refused *Refusal) harbor.Diagnosis {
 	if refused.Path == tokenPath {
 		// Harbor's token service refuses nobody who names a repository.
 		return harbor.Diagnosis{Cause: harbor.NotHarbor}
@@ -59,5 +70,8 @@ func (r *Registry) Diagnose(ctx context.Context, s Subject, refused *Refusal) ha
 	}
 	q := s.question(refused)
 	q.Client, q.Timing = c, r.o.HarborTiming
+	if r.User() != "" {
+		q.Took = refused.checked
+	}
 	return harbor.Diagnose(ctx, q)
 }

@@ -59,6 +59,11 @@ type Refusal struct {
 	Body          []byte
 	Code, Message string        // the registry's own words, fit for a terminal; may be empty
 	RetryAfter    time.Duration // how long it wants to be left alone; 0 if it did not say
+
+	// checked is how long the token service took to look at the password, shortly
+	// before; 0 if it was not asked.
+	checked time.Duration
+	cause   *harbor.Diagnosis // once it was found out; the password is not tried again for it
 }
 
 func (e *Refusal) Error() string {

@@ -56,32 +56,16 @@ const (
 // authorized sends with a login. A token that is refused is renewed, once; then the
 // login itself is refused.
 func (r *Registry) authorized(ctx context.Context, q Request) (*Answer, error) {
-	foreign := q.URL.Host != r.host
-	fresh := false
+	if q.URL.Host != r.host {
+		return r.send(ctx, q, "")
+	}
 	for {
 		r.mu.Lock()
 		generation := r.generation
 		r.mu.Unlock()
-		authorization, err := "", error(nil)
-		if !foreign {
-			authorization, err = r.authorization(ctx, q.Scopes, fresh)
-		}
-		var got *Answer
-		if err == nil {
-			got, err = r.send(ctx, q, authorization)
-		}
-		if err == nil && (got.Status != http.StatusUnauthorized || foreign) {
-			return got, nil
-		}
-		var refused *Refusal
-		switch {
-		case err == nil && !fresh && strings.HasPrefix(authorization, "Bearer "):
-			fresh = true
-			continue
-		case err == nil:
-			refused = got.refusal(q.Method, q.URL.Path)
-		case !errors.As(err, &refused) || refused.Status != http.StatusUnauthorized:
-			return nil, err
+		got, refused, err := r.withLogin(ctx, q)
+		if err != nil || refused == nil {
+			return got, err
 		}
 		if q.Optional {
 			return nil, refused
@@ -89,13 +73,43 @@ func (r *Registry) authorized(ctx context.Context, q Request) (*Answer, error) {
 		if err := r.again(ctx, q, generation, refused); err != nil {
 			return nil, err
 		}
-		fresh = true
 	}
 }
 
-// authorization is the header for a request with these scopes. fresh is when what
-// is at hand was refused.
-func (r *Registry) authorization(ctx context.Context, scopes []string, fresh bool) (string, error) {
+// withLogin sends with the login of now. refused is set when that is not good enough.
+func (r *Registry) withLogin(ctx context.Context, q Request) (got *Answer, refused *Refusal, err error) {
+	renew := false
+	for {
+		a, err := r.authorization(ctx, q.Scopes, renew)
+		if errors.As(err, &refused) && refused.Status == http.StatusUnauthorized {
+			return nil, refused, nil
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		got, err := r.send(ctx, q, a.header)
+		if err != nil || got.Status != http.StatusUnauthorized {
+			return got, nil, err
+		}
+		if !a.kept {
+			refused = got.refusal(q.Method, q.URL.Path)
+			refused.checked = a.took
+			return nil, refused, nil
+		}
+		renew = true
+	}
+}
+
+// authorization is what a request is sent with.
+type authorization struct {
+	header string
+	kept   bool          // a token of before
+	took   time.Duration // to get the token, if it is none of before
+}
+
+// authorization is made for a request with these scopes. renew is when the token at
+// hand was refused.
+func (r *Registry) authorization(ctx context.Context, scopes []string, renew bool) (authorization, error) {
 	r.mu.Lock()
 	c, login := r.challenge, r.login
 	key := strings.Join(scopes, " ")
@@ -103,22 +117,23 @@ func (r *Registry) authorization(ctx context.Context, scopes []string, fresh boo
 	r.mu.Unlock()
 	switch {
 	case c.scheme == "":
-		return "", nil
+		return authorization{}, nil
 	case c.scheme == "basic" && login.User == "":
-		return "", nil
+		return authorization{}, nil
 	case c.scheme == "basic":
-		return "Basic " + base64.StdEncoding.EncodeToString([]byte(login.User+":"+login.Password)), nil
-	case kept != nil && !fresh && time.Until(kept.ends) > tokenMargin:
-		return "Bearer " + kept.text, nil
+		return authorization{header: "Basic " + base64.StdEncoding.EncodeToString([]byte(login.User+":"+login.Password))}, nil
+	case kept != nil && !renew && time.Until(kept.ends) > tokenMargin:
+		return authorization{header: "Bearer " + kept.text, kept: true}, nil
 	}
+	start := time.Now()
 	t, err := r.exchange(ctx, c, login, scopes)
 	if err != nil {
-		return "", err
+		return authorization{}, err
 	}
 	r.mu.Lock()
 	r.tokens[key] = t
 	r.mu.Unlock()
-	return "Bearer " + t.text, nil
+	return authorization{header: "Bearer " + t.text, took: time.Since(start)}, nil
 }
 
 // exchange asks the token service.
