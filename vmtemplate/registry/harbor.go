@@ -14,13 +14,13 @@ const harborPatience = 3 * time.Second
 // Harbor is a client of the registry's API, with the login of now. ok is false for
 // other registries, and while it cannot be told.
 func (r *Registry) Harbor(ctx context.Context) (c *harbor.Client, ok bool) {
-	base, err := r.reach(ctx)
-	if err != nil {
+	_, _ = r.reach(ctx) // an ill one can be asked what ails it
+	r.mu.Lock()
+	base, login, known := r.base, r.login, r.harbor
+	r.mu.Unlock()
+	if base == nil {
 		return nil, false
 	}
-	r.mu.Lock()
-	login, known := r.login, r.harbor
-	r.mu.Unlock()
 	c = harbor.New(harbor.Options{
 		Base: base, User: login.User, Password: login.Password, UserAgent: r.o.UserAgent, RetryTotal: harborPatience,
 		HTTP: &http.Client{Transport: r.http.Transport},

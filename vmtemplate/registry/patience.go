@@ -2,11 +2,14 @@ package registry
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"syscall"
 	"time"
@@ -98,24 +101,33 @@ func passingStatus(status int) bool {
 	}, status)
 }
 
-// Passing reports whether err may be gone in a moment.
+// Passing reports whether err may be gone in a moment. Of what happens on the way to
+// a registry and back, all may: half an answer has no error of its own in net/http.
+// What will not pass is known: names that nobody has, certificates that nobody has
+// signed, files that cannot be read.
 func Passing(err error) bool {
 	if status := Status(err); status != 0 {
 		return passingStatus(status)
 	}
 	var dns *net.DNSError
-	var timeout net.Error
+	var file *fs.PathError
+	var verification *tls.CertificateVerificationError
+	var record tls.RecordHeaderError
+	var onTheWay *url.Error
 	switch {
-	case errors.Is(err, context.Canceled):
+	case errors.Is(err, context.Canceled), errors.As(err, &file):
+		return false
+	case errors.As(err, &verification), errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
 		return false
 	case errors.As(err, &dns):
 		// A virtual machine that has just woken up knows no names for a while.
 		return dns.Temporary() || dns.Timeout()
-	case errors.Is(err, ErrStalled), errors.As(err, &timeout) && timeout.Timeout():
-		return true
 	}
-	return slices.ContainsFunc([]error{
-		io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, http.ErrServerClosed,
-		syscall.ECONNRESET, syscall.ECONNREFUSED, syscall.ECONNABORTED, syscall.EPIPE, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.ENETDOWN, syscall.ETIMEDOUT,
-	}, func(broken error) bool { return errors.Is(err, broken) })
+	return errors.Is(err, ErrStalled) || errors.As(err, &onTheWay) || errors.Is(err, io.ErrUnexpectedEOF) || broken(err)
+}
+
+// broken reports whether a connection has ended while an answer was being read.
+func broken(err error) bool {
+	var network net.Error
+	return errors.As(err, &network) || errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.EOF)
 }

@@ -59,6 +59,7 @@ type Registry struct {
 	generation int               // of login
 	relogins   int               // how often a login was asked for
 	base       *url.URL          // nil until it has answered
+	reached    bool              // it has answered well
 	challenge  challenge         // what it wants
 	tokens     map[string]*token // by scopes
 	harbor     *bool             // nil: not known
@@ -115,9 +116,9 @@ func (r *Registry) reach(ctx context.Context) (*url.URL, error) {
 	r.ping.Lock()
 	defer r.ping.Unlock()
 	r.mu.Lock()
-	base := r.base
+	base, reached := r.base, r.reached
 	r.mu.Unlock()
-	if base != nil {
+	if reached {
 		return base, nil
 	}
 	schemes := []string{"https"}
@@ -126,7 +127,7 @@ func (r *Registry) reach(ctx context.Context) (*url.URL, error) {
 	}
 	var failed error
 	for _, scheme := range schemes {
-		base := &url.URL{Scheme: scheme, Host: r.host}
+		base := &url.URL{Scheme: scheme, Host: r.host, Path: "/"}
 		got, err := r.send(ctx, Request{Method: http.MethodGet, URL: base.JoinPath("/v2/")}, "")
 		if err == nil {
 			return base, r.learn(base, got)
@@ -143,6 +144,9 @@ func (r *Registry) reach(ctx context.Context) (*url.URL, error) {
 // learn reads the answer to /v2/. Registries that let nobody see it without a right
 // (403, 404) are asked further; ill ones are not.
 func (r *Registry) learn(base *url.URL, got *Answer) error {
+	r.mu.Lock()
+	r.base = base
+	r.mu.Unlock()
 	if passingStatus(got.Status) {
 		return got.refusal(http.MethodGet, "/v2/")
 	}
@@ -152,6 +156,6 @@ func (r *Registry) learn(base *url.URL, got *Answer) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.base, r.challenge = base, c
+	r.reached, r.challenge = true, c
 	return nil
 }

@@ -43,6 +43,7 @@ type sender struct {
 	s     *session // nil: none yet
 	meter *blobMeter
 	most  int64 // the furthest that the registry has been
+	ended bool  // its PUT has been sent
 }
 
 // send brings a blob into the target, from wherever it is.
@@ -74,7 +75,10 @@ func (p *pusher) send(ctx context.Context, b *blob) error {
 		if err := w.After(ctx, err); err != nil {
 			return err
 		}
-		// The last thing that broke off may have been the answer.
+		if !j.ended {
+			continue
+		}
+		// It may have been only the answer that broke off.
 		if there, err := p.exists(ctx, b); err == nil && there {
 			j.meter.at(b.size)
 			j.forget()
@@ -253,6 +257,7 @@ var ErrDamaged = errors.New("the layer is not what it was")
 // finish ends the session, with what is left.
 func (j *sender) finish(ctx context.Context, left int64) error {
 	at := *j.s.location
+	j.ended = true
 	query := at.Query()
 	query.Set("digest", j.b.digest.String())
 	at.RawQuery = query.Encode()
