@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -74,4 +75,14 @@ func (r *Registry) diagnose(ctx context.Context, s Subject, refused *Refusal) ha
 		q.Took = refused.checked
 	}
 	return harbor.Diagnose(ctx, q)
+}
+
+// Cause is why a request was refused, for callers that decide by it; Unknown for what
+// is no refusal.
+func (r *Registry) Cause(ctx context.Context, s Subject, err error) harbor.Cause {
+	var refused *Refusal
+	if !errors.As(err, &refused) {
+		return harbor.Unknown
+	}
+	return r.Diagnose(ctx, s, refused).Cause
 }

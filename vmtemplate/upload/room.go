@@ -2,6 +2,7 @@ package upload
 
 import (
 	"context"
+	"time"
 
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
 	"github.com/opencontainers/go-digest"
@@ -21,14 +22,22 @@ func (e *TagExistsError) Error() string { return e.told.Error() }
 func (e *TagExistsError) Unwrap() error { return e.told }
 
 func tagExists(t Target, d digest.Digest) error {
-	return &TagExistsError{Target: t, Digest: d, told: message.Fail(message.Of("upload.exists", t.String()), nil, message.Of("upload.exists.next"), message.Of("upload.exists.overwrite"))}
+	return existing(t, d, message.Of("upload.exists", t.String()))
+}
+
+func tagExistsSince(t Target, d digest.Digest, pushed time.Time) error {
+	return existing(t, d, message.Of("upload.exists-since", t.String(), message.Time(pushed)))
+}
+
+func existing(t Target, d digest.Digest, what message.Text) error {
+	return &TagExistsError{Target: t, Digest: d, told: message.Fail(what, nil, message.Of("upload.exists.next"), message.Of("upload.exists.overwrite"))}
 }
 
 // QuotaError is a project without room for what is to be sent. It unwraps to a
 // message.Error.
 type QuotaError struct {
 	Project    string
-	Need, Left int64 // bytes
+	Need, Left int64 // bytes; Need is 0 when it is not known
 	told       error
 }
 
@@ -38,10 +47,11 @@ func (e *QuotaError) Error() string { return e.told.Error() }
 func (e *QuotaError) Unwrap() error { return e.told }
 
 func quotaError(project string, need, left int64) error {
-	return &QuotaError{Project: project, Need: need, Left: left, told: message.Fail(
-		message.Of("upload.quota", project, message.Bytes(need), message.Bytes(left)), nil,
-		message.Of("registry.quota.next"), message.Of("registry.quota.more", project),
-	)}
+	what := message.Of("upload.quota", project, message.Bytes(need), message.Bytes(left))
+	if need == 0 {
+		what = message.Of("upload.full", project)
+	}
+	return &QuotaError{Project: project, Need: need, Left: left, told: message.Fail(what, nil, message.Of("registry.quota.next"), message.Of("registry.quota.more", project))}
 }
 
 // room compares what is to be sent with what the project has left. Harbor counts a

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
 	"os"
@@ -178,7 +179,7 @@ func rangeEnd(header http.Header) (int64, bool) {
 	text := strings.TrimPrefix(header.Get("Range"), "bytes=")
 	from, to, ok := strings.Cut(text, "-")
 	end, err := strconv.ParseInt(to, 10, 64)
-	if !ok || from != "0" || err != nil || end < 0 {
+	if !ok || from != "0" || err != nil || end < 0 || end == math.MaxInt64 {
 		return 0, false
 	}
 	if end == 0 {

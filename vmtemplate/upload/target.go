@@ -23,6 +23,12 @@ func (t Target) Project() string {
 	return project
 }
 
+// repository is its name within the project.
+func (t Target) repository() string {
+	_, name, _ := strings.Cut(t.Repository, "/")
+	return name
+}
+
 // Grammar of the distribution specification ("Pulling manifests"), and its bound on
 // host and repository together.
 var (
