@@ -26,7 +26,7 @@
 //
 // # Refusals
 //
-// An answer beyond those a request wants is a *Refusal. Explain makes of it, and of
+// An answer beyond those a request wants is a *RefusalError. Explain makes of it, and of
 // errors of the network, what a person is told: what happened, why, what to do. It is
 // a message.Error, in both languages.
 //

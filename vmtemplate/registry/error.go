@@ -17,7 +17,7 @@ var (
 
 // Status is the HTTP status of the refusal in err; 0 when err is none.
 func Status(err error) int {
-	var refused *Refusal
+	var refused *RefusalError
 	if errors.As(err, &refused) {
 		return refused.Status
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
 )
 
-// Explain says what happened, why, and what to do: of a *Refusal, and of errors of
+// Explain says what happened, why, and what to do: of a *RefusalError, and of errors of
 // the network. What is a message.Error already, and what ends because ctx has, is
 // returned as it is. It asks a Harbor up to a few times.
 func (r *Registry) Explain(ctx context.Context, s Subject, err error) error {
@@ -22,7 +22,7 @@ func (r *Registry) Explain(ctx context.Context, s Subject, err error) error {
 	if err == nil || errors.As(err, &told) || ctx.Err() != nil {
 		return err
 	}
-	var refused *Refusal
+	var refused *RefusalError
 	if !errors.As(err, &refused) {
 		return r.network(err)
 	}
@@ -126,7 +126,7 @@ func (e *explanation) ill() *message.Error {
 }
 
 // byStatus is for registries that are no Harbor, and for what cannot be found out.
-func (e *explanation) byStatus(refused *Refusal) *message.Error {
+func (e *explanation) byStatus(refused *RefusalError) *message.Error {
 	user, name := e.r.User(), e.s.String()
 	switch status := refused.Status; {
 	case status == http.StatusUnauthorized && user == "":

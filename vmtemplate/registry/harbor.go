@@ -49,7 +49,7 @@ func says(err error) bool {
 
 // Diagnose finds out why a Harbor refused; NotHarbor for another registry. See
 // harbor.Diagnose for the requests it makes.
-func (r *Registry) Diagnose(ctx context.Context, s Subject, refused *Refusal) harbor.Diagnosis {
+func (r *Registry) Diagnose(ctx context.Context, s Subject, refused *RefusalError) harbor.Diagnosis {
 	if refused.cause != nil {
 		return *refused.cause
 	}
@@ -60,7 +60,7 @@ func (r *Registry) Diagnose(ctx context.Context, s Subject, refused *Refusal) ha
 	return d
 }
 
-func (r *Registry) diagnose(ctx context.Context, s Subject, refused *Refusal) harbor.Diagnosis {
+func (r *Registry) diagnose(ctx context.Context, s Subject, refused *RefusalError) harbor.Diagnosis {
 	if refused.Path == tokenPath {
 		// Harbor's token service refuses nobody who names a repository.
 		return harbor.Diagnosis{Cause: harbor.NotHarbor}
@@ -80,7 +80,7 @@ func (r *Registry) diagnose(ctx context.Context, s Subject, refused *Refusal) ha
 // Cause is why a request was refused, for callers that decide by it; Unknown for what
 // is no refusal.
 func (r *Registry) Cause(ctx context.Context, s Subject, err error) harbor.Cause {
-	var refused *Refusal
+	var refused *RefusalError
 	if !errors.As(err, &refused) {
 		return harbor.Unknown
 	}

@@ -61,7 +61,7 @@ func (w *Waiting) After(ctx context.Context, err error) error {
 	}
 	pause := min(w.p.First<<min(w.failures, 16), w.p.Longest)
 	pause = pause/2 + rand.N(pause/2+1) // several layers must not come back in step
-	var refused *Refusal
+	var refused *RefusalError
 	if errors.As(err, &refused) {
 		pause = max(pause, refused.RetryAfter)
 	}

@@ -14,7 +14,7 @@ const mostRelogins = 3
 // again finds out why a login was refused, and returns nil when the request is to be
 // made once more: because the reason has passed, or because there is a new login.
 // generation is that of the login that was refused.
-func (r *Registry) again(ctx context.Context, q Request, generation int, refused *Refusal) error {
+func (r *Registry) again(ctx context.Context, q Request, generation int, refused *RefusalError) error {
 	r.asking.Lock()
 	defer r.asking.Unlock()
 	r.mu.Lock()
@@ -50,7 +50,7 @@ func (r *Registry) replace(login Login) {
 
 // loginHelps reports whether another login may be let in. A member without a right
 // is not asked for a password.
-func (r *Registry) loginHelps(cause harbor.Cause, refused *Refusal) bool {
+func (r *Registry) loginHelps(cause harbor.Cause, refused *RefusalError) bool {
 	switch cause {
 	case harbor.WrongPassword, harbor.RobotRefused, harbor.LoginNeeded:
 		return true

@@ -51,8 +51,8 @@ type Answer struct {
 // the specification) and pages of catalogues.
 const maxAnswer = 8 << 20
 
-// Refusal is an answer that was not wanted.
-type Refusal struct {
+// RefusalError is an answer that was not wanted.
+type RefusalError struct {
 	Method, Path  string // without a query
 	Status        int
 	Header        http.Header
@@ -66,7 +66,7 @@ type Refusal struct {
 	cause   *harbor.Diagnosis // once it was found out; the password is not tried again for it
 }
 
-func (e *Refusal) Error() string {
+func (e *RefusalError) Error() string {
 	s := fmt.Sprintf("%s %s: %d %s", e.Method, e.Path, e.Status, http.StatusText(e.Status))
 	if e.Message != "" {
 		s += ": " + e.Message
@@ -75,12 +75,12 @@ func (e *Refusal) Error() string {
 }
 
 // refusal makes an error of an answer.
-func (a *Answer) refusal(method, path string) *Refusal {
+func (a *Answer) refusal(method, path string) *RefusalError {
 	for _, secret := range a.secrets {
 		a.Body = []byte(strings.ReplaceAll(string(a.Body), secret, "…"))
 	}
 	code, message := harbor.ParseError(a.Body)
-	return &Refusal{
+	return &RefusalError{
 		Method: method, Path: path, Status: a.Status, Header: a.Header, Body: a.Body, Code: code, Message: message,
 		RetryAfter: retryAfter(a.Header, time.Now()),
 	}
@@ -136,7 +136,7 @@ func (r *Registry) send(ctx context.Context, q Request, authorization string) (*
 }
 
 // Do makes a request as whom one is, with a fresh token or login where the one at
-// hand is refused. The error is a *Refusal for a status that is not wanted.
+// hand is refused. The error is a *RefusalError for a status that is not wanted.
 func (r *Registry) Do(ctx context.Context, q Request) (*Answer, error) {
 	base, err := r.reach(ctx)
 	if err != nil {

@@ -50,7 +50,7 @@ func subjectOf(q Request) Subject {
 
 // question is the subject as package harbor asks about it. A manifest is asked for
 // to see whether one may pull at all; which, does not matter.
-func (s Subject) question(refused *Refusal) harbor.Question {
+func (s Subject) question(refused *RefusalError) harbor.Question {
 	project, repository, _ := strings.Cut(s.Repository, "/")
 	reference := s.Reference
 	if reference == "" {

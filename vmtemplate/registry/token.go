@@ -77,7 +77,7 @@ func (r *Registry) authorized(ctx context.Context, q Request) (*Answer, error) {
 }
 
 // withLogin sends with the login of now. refused is set when that is not good enough.
-func (r *Registry) withLogin(ctx context.Context, q Request) (got *Answer, refused *Refusal, err error) {
+func (r *Registry) withLogin(ctx context.Context, q Request) (got *Answer, refused *RefusalError, err error) {
 	renew := false
 	for {
 		a, err := r.authorization(ctx, q.Scopes, renew)
@@ -151,7 +151,7 @@ func (r *Registry) exchange(ctx context.Context, c challenge, login Login, scope
 	if err != nil {
 		return nil, fmt.Errorf("naming the registry %s: %w", r.host, err)
 	}
-	var who authn.Authenticator = authn.Anonymous
+	who := authn.Anonymous
 	if login != (Login{}) {
 		who = authn.FromConfig(authn.AuthConfig{Username: login.User, Password: login.Password, IdentityToken: login.Token})
 	}
@@ -173,7 +173,7 @@ func (r *Registry) exchange(ctx context.Context, c challenge, login Login, scope
 // tokenPath stands for the token service in errors; its address may be anything.
 const tokenPath = "(token service)"
 
-// tokenRefusal makes a Refusal of what go-containerregistry says of an answer.
+// tokenRefusal makes a RefusalError of what go-containerregistry says of an answer.
 func (r *Registry) tokenRefusal(err error) error {
 	var said *transport.Error
 	if !errors.As(err, &said) {

@@ -193,7 +193,7 @@ func (c *cache) write(fill func(*os.File) (name string, err error)) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // it has another name by then
+	defer func() { _ = os.Remove(f.Name()) }() // it has another name by then
 	name, err := fill(f)
 	if err == nil {
 		err = f.Sync()

@@ -341,11 +341,10 @@ func tagged(ctx context.Context, r *registry.Registry, t Target) (digest.Digest,
 	if err != nil || got.Status == http.StatusNotFound {
 		return "", err
 	}
-	d := digest.Digest(got.Header.Get("Docker-Content-Digest"))
-	if d.Validate() != nil {
-		return unknownDigest, nil
+	if d := digest.Digest(got.Header.Get("Docker-Content-Digest")); d.Validate() == nil {
+		return d, nil
 	}
-	return d, nil
+	return unknownDigest, nil
 }
 
 // unknownDigest is of something that is there and does not say what it is.
@@ -380,7 +379,7 @@ func (p *pusher) tag(ctx context.Context, d digest.Digest, manifest []byte) erro
 		Wanted: []int{http.StatusCreated, http.StatusOK, http.StatusAccepted}, Header: http.Header{"Content-Type": {v1.MediaTypeImageManifest}},
 		Body: func() (io.ReadCloser, error) { return b.section(0, int64(len(manifest))), nil }, Length: int64(len(manifest)),
 	})
-	var refused *registry.Refusal
+	var refused *registry.RefusalError
 	if errors.As(err, &refused) && slices.Contains([]string{"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"}, refused.Code) {
 		return fmt.Errorf("%w: %w", errAgain, err)
 	}

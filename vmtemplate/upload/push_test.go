@@ -19,14 +19,14 @@ import (
 
 // peers are all kinds of registries.
 func peers(t *testing.T, do func(*testing.T, *peer)) {
-	for name, make := range map[string]func(*testing.T) *peer{
+	for name, open := range map[string]func(*testing.T) *peer{
 		"Harbor":                     func(t *testing.T) *peer { return newHarbor(t, fakeharbor.Options{}) },
 		"Harbor with distribution 3": func(t *testing.T) *peer { return newHarbor(t, fakeharbor.Options{Distribution3: true}) },
 		"go-containerregistry's":     func(t *testing.T) *peer { return newPlain(t) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			do(t, make(t))
+			do(t, open(t))
 		})
 	}
 }

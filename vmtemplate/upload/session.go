@@ -225,7 +225,7 @@ func (j *sender) patch(ctx context.Context, length int64) error {
 // unchunked looks at a refused chunk: too large, not known to this registry, or of a
 // session that is lost.
 func (j *sender) unchunked(ctx context.Context, err error, length int64) error {
-	var refused *registry.Refusal
+	var refused *registry.RefusalError
 	if !errors.As(err, &refused) {
 		return err
 	}
@@ -267,7 +267,7 @@ func (j *sender) finish(ctx context.Context, left int64) error {
 		Header: http.Header{"Content-Type": {"application/octet-stream"}},
 		Body:   j.body(j.s.offset, left), Length: left,
 	})
-	var refused *registry.Refusal
+	var refused *registry.RefusalError
 	switch {
 	case err == nil:
 		j.meter.at(j.b.size)

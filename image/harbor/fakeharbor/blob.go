@@ -15,7 +15,7 @@ func (s *Server) serveBlob(q question) {
 		q.w.WriteHeader(http.StatusMethodNotAllowed)
 		return
 	}
-	rec, ok := s.storage(nil, inside(http.MethodGet, q.r.URL.Path, nil))
+	rec, ok := s.storage(inside(http.MethodGet, q.r.URL.Path, nil))
 	switch {
 	case rec.Code >= http.StatusInternalServerError:
 		q.w.WriteHeader(rec.Code)

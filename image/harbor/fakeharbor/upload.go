@@ -37,7 +37,7 @@ func (s *Server) serveUpload(q question) {
 		s.startUpload(q)
 		return
 	}
-	if rec, ok := s.storage(nil, inside(http.MethodGet, "/v2/", nil)); !ok {
+	if rec, ok := s.storage(inside(http.MethodGet, "/v2/", nil)); !ok {
 		q.w.WriteHeader(rec.Code)
 		return
 	}
@@ -68,7 +68,7 @@ func (s *Server) serveUpload(q question) {
 // startUpload begins a session. A POST with the whole blob is allowed by the
 // specification, but this registry ignores the digest and begins an upload.
 func (s *Server) startUpload(q question) {
-	if rec, ok := s.storage(nil, inside(http.MethodGet, "/v2/", nil)); !ok {
+	if rec, ok := s.storage(inside(http.MethodGet, "/v2/", nil)); !ok {
 		q.w.WriteHeader(rec.Code)
 		return
 	}
@@ -126,7 +126,7 @@ func (s *Server) endUpload(q question, u *upload, query url.Values) {
 		return
 	}
 	r := inside(http.MethodPost, "/v2/"+u.repository+"/blobs/uploads/?digest="+dgst, u.data)
-	if rec, ok := s.storage(nil, r); !ok {
+	if rec, ok := s.storage(r); !ok {
 		q.w.WriteHeader(rec.Code)
 		return
 	}
