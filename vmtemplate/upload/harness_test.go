@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -27,6 +28,7 @@ import (
 	"github.com/jrun-hpc/jrun/image"
 	"github.com/jrun-hpc/jrun/image/harbor"
 	"github.com/jrun-hpc/jrun/image/harbor/fakeharbor"
+	debian "github.com/jrun-hpc/jrun/integration/registry"
 	"github.com/jrun-hpc/jrun/vmtemplate/registry"
 	"github.com/jrun-hpc/jrun/vmtemplate/upload"
 	"github.com/opencontainers/go-digest"
@@ -122,6 +124,23 @@ func newHarbor(t testing.TB, o fakeharbor.Options) *peer {
 	p.fake = h
 	t.Cleanup(h.Close)
 	return p
+}
+
+// passwords is u001's, as htpasswd -B writes it.
+const passwords = user + ":$2a$04$ebMTm4qka1P95u48qGWizO0tNSrQvqO8.h8UlOn/5QOn24lufQeNW\n"
+
+// newDebians is Debian's docker-registry, a real one, with a Basic login.
+func newDebians(t testing.TB) *peer {
+	t.Helper()
+	if _, err := exec.LookPath("docker-registry"); err != nil {
+		t.Skip("docker-registry is not installed: integration/setup.sh test")
+	}
+	s, err := debian.Start(context.Background(), t.TempDir(), passwords)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Stop)
+	return newPeer(t, s.Host)
 }
 
 // newPlain is go-containerregistry's registry, which lets everybody do everything

@@ -22,6 +22,7 @@ func peers(t *testing.T, do func(*testing.T, *peer)) {
 	for name, open := range map[string]func(*testing.T) *peer{
 		"Harbor":                     func(t *testing.T) *peer { return newHarbor(t, fakeharbor.Options{}) },
 		"Harbor with distribution 3": func(t *testing.T) *peer { return newHarbor(t, fakeharbor.Options{Distribution3: true}) },
+		"Debian's docker-registry":   func(t *testing.T) *peer { return newDebians(t) },
 		"go-containerregistry's":     func(t *testing.T) *peer { return newPlain(t) },
 	} {
 		t.Run(name, func(t *testing.T) {

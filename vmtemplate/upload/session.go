@@ -26,7 +26,10 @@ type session struct {
 	offset   int64 // bytes that the registry has
 	// doubtful: something broke off, so the registry must be asked for the offset.
 	doubtful bool
-	chunk    int64 // bytes; the least that this registry takes, or ours
+	// broke: something broke off once. A registry that had not noticed when it was
+	// asked may have written both what had come and what came again.
+	broke bool
+	chunk int64 // bytes; the least that this registry takes, or ours
 }
 
 // mostRestarts bounds how often a blob begins anew.
@@ -71,7 +74,7 @@ func (p *pusher) send(ctx context.Context, b *blob) error {
 			continue
 		}
 		if j.s != nil {
-			j.s.doubtful = true
+			j.s.doubtful, j.s.broke = true, true
 		}
 		if err := w.After(ctx, err); err != nil {
 			return err
@@ -272,6 +275,8 @@ func (j *sender) finish(ctx context.Context, left int64) error {
 	case err == nil:
 		j.meter.at(j.b.size)
 		return nil
+	case errors.As(err, &refused) && refused.Code == "DIGEST_INVALID" && j.s.broke:
+		return fmt.Errorf("%w: %w", errSessionLost, err)
 	case errors.As(err, &refused) && refused.Code == "DIGEST_INVALID":
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	case errors.As(err, &refused) && refused.Status == http.StatusRequestEntityTooLarge && left > leastChunk && !j.whole.Load():
@@ -328,7 +333,7 @@ func (j *sender) restore() *session {
 	if err != nil || at.Host == "" {
 		return nil
 	}
-	return &session{location: at, chunk: n.Chunk, doubtful: true}
+	return &session{location: at, chunk: n.Chunk, doubtful: true, broke: true}
 }
 
 func (j *sender) forget() { _ = os.Remove(j.sessionFile()) } // there may be none
