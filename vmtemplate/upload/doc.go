@@ -37,6 +37,8 @@
 //	                     one has its session refused (404 BLOB_UPLOAD_INVALID), and
 //	                     that layer begins anew. Other layers are not touched.
 //
+// So a push that is ended lets the chunk that is on the way arrive (Options.Grace).
+//
 // With 2.8 a PATCH that starts at a wrong place is silently taken, so a chunk is
 // never sent again without having asked. A blob whose PUT got no answer is looked for
 // (HEAD) before anything is sent again. Pauses and logins are package registry's.

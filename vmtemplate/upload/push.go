@@ -45,6 +45,10 @@ type Options struct {
 	// Access; the push goes on with it. Nil: the push ends.
 	Relogin func(ctx context.Context, why error) (registry.Login, error)
 
+	// Grace is how long a chunk that is on the way may take to arrive when the push is
+	// ended. 0 means 5 seconds; negative: none.
+	Grace time.Duration
+
 	Patience     registry.Patience
 	StallTimeout time.Duration
 	UserAgent    string
@@ -99,6 +103,9 @@ func Push(ctx context.Context, img Image, o Options) (Result, error) {
 	}
 	if o.ChunkBytes <= 0 {
 		o.ChunkBytes = defaultChunk
+	}
+	if o.Grace == 0 {
+		o.Grace = defaultGrace
 	}
 	c, err := openCache(o.Dir, o.Compression)
 	if err != nil {

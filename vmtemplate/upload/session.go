@@ -103,7 +103,7 @@ func (j *sender) carry(ctx context.Context, w *registry.Waiting) error {
 			return err
 		}
 	}
-	for {
+	for ctx.Err() == nil {
 		j.meter.at(j.s.offset)
 		if j.s.offset > j.most {
 			j.most = j.s.offset
@@ -118,6 +118,7 @@ func (j *sender) carry(ctx context.Context, w *registry.Waiting) error {
 			return err
 		}
 	}
+	return context.Cause(ctx)
 }
 
 // start begins a session.
@@ -197,7 +198,9 @@ const leastChunk = 1 << 20
 // patch sends a chunk.
 func (j *sender) patch(ctx context.Context, length int64) error {
 	from := j.s.offset
-	got, err := j.r.Do(ctx, registry.Request{
+	late, cancel := linger(ctx, j.o.Grace)
+	defer cancel()
+	got, err := j.r.Do(late, registry.Request{
 		Method: http.MethodPatch, URL: j.s.location, Scopes: j.scopes(), Wanted: []int{http.StatusAccepted, http.StatusNoContent, http.StatusCreated},
 		Header: http.Header{
 			"Content-Type":  {"application/octet-stream"},
@@ -265,7 +268,9 @@ func (j *sender) finish(ctx context.Context, left int64) error {
 	query := at.Query()
 	query.Set("digest", j.b.digest.String())
 	at.RawQuery = query.Encode()
-	_, err := j.r.Do(ctx, registry.Request{
+	late, cancel := linger(ctx, j.o.Grace)
+	defer cancel()
+	_, err := j.r.Do(late, registry.Request{
 		Method: http.MethodPut, URL: &at, Scopes: j.scopes(), Wanted: []int{http.StatusCreated, http.StatusNoContent, http.StatusAccepted},
 		Header: http.Header{"Content-Type": {"application/octet-stream"}},
 		Body:   j.body(j.s.offset, left), Length: left,
