@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -72,6 +73,25 @@ func (e *RefusalError) Error() string {
 		s += ": " + e.Message
 	}
 	return s
+}
+
+// Has reports whether one of the errors in the registry's answer has a code of the
+// distribution specification ("Error codes"). A manifest may be refused for several.
+func (e *RefusalError) Has(code string) bool {
+	var said struct {
+		Errors []struct {
+			Code string `json:"code"`
+		} `json:"errors"`
+	}
+	if json.Unmarshal(e.Body, &said) != nil {
+		return false
+	}
+	for _, one := range said.Errors {
+		if one.Code == code {
+			return true
+		}
+	}
+	return false
 }
 
 // refusal makes an error of an answer.

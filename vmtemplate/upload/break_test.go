@@ -142,8 +142,8 @@ func TestNextRunGoesOn(t *testing.T) {
 			if second := result.Counts.Wire; first.Wire+second > result.Size+64*kib || second > result.Size-128*kib {
 				t.Errorf("%d and %d bytes were sent for %d", first.Wire, second, result.Size)
 			}
-			if layer.opens != 1 {
-				t.Errorf("it was compressed %d times", layer.opens)
+			if layer.opens.Load() != 1 {
+				t.Errorf("it was compressed %d times", layer.opens.Load())
 			}
 			if left, err := filepath.Glob(filepath.Join(p.dir, "*")); err != nil || len(left) != 1 || !strings.HasSuffix(left[0], ".json") {
 				t.Errorf("%v is left (%v)", left, err)
@@ -170,7 +170,7 @@ func TestWireThatNeverHolds(t *testing.T) {
 				p.pull(p.options().Target, img)
 				return
 			}
-			if _, ok := as[*message.Error](err); !ok {
+			if told, ok := as[*message.Error](err); !ok || told.What.Name() != "upload.breaks" {
 				t.Errorf("it ends with %v", err)
 			}
 		})
@@ -280,6 +280,28 @@ func TestLimitsOfProxies(t *testing.T) {
 			p.pull(o.Target, img)
 		})
 	}
+}
+
+// TestLostPart: a registry that has lost a blob when it gets the manifest is looked at
+// once more.
+func TestLostPart(t *testing.T) {
+	p := newHarbor(t, fakeharbor.Options{})
+	manifests := 0
+	o := p.options()
+	o.Access.Transport = &before{then: p.access.Transport, look: func(r *http.Request) *http.Response {
+		if r.Method != http.MethodPut || !strings.Contains(r.URL.Path, "/manifests/") {
+			return nil
+		}
+		if manifests++; manifests == 1 {
+			return answer(http.StatusBadRequest, nil, `{"errors":[{"code":"DIGEST_INVALID","message":"x"},{"code":"MANIFEST_BLOB_UNKNOWN","message":"y"}]}`)
+		}
+		return nil
+	}}
+	img := newImage(t, newLayer(t, 1, 100*kib))
+	if c := p.push(img, o).Counts; manifests != 2 || c.ExistingLayers != 1 {
+		t.Errorf("%d manifests, %+v", manifests, c)
+	}
+	p.pull(o.Target, img)
 }
 
 // TestSilence: a registry that says nothing any more is given up.

@@ -56,7 +56,7 @@ func (c Compression) writer(w io.Writer) (io.WriteCloser, error) {
 //
 //	sha256-DIGEST         a compressed layer, until it has arrived somewhere
 //	DIFFID.gz.json        its note
-//	DIGEST.REPOSITORY.upload   a session under way, see session.go
+//	DIGEST.REPOSITORY.upload   a session under way, see notes.go
 //	temporary-*           somebody is writing, or was
 type cache struct {
 	dir         string
@@ -71,29 +71,40 @@ type note struct {
 	Repositories []string `json:"repositories,omitempty"`
 }
 
-const temporaryPrefix = "temporary-"
+const (
+	temporaryPrefix = "temporary-"
+	blobPrefix      = "sha256-"
+)
 
-// temporaryAge is when nobody writes to a temporary file any more.
-const temporaryAge = 48 * time.Hour
+// ages are when files are of no use any more: nobody writes to them, the registry has
+// forgotten the session (distribution purges after a week), and whoever has not
+// uploaded for so long needs the room.
+var ages = map[string]time.Duration{
+	temporaryPrefix + "*": 48 * time.Hour,
+	"*" + notesSuffix:     7 * 24 * time.Hour,
+	blobPrefix + "*":      30 * 24 * time.Hour,
+}
 
 func openCache(dir string, c Compression) (*cache, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the directory of compressed layers: %w", err)
 	}
-	left, err := filepath.Glob(filepath.Join(dir, temporaryPrefix+"*"))
-	if err != nil {
-		return nil, fmt.Errorf("looking into the directory of compressed layers: %w", err)
-	}
-	for _, file := range left {
-		if info, err := os.Stat(file); err == nil && time.Since(info.ModTime()) > temporaryAge {
-			_ = os.Remove(file)
+	for pattern, age := range ages {
+		old, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			return nil, fmt.Errorf("looking into the directory of compressed layers: %w", err)
+		}
+		for _, file := range old {
+			if info, err := os.Stat(file); err == nil && time.Since(info.ModTime()) > age {
+				_ = os.Remove(file) // the next time, then
+			}
 		}
 	}
 	return &cache{dir: dir, compression: c}, nil
 }
 
 func (c *cache) blobFile(d digest.Digest) string {
-	return filepath.Join(c.dir, d.Algorithm().String()+"-"+d.Encoded())
+	return filepath.Join(c.dir, blobPrefix+d.Encoded())
 }
 
 func (c *cache) noteFile(diffID digest.Digest) string {

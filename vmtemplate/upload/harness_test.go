@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -46,13 +47,13 @@ const (
 type tarLayer struct {
 	tar   []byte
 	known upload.Known
-	opens int
+	opens atomic.Int64
 }
 
 func (l *tarLayer) DiffID() digest.Digest { return digest.FromBytes(l.tar) }
 func (l *tarLayer) Known() upload.Known   { return l.known }
 func (l *tarLayer) Open() (io.ReadCloser, error) {
-	l.opens++
+	l.opens.Add(1)
 	return io.NopCloser(bytes.NewReader(l.tar)), nil
 }
 

@@ -11,10 +11,12 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/jrun-hpc/jrun/image"
 	"github.com/jrun-hpc/jrun/image/harbor"
+	"github.com/jrun-hpc/jrun/vmtemplate/message"
 	"github.com/jrun-hpc/jrun/vmtemplate/registry"
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -129,7 +131,17 @@ func Push(ctx context.Context, img Image, o Options) (Result, error) {
 	}
 }
 
+// explain is what a person is told.
 func (p *pusher) explain(ctx context.Context, err error) error {
+	host := p.o.Target.Host
+	switch {
+	case errors.Is(err, errSessionLost):
+		return message.Fail(message.Of("upload.breaks", host), err, message.Of("upload.breaks.next"), message.Of("registry.network"))
+	case errors.Is(err, ErrDamaged):
+		return message.Fail(message.Of("upload.damaged", p.o.Dir), err, message.Of("upload.damaged.next"))
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return message.Fail(message.Of("upload.disk", p.o.Dir), err, message.Of("upload.disk.next"))
+	}
 	subject := registry.Subject{Repository: p.o.Target.Repository, Reference: p.o.Target.Tag, Method: http.MethodPut}
 	return p.r.Explain(ctx, subject, err)
 }
@@ -188,6 +200,7 @@ func (p *pusher) round(ctx context.Context, config []byte, layers []Layer) (Resu
 	}
 	for _, b := range blobs {
 		p.cache.arrived(b, p.o.Target.Host+"/"+p.o.Target.Repository)
+		p.dropNotes(b)
 	}
 	result.Counts = p.meter.counts()
 	return result, nil
@@ -387,7 +400,9 @@ func (p *pusher) tag(ctx context.Context, d digest.Digest, manifest []byte) erro
 		Body: func() (io.ReadCloser, error) { return b.section(0, int64(len(manifest))), nil }, Length: int64(len(manifest)),
 	})
 	var refused *registry.RefusalError
-	if errors.As(err, &refused) && slices.Contains([]string{"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"}, refused.Code) {
+	if errors.As(err, &refused) && (refused.Has("MANIFEST_BLOB_UNKNOWN") || refused.Has("BLOB_UNKNOWN")) {
+		// Garbage was collected; or distribution 2.8 is just moving the same blob, that
+		// somebody else has sent as well, to its place.
 		return fmt.Errorf("%w: %w", errAgain, err)
 	}
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jrun-hpc/jrun/image/harbor/fakeharbor"
@@ -94,8 +95,8 @@ func TestAgain(t *testing.T) {
 			t.Errorf("%v is left (%v)", left, err)
 		}
 		second := p.push(img, p.options())
-		if !second.Unchanged || second.Digest != first.Digest || second.Counts.Wire != 0 || second.Counts.ExistingLayers != 1 || layer.opens != 1 {
-			t.Errorf("the second time: %+v, opened %d times", second, layer.opens)
+		if !second.Unchanged || second.Digest != first.Digest || second.Counts.Wire != 0 || second.Counts.ExistingLayers != 1 || layer.opens.Load() != 1 {
+			t.Errorf("the second time: %+v, opened %d times", second, layer.opens.Load())
 		}
 		other := p.options()
 		other.Target.Tag = "2"
@@ -143,8 +144,8 @@ func TestKnownLayer(t *testing.T) {
 			if c.MountedLayers != test.mounted || c.ExistingLayers != test.existing {
 				t.Errorf("counts are %+v", c)
 			}
-			if sent := c.Wire > 300*kib; sent != (test.mounted+test.existing == 0) || lower.opens > 0 != sent {
-				t.Errorf("%d bytes were sent, the layer was opened %d times", c.Wire, lower.opens)
+			if sent := c.Wire > 300*kib; sent != (test.mounted+test.existing == 0) || lower.opens.Load() > 0 != sent {
+				t.Errorf("%d bytes were sent, the layer was opened %d times", c.Wire, lower.opens.Load())
 			}
 			if test.mounted == 1 && (c.Mounted != int64(len(blob)) || p.received() != c.Wire) {
 				t.Errorf("counts are %+v, and %d bytes were sent", c, p.received())
@@ -162,8 +163,8 @@ func TestMountOfOurs(t *testing.T) {
 	other := p.options()
 	other.Target.Repository = "base/app"
 	result := p.push(img, other)
-	if c := result.Counts; c.MountedLayers != 1 || c.Wire > 2*kib || layer.opens != 1 {
-		t.Errorf("counts are %+v, opened %d times", c, layer.opens)
+	if c := result.Counts; c.MountedLayers != 1 || c.Wire > 2*kib || layer.opens.Load() != 1 {
+		t.Errorf("counts are %+v, opened %d times", c, layer.opens.Load())
 	}
 	p.pull(other.Target, img)
 }
@@ -258,8 +259,36 @@ func TestDamagedFile(t *testing.T) {
 	}
 	p.push(img, p.options())
 	p.pull(p.options().Target, img)
-	if layer.opens != 2 {
-		t.Errorf("it was compressed %d times", layer.opens)
+	if layer.opens.Load() != 2 {
+		t.Errorf("it was compressed %d times", layer.opens.Load())
+	}
+}
+
+// TestOldFiles: what is of no use any more goes, what is of use stays.
+func TestOldFiles(t *testing.T) {
+	p := newHarbor(t, fakeharbor.Options{})
+	old := time.Now().Add(-29 * 24 * time.Hour)
+	for name, at := range map[string]time.Time{
+		"temporary-1": old, "temporary-2": time.Now(), "a.b.upload": old, "c.d.upload": time.Now(), "sha256-1": old, "sha256-2": old.Add(-48 * time.Hour), "x.gz.json": old.Add(-48 * time.Hour),
+	} {
+		file := filepath.Join(p.dir, name)
+		if err := os.WriteFile(file, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(file, at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.push(newImage(t), p.options())
+	left, err := filepath.Glob(filepath.Join(p.dir, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range left {
+		left[i] = filepath.Base(left[i])
+	}
+	if want := []string{"c.d.upload", "sha256-1", "temporary-2", "x.gz.json"}; !slices.Equal(left, want) {
+		t.Errorf("%v is left", left)
 	}
 }
 

@@ -154,7 +154,7 @@ func TestRelogin(t *testing.T) {
 	if asked.Load() != 1 {
 		t.Errorf("a login was asked for %d times", asked.Load())
 	}
-	if got := p.received(); got > result.Counts.ToSend+6*64*kib { // each layer: with the old token, and with one of the old password
+	if got := p.received(); got > result.Counts.ToSend+7*64*kib { // each blob: with the old token, and with one of the old password
 		t.Errorf("the registry got %d bytes for %d", got, result.Counts.ToSend)
 	}
 	p.access.Password = "another-Sekrit"

@@ -2,17 +2,12 @@ package upload
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,6 +40,7 @@ type sender struct {
 	*pusher
 	b     *blob
 	s     *session // nil: none yet
+	notes *sessionNotes
 	meter *blobMeter
 	most  int64 // the furthest that the registry has been
 	ended bool  // its PUT has been sent
@@ -53,20 +49,22 @@ type sender struct {
 // send brings a blob into the target, from wherever it is.
 func (p *pusher) send(ctx context.Context, b *blob) error {
 	j := &sender{pusher: p, b: b, meter: &blobMeter{m: p.meter}}
-	j.s = j.restore()
+	j.notes = p.openNotes(b)
+	defer j.notes.close()
+	j.s = j.notes.read()
 	w := p.r.Wait()
 	for restarts := 0; ; {
 		err := j.carry(ctx, w)
 		switch {
 		case err == nil:
-			j.forget()
+			j.notes.clear()
 			return nil
 		case errors.Is(err, ErrDamaged):
-			j.forget()
+			j.notes.clear()
 			return err
 		case errors.Is(err, errSessionLost):
 			j.s = nil
-			j.forget()
+			j.notes.clear()
 			j.meter.at(0)
 			if restarts++; restarts > mostRestarts {
 				return err
@@ -85,7 +83,7 @@ func (p *pusher) send(ctx context.Context, b *blob) error {
 		// It may have been only the answer that broke off.
 		if there, err := p.exists(ctx, b); err == nil && there {
 			j.meter.at(b.size)
-			j.forget()
+			j.notes.clear()
 			return nil
 		}
 	}
@@ -125,7 +123,7 @@ func (j *sender) carry(ctx context.Context, w *registry.Waiting) error {
 func (j *sender) start(ctx context.Context) error {
 	if at := j.spare(); at != nil {
 		j.s = &session{location: at, chunk: j.chunk.Load()}
-		j.remember()
+		j.notes.write(j.s)
 		return nil
 	}
 	got, err := j.r.Do(ctx, registry.Request{
@@ -140,7 +138,7 @@ func (j *sender) start(ctx context.Context) error {
 	}
 	least, _ := strconv.ParseInt(got.Header.Get("OCI-Chunk-Min-Length"), 10, 64) // 0 if it says nothing
 	j.s = &session{location: at, chunk: max(j.chunk.Load(), least)}
-	j.remember()
+	j.notes.write(j.s)
 	return nil
 }
 
@@ -164,7 +162,7 @@ func (j *sender) ask(ctx context.Context) error {
 		j.s.location = at
 	}
 	j.s.offset, j.s.doubtful = offset, false
-	j.remember()
+	j.notes.write(j.s)
 	return nil
 }
 
@@ -224,7 +222,7 @@ func (j *sender) patch(ctx context.Context, length int64) error {
 		j.s.location = at
 	}
 	j.s.offset = end
-	j.remember()
+	j.notes.write(j.s)
 	return nil
 }
 
@@ -240,7 +238,7 @@ func (j *sender) unchunked(ctx context.Context, err error, length int64) error {
 		j.s.chunk = max(leastChunk, length/2)
 		j.chunk.Store(j.s.chunk)
 		return errSessionLost // whoever refused it may have let some of it through
-	case j.s.offset == 0 && (refused.Status == http.StatusMethodNotAllowed || refused.Status == http.StatusNotImplemented || refused.Code == "UNSUPPORTED"):
+	case j.s.offset == 0 && (refused.Status == http.StatusMethodNotAllowed || refused.Status == http.StatusNotImplemented || refused.Has("UNSUPPORTED")):
 		j.whole.Store(true)
 		return errSessionLost
 	case refused.Status == http.StatusRequestedRangeNotSatisfiable:
@@ -280,9 +278,9 @@ func (j *sender) finish(ctx context.Context, left int64) error {
 	case err == nil:
 		j.meter.at(j.b.size)
 		return nil
-	case errors.As(err, &refused) && refused.Code == "DIGEST_INVALID" && j.s.broke:
+	case errors.As(err, &refused) && refused.Has("DIGEST_INVALID") && j.s.broke:
 		return fmt.Errorf("%w: %w", errSessionLost, err)
-	case errors.As(err, &refused) && refused.Code == "DIGEST_INVALID":
+	case errors.As(err, &refused) && refused.Has("DIGEST_INVALID"):
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	case errors.As(err, &refused) && refused.Status == http.StatusRequestEntityTooLarge && left > leastChunk && !j.whole.Load():
 		j.chunk.Store(max(leastChunk, left/2))
@@ -300,45 +298,3 @@ func (j *sender) body(offset, length int64) func() (io.ReadCloser, error) {
 		return &countingReader{j.b.section(offset, length), j.meter, j.meter.at(offset)}, nil
 	}
 }
-
-// sessionNote is a session for the next run. Its Location is of no use to anybody
-// without a login.
-type sessionNote struct {
-	Location string `json:"location"`
-	Chunk    int64  `json:"chunk"`
-}
-
-func (j *sender) sessionFile() string {
-	at := sha256.Sum256([]byte(j.o.Target.Host + "/" + j.o.Target.Repository))
-	return filepath.Join(j.cache.dir, j.b.digest.Encoded()+"."+hex.EncodeToString(at[:8])+".upload")
-}
-
-// remember writes the session down, so that the next run can go on with it.
-func (j *sender) remember() {
-	if j.b.file == nil {
-		return // too small to matter
-	}
-	text, err := json.Marshal(sessionNote{Location: j.s.location.String(), Chunk: j.s.chunk})
-	if err == nil {
-		err = j.cache.writeText(j.sessionFile(), text)
-	}
-	_ = err // it only saves time later
-}
-
-func (j *sender) restore() *session {
-	if j.b.file == nil {
-		return nil
-	}
-	var n sessionNote
-	text, err := os.ReadFile(j.sessionFile())
-	if err != nil || json.Unmarshal(text, &n) != nil || n.Chunk <= 0 {
-		return nil
-	}
-	at, err := url.Parse(n.Location)
-	if err != nil || at.Host == "" {
-		return nil
-	}
-	return &session{location: at, chunk: n.Chunk, doubtful: true, broke: true}
-}
-
-func (j *sender) forget() { _ = os.Remove(j.sessionFile()) } // there may be none
