@@ -54,6 +54,9 @@ var allowed = map[string][]string{
 	"integration":          {"fault", "pbs", "squash", "image", "runtime", "integration"},
 	"vmtemplate/check":     {"squash/reader", "runtime/hostlib", "runtime/identity", "runtime/mpi", "vmtemplate/message", "vmtemplate/site"},
 	"vmtemplate/starter":   {"vmtemplate/message"},
+	"vmtemplate/registry":  {"image", "image/harbor", "vmtemplate/message"},
+	"vmtemplate/upload":    {"image", "image/harbor", "vmtemplate/message", "vmtemplate/registry"},
+	"vmtemplate/bases":     {"fault", "image/harbor", "vmtemplate/message", "vmtemplate/registry"},
 
 	// A Harbor for tests. It must not share even the client's types.
 	"image/harbor/fakeharbor": {},

@@ -12,6 +12,7 @@
 //	secret      what must not get into an image
 //	dockerfile  Dockerfiles
 //	starter     requirements.txt, environment.yml and the like, as the beginning of an image
+//	registry    speaking to a registry: logins, pauses, refusals in words
 //	upload      images to a registry
 //	bases       images to begin with
 //	trial       an image as jrun will run it

@@ -8,12 +8,14 @@ import (
 
 // Repository is a name below a project that artifacts are pushed to.
 type Repository struct {
-	ID        int64     `json:"id"`
-	Name      string    `json:"name"` // with the project: team/app
-	Artifacts int       `json:"artifact_count"`
-	Pulls     int64     `json:"pull_count"`
-	Created   time.Time `json:"creation_time"`
-	Updated   time.Time `json:"update_time"`
+	ID   int64  `json:"id"`
+	Name string `json:"name"` // with the project: team/app
+	// Description is what people have written about it, in Markdown.
+	Description string    `json:"description"`
+	Artifacts   int       `json:"artifact_count"`
+	Pulls       int64     `json:"pull_count"`
+	Created     time.Time `json:"creation_time"`
+	Updated     time.Time `json:"update_time"`
 }
 
 // Repository asks for one; name is its name within the project and may have

@@ -17,7 +17,7 @@ func (r *repository) json() object {
 			n++
 		}
 	}
-	return object{"id": r.id, "project_id": r.project.id, "name": r.full(), "artifact_count": n, "pull_count": r.pulls, "creation_time": when(r.created), "update_time": when(r.updated)}
+	return object{"id": r.id, "project_id": r.project.id, "name": r.full(), "description": r.description, "artifact_count": n, "pull_count": r.pulls, "creation_time": when(r.created), "update_time": when(r.updated)}
 }
 
 func (s *Server) listRepositories(c apiCall, p *project) {

@@ -15,7 +15,7 @@ func (s *Server) serveBlob(q question) {
 		q.w.WriteHeader(http.StatusMethodNotAllowed)
 		return
 	}
-	rec, ok := s.storage(nil, inside(http.MethodGet, q.r.URL.Path, nil))
+	rec, ok := s.storage(inside(http.MethodGet, q.r.URL.Path, nil))
 	switch {
 	case rec.Code >= http.StatusInternalServerError:
 		q.w.WriteHeader(rec.Code)
@@ -27,38 +27,6 @@ func (s *Server) serveBlob(q question) {
 	q.w.Header().Set("Docker-Content-Digest", q.last)
 	q.w.Header().Set("Content-Type", "application/octet-stream")
 	http.ServeContent(q.w, q.r, "", time.Time{}, bytes.NewReader(rec.Body.Bytes()))
-}
-
-// serveUpload starts, continues and ends uploads. The quota is looked at when
-// everything has been sent.
-func (s *Server) serveUpload(q question) {
-	query := q.r.URL.Query()
-	if from := query.Get("from"); q.r.Method == http.MethodPost && from != "" && s.mount(q, from, query.Get("mount")) {
-		return
-	}
-	dgst := query.Get("digest")
-	if q.r.Method == http.MethodPut && dgst != "" {
-		size := s.uploads[q.last] + q.r.ContentLength
-		if s.full(q, dgst, size) {
-			return
-		}
-		if _, ok := s.storage(q.w, q.r); ok {
-			s.keep(q, dgst, size)
-		}
-		return
-	}
-	if q.r.Method == http.MethodPost {
-		// A POST with the whole blob is allowed by the specification, but the
-		// storage ignores the digest and begins an upload.
-		query.Del("digest")
-		query.Del("mount")
-		query.Del("from")
-		q.r.URL.RawQuery = query.Encode()
-	}
-	s.storage(q.w, q.r)
-	if q.r.Method == http.MethodPatch {
-		s.uploads[q.last] += q.r.ContentLength
-	}
 }
 
 // full refuses what goes beyond the quota.
@@ -82,7 +50,6 @@ func (s *Server) keep(q question, dgst string, size int64) {
 	repo := s.ensureRepo(q.p, q.name)
 	repo.blobs[dgst] = true
 	q.p.blobs[dgst] = size
-	delete(s.uploads, q.last)
 	if used := q.p.used(); q.p.hard > 0 && used*100 >= q.p.hard*quotaWarningPercent {
 		message := fmt.Sprintf("quota usage reach %d%%: resource storage used %s of %s", quotaWarningPercent, bytesText(used), bytesText(q.p.hard))
 		s.tellProject("QUOTA_WARNING", q.who.name(), q.p, object{"custom_attributes": object{"Details": message}})
@@ -105,9 +72,7 @@ func (s *Server) mount(q question, from, dgst string) bool {
 		return true
 	}
 	s.keep(q, dgst, p.blobs[dgst])
-	q.w.Header().Set("Location", s.URL+"/v2/"+q.p.name+"/"+q.name+"/blobs/"+dgst)
-	q.w.Header().Set("Docker-Content-Digest", dgst)
-	q.w.WriteHeader(http.StatusCreated)
+	s.blobCreated(q, dgst)
 	return true
 }
 

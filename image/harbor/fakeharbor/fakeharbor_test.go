@@ -117,7 +117,10 @@ func TestControls(t *testing.T) {
 	want("what is deleted", status(http.MethodGet, path, "u"), 404)
 	h.Push("team/a/b", "v1", img)
 
-	upload := "/v2/team/a/b/blobs/uploads/x?digest=sha256:" + strings.Repeat("a", 64)
+	_, text := ask(http.MethodPost, "/v2/team/a/b/blobs/uploads/", "u", "p", "")
+	_, upload, _ := strings.Cut(text, "Location: "+h.URL)
+	upload, _, _ = strings.Cut(upload, "\r\n")
+	upload += "&digest=sha256:" + strings.Repeat("a", 64)
 	got, text := ask(http.MethodPut, upload, "u", "p", "bytes")
 	if got != http.StatusForbidden || !strings.Contains(text, "adding 5 B of storage resource") {
 		t.Errorf("a full project: %d %s", got, text)

@@ -119,7 +119,7 @@ func accepts(r *http.Request, mediaType string) bool {
 // raw is a manifest's bytes and the storage's status.
 func (s *Server) raw(repo *repository, a *artifact) ([]byte, int) {
 	r := inside(http.MethodGet, "/v2/"+repo.full()+"/manifests/"+a.digest, nil)
-	rec, _ := s.storage(nil, r)
+	rec, _ := s.storage(r)
 	return rec.Body.Bytes(), rec.Code
 }
 
@@ -144,7 +144,7 @@ func (s *Server) pushManifest(q question) {
 	}
 	r := inside(http.MethodPut, "/v2/"+q.p.name+"/"+q.name+"/manifests/"+dgst, raw)
 	r.Header.Set("Content-Type", q.r.Header.Get("Content-Type"))
-	if rec, ok := s.storage(nil, r); !ok {
+	if rec, ok := s.storage(r); !ok {
 		for name, values := range rec.Header() {
 			q.w.Header()[name] = values
 		}

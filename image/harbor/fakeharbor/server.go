@@ -28,6 +28,9 @@ type Options struct {
 	// AuthMode is ldap_auth; or db_auth, where all users are local; or oidc_auth,
 	// where a user's password is the CLI secret.
 	AuthMode string
+	// Distribution3 keeps images with distribution 3, which goes on with an upload
+	// that broke off, and not with 2.8, which does not.
+	Distribution3 bool
 	// TLS serves HTTPS, with the certificate of httptest.
 	TLS bool
 }
@@ -58,7 +61,7 @@ type Server struct {
 	retentions []*retention
 	tokens     map[string]*identity
 	locks      map[string]time.Time // by the name as it was sent
-	uploads    map[string]int64     // bytes so far, by upload
+	uploads    map[string]*upload
 	lastID     int64
 	deliveries sync.WaitGroup
 }
@@ -69,7 +72,8 @@ type Request struct {
 	Path   string // as it was sent, without the query
 	User   string // of Basic, as claimed; "(token)" for Bearer, "" for nobody
 	Agent  string // User-Agent
-	Status int
+	Bytes  int64  // of the body that have come
+	Status int    // 499, as nginx writes it, when the client had gone
 	Took   time.Duration
 }
 
@@ -87,7 +91,7 @@ func New(o Options) *Server {
 	if o.AuthMode == "" {
 		o.AuthMode = "ldap_auth"
 	}
-	s := &Server{o: o, backend: registry.New(registry.Logger(log.New(io.Discard, "", 0))), tokens: map[string]*identity{}, locks: map[string]time.Time{}, uploads: map[string]int64{}}
+	s := &Server{o: o, backend: registry.New(registry.Logger(log.New(io.Discard, "", 0))), tokens: map[string]*identity{}, locks: map[string]time.Time{}, uploads: map[string]*upload{}}
 	s.users = []*user{{User: User{Name: AdminUser, Password: AdminPassword, Admin: true, Local: true}, id: s.id(), created: time.Now()}}
 	s.api = s.routes()
 	s.Server = httptest.NewUnstartedServer(s)
@@ -129,14 +133,21 @@ func (s *Server) TakeRequests() []Request {
 	return taken
 }
 
+// clientGone is what nginx logs in place of a status.
+const clientGone = 499
+
 // ServeHTTP is nginx and core: it reads the whole request, finds out who asks
 // (which may take its time), decides with the state locked, and answers when it
 // is not locked any more.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return // the client is gone
+	broken := err != nil
+	if broken {
+		if !isUpload(r) {
+			return // the client is gone
+		}
+		r = withBreak(r)
 	}
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	rec := httptest.NewRecorder()
@@ -149,8 +160,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if rec.Code == hangs {
 		<-r.Context().Done()
 	}
+	if broken {
+		rec.Code = clientGone
+	}
 	s.mu.Lock()
-	s.requests = append(s.requests, Request{Method: r.Method, Path: r.URL.EscapedPath(), User: claimed(r), Agent: r.UserAgent(), Status: rec.Code, Took: time.Since(start)})
+	s.requests = append(s.requests, Request{Method: r.Method, Path: r.URL.EscapedPath(), User: claimed(r), Agent: r.UserAgent(), Bytes: int64(len(body)), Status: rec.Code, Took: time.Since(start)})
 	s.mu.Unlock()
 	for name, values := range rec.Header() {
 		w.Header()[name] = values

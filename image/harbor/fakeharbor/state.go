@@ -42,15 +42,17 @@ type project struct {
 }
 
 type repository struct {
-	id        int64
-	project   *project
-	name      string // within the project
-	created   time.Time
-	updated   time.Time
-	pulls     int64
-	blobs     map[string]bool // digests
-	artifacts []*artifact
-	tags      []*tag
+	id      int64
+	project *project
+	name    string // within the project
+	created time.Time
+	updated time.Time
+	// description is Markdown, and may be anything.
+	description string
+	pulls       int64
+	blobs       map[string]bool // digests
+	artifacts   []*artifact
+	tags        []*tag
 }
 
 type tag struct {
