@@ -75,7 +75,7 @@ fuse3             test,bench            fusermount, for jrun mount and squashfus
 bubblewrap        bench                 the sandbox to compare with
 crun              bench                 the container runtime to compare with
 charliecloud      bench                 the peer to compare with
-xfsprogs          bench                 storage that shares blocks
+xfsprogs          test,bench            storage that shares blocks
 shellcheck        lint                  the scripts
 LIST
     if [[ $purpose == all || ,$purposes, == *,$purpose,* ]]; then echo "$name"; fi

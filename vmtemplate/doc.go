@@ -17,6 +17,7 @@
 //	bases       images to begin with
 //	trial       an image as jrun will run it
 //	check       will it run under jrun
+//	workshop    what one does with workspaces: all of the above together
 //	jobscript   the script for the batch system
 //	flow        the guided session, whatever shows it
 //	terminal    the guided session on a terminal

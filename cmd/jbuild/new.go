@@ -2,14 +2,10 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"strings"
-	"time"
 
-	"github.com/jrun-hpc/jrun/vmtemplate/message"
 	"github.com/jrun-hpc/jrun/vmtemplate/workspace"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 )
 
 // newOptions are the flags of jbuild new.
@@ -44,9 +40,9 @@ func (p *program) runNew(cmd *cobra.Command, o *newOptions) error {
 	if err := workspace.CheckName(name); err != nil {
 		return err
 	}
-	progress, done := p.progress(cmd.ErrOrStderr(), "new.fetching", o.base)
-	base, err := st.Find(cmd.Context(), o.base, progress)
-	done()
+	meter := p.newMeter(cmd.ErrOrStderr())
+	base, err := st.Find(cmd.Context(), o.base, meter.fetch(o.base))
+	meter.end()
 	if err != nil {
 		return err
 	}
@@ -65,22 +61,4 @@ func proposeName(base string) string {
 	base = base[strings.LastIndexByte(base, '/')+1:]
 	base, _, _ = strings.Cut(base, ":")
 	return base
-}
-
-// progress shows how much has come, on a terminal in one line.
-func (p *program) progress(out any, _ string, what string) (workspace.Progress, func()) {
-	file, ok := out.(*os.File)
-	if !ok || !term.IsTerminal(int(file.Fd())) {
-		return nil, func() {}
-	}
-	var last time.Time
-	return func(done, of int64) {
-			if time.Since(last) < 100*time.Millisecond {
-				return
-			}
-			last = time.Now()
-			fmt.Fprintf(file, "\r\x1b[K%s", p.Say("new.fetching", what, message.Bytes(done), message.Bytes(of)))
-		}, func() {
-			fmt.Fprint(file, "\r\x1b[K")
-		}
 }

@@ -53,7 +53,7 @@ func newRootCommand(printer *message.Printer) *cobra.Command {
 // commands are those of the other files, in the order in which help lists them.
 var commands = []func(*program) *cobra.Command{
 	(*program).newNewCommand, (*program).newShellCommand, (*program).newRunCommand, (*program).newListCommand,
-	(*program).newTestCommand, (*program).newCheckCommand, (*program).newConvertForTestCommand,
+	(*program).newPushCommand, (*program).newLoginCommand, (*program).newLogoutCommand, (*program).newTestCommand, (*program).newCheckCommand, (*program).newConvertForTestCommand,
 	(*program).newDiffCommand, (*program).newSaveCommand, (*program).newCopyCommand, (*program).newExportCommand, (*program).newImportCommand, (*program).newRenameCommand, (*program).newRemoveCommand,
 	(*program).newVersionCommand,
 }

@@ -4,6 +4,7 @@ import (
 	"github.com/jrun-hpc/jrun/image"
 	"github.com/jrun-hpc/jrun/vmtemplate/rootless"
 	"github.com/jrun-hpc/jrun/vmtemplate/site"
+	"github.com/jrun-hpc/jrun/vmtemplate/workshop"
 	"github.com/jrun-hpc/jrun/vmtemplate/workspace"
 )
 
@@ -38,4 +39,9 @@ func (p *program) open() (*opened, error) {
 // client reaches registries, in the way of jrun.
 func client(config site.Config) *image.Client {
 	return image.NewClient(image.Options{DefaultRegistry: config.Registry, UserAgent: "jbuild/" + buildVersion})
+}
+
+// workshop is what one does with workspaces, in an open store.
+func (p *program) workshop(st *opened) *workshop.Workshop {
+	return &workshop.Workshop{Store: st.Store, Config: st.config, Printer: p.Printer, Version: buildVersion}
 }

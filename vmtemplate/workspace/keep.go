@@ -56,6 +56,7 @@ func (w *Workspace) Keep(ctx context.Context, name string, o ImageOptions) (id s
 		_ = w.st.store.DeleteLayer(layer.ID)
 		return "", message.Fail(message.Of("workspace.keep", w.Name, name), err)
 	}
+	w.st.sync()
 	return id, nil
 }
 

@@ -58,6 +58,7 @@ func (w *Workspace) isProgram(in *os.Root, path string) bool {
 // Run runs a program as root of the workspace and returns its exit status, see
 // inside.Run.
 func (w *Workspace) Run(ctx context.Context, s Session) (int, error) {
+	w.used = true
 	root, err := w.mount()
 	if err != nil {
 		return 0, err

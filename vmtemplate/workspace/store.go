@@ -178,6 +178,14 @@ func runDir() (string, error) {
 	return dir, nil
 }
 
+// sync writes what is in memory to the disk that holds the store (syncfs(2)).
+func (st *Store) sync() {
+	if f, err := os.Open(st.dir); err == nil {
+		_ = unix.Syncfs(int(f.Fd())) // an error would have been one of writing
+		f.Close()
+	}
+}
+
 // lock takes a lock that the kernel releases when the process ends. busy is returned
 // when another process has it.
 func (st *Store) lock(name string, busy error) (release func(), err error) {

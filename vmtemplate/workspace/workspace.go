@@ -49,6 +49,7 @@ type Workspace struct {
 	st        *Store
 	container storage.Container
 	release   func()
+	used      bool // something was written
 }
 
 // Summary is a workspace in a list.
@@ -101,7 +102,7 @@ func (st *Store) Create(name string, base Base) (*Workspace, error) {
 		}
 		return nil, message.Fail(message.Of("workspace.create", name), err)
 	}
-	w.container = *c
+	w.container, w.used = *c, true
 	return w, nil
 }
 
@@ -137,9 +138,13 @@ func (st *Store) container(name string) (*storage.Container, error) {
 	return c, nil
 }
 
-// Close lets others open the workspace.
+// Close lets others open the workspace. What was changed in it is on the disk then: it
+// outlives a power cut.
 func (w *Workspace) Close() {
 	_, _ = w.st.store.Unmount(w.container.ID, false)
+	if w.used {
+		w.st.sync()
+	}
 	w.release()
 }
 

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/jrun-hpc/jrun/vmtemplate/message"
+	"github.com/jrun-hpc/jrun/vmtemplate/upload"
+	"github.com/jrun-hpc/jrun/vmtemplate/workshop"
+	"github.com/jrun-hpc/jrun/vmtemplate/workspace"
+	"github.com/spf13/cobra"
+)
+
+// pushOptions are the flags of jbuild push.
+type pushOptions struct {
+	overwrite, squash, dryRun bool
+	compression               string
+}
+
+func (o *pushOptions) addFlags(p *program, cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&o.overwrite, "overwrite", false, p.Say("push.overwrite"))
+	cmd.Flags().BoolVar(&o.squash, "squash", false, p.Say("save.squash"))
+	cmd.Flags().StringVar(&o.compression, "compression", "gzip", p.Say("push.compression"))
+}
+
+func (p *program) newPushCommand() *cobra.Command {
+	var o pushOptions
+	cmd := &cobra.Command{
+		Use:     "push NAME [IMAGE[:TAG]]",
+		Short:   p.Say("push.short"),
+		Long:    p.Say("push.long"),
+		Example: p.Say("push.examples"),
+		Args:    p.wantArgs(cobra.RangeArgs(1, 2)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.runPush(cmd, &o, args[0], args[len(args)-1])
+		},
+	}
+	o.addFlags(p, cmd)
+	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, p.Say("push.dry-run"))
+	return cmd
+}
+
+func (p *program) runPush(cmd *cobra.Command, o *pushOptions, name, to string) error {
+	if o.compression != "gzip" && o.compression != "zstd" {
+		return message.Fail(message.Of("push.bad-compression", o.compression), nil, message.Of("push.bad-compression.next"))
+	}
+	st, err := p.open()
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	shop := p.workshop(st)
+	target, err := shop.Target(to)
+	if err != nil {
+		return err
+	}
+	if workspace.CheckName(name) == nil && st.Has(name) {
+		w, err := st.Open(name)
+		if err != nil {
+			return err
+		}
+		defer w.Close()
+		return p.pushWorkspace(cmd, o, shop, w, target)
+	}
+	img, err := st.Stored(name)
+	if err != nil {
+		return err
+	}
+	defer img.Close()
+	return p.pushed(cmd, o, shop, target, func(ctx context.Context, po workshop.PushOptions) (upload.Result, error) {
+		return shop.PushImage(ctx, img, target, po)
+	})
+}
+
+// pushWorkspace uploads a workspace that is open.
+func (p *program) pushWorkspace(cmd *cobra.Command, o *pushOptions, shop *workshop.Workshop, w *workspace.Workspace, target upload.Target) error {
+	return p.pushed(cmd, o, shop, target, func(ctx context.Context, po workshop.PushOptions) (upload.Result, error) {
+		img, err := shop.Image(ctx, w, workspace.ImageOptions{Squash: o.squash})
+		if err != nil {
+			return upload.Result{}, err
+		}
+		defer img.Close()
+		return shop.Push(ctx, w, img, target, po)
+	})
+}
+
+// pushed asks what there is to ask, uploads, and tells the outcome. Nobody is asked for
+// a yes: a command says --overwrite.
+func (p *program) pushed(cmd *cobra.Command, o *pushOptions, shop *workshop.Workshop, target upload.Target, push func(context.Context, workshop.PushOptions) (upload.Result, error)) error {
+	po := workshop.PushOptions{Overwrite: o.overwrite, Zstd: o.compression == "zstd"}
+	report, err := shop.Inspect(cmd.Context(), target, 0, po)
+	if err != nil {
+		return err
+	}
+	for _, f := range report.Findings {
+		switch {
+		case f.Stops, f.Kind == upload.Exists && !o.overwrite && o.dryRun:
+			return f.Err
+		case f.Kind != upload.Exists:
+			fmt.Fprint(cmd.ErrOrStderr(), p.Format("jbuild", f.Err))
+		}
+	}
+	if o.dryRun {
+		_, err := fmt.Fprintln(cmd.OutOrStdout(), p.Say("push.could", target.String()))
+		return err
+	}
+	meter := p.newMeter(cmd.ErrOrStderr())
+	po.Progress = meter.upload
+	started := time.Now()
+	result, err := push(cmd.Context(), po)
+	meter.end()
+	if err != nil {
+		var exists *upload.TagExistsError
+		if errors.As(err, &exists) {
+			return message.Fail(message.Of("push.exists", target.String()), nil, message.Of("push.exists.next"), message.Of("push.exists.overwrite"))
+		}
+		return err
+	}
+	return p.printPushed(cmd.OutOrStdout(), target, result, time.Since(started))
+}
+
+// pushedImage is the outcome in JSON.
+type pushedImage struct {
+	Image     string `json:"image"`
+	Digest    string `json:"digest"`
+	Bytes     int64  `json:"bytes"`
+	SentBytes int64  `json:"sent_bytes"`
+	Unchanged bool   `json:"unchanged"`
+}
+
+func (p *program) printPushed(out io.Writer, target upload.Target, r upload.Result, took time.Duration) error {
+	if p.json {
+		return printJSON(out, pushedImage{Image: target.String(), Digest: r.Digest.String(), Bytes: r.Size, SentBytes: r.Counts.Wire, Unchanged: r.Unchanged})
+	}
+	if r.Unchanged {
+		_, err := fmt.Fprintln(out, p.Say("push.unchanged", target.String()))
+		return err
+	}
+	_, err := fmt.Fprintln(out, p.Say("push.done", target.String(), message.Bytes(r.Counts.Wire), message.Bytes(r.Size), took.Round(time.Second/10).String())+"\n"+p.Say("push.next", target.String()))
+	return err
+}

@@ -1,0 +1,15 @@
+package workshop
+
+import (
+	"github.com/jrun-hpc/jrun/vmtemplate/message"
+	"github.com/jrun-hpc/jrun/vmtemplate/site"
+	"github.com/jrun-hpc/jrun/vmtemplate/workspace"
+)
+
+// Workshop works in a store.
+type Workshop struct {
+	Store   *workspace.Store
+	Config  site.Config
+	Printer *message.Printer // for what is written into shells and recipes
+	Version string           // of jbuild
+}
