@@ -97,7 +97,7 @@ func (s *Session) images(ctx context.Context, b *beginning) ([]Image, error) {
 func (s *Session) baseChoice(source string, images []Image) Choice {
 	c := Choice{
 		Asked:   Asked{ID: "base", Title: message.Of("flow.base"), Label: message.Of("flow.base.label"), Help: message.Of("flow.base.help"), Flag: "jbuild new --base IMAGE"},
-		Columns: []Column{{Title: message.Of("flow.column.name")}, {Title: message.Of("flow.column.description")}, {Title: message.Of("flow.column.size"), Right: true}, {Title: message.Of("flow.column.date")}},
+		Columns: []Column{{Title: message.Of("flow.column.name")}, {Title: message.Of("flow.column.description"), Spare: true}, {Title: message.Of("flow.column.size"), Right: true}, {Title: message.Of("flow.column.date")}},
 		Search:  true,
 	}
 	for _, i := range images {
@@ -111,9 +111,9 @@ func (s *Session) baseChoice(source string, images []Image) Choice {
 		c.Default = c.Rows[0].Key
 	}
 	if source == "bases" {
-		c.Rows = append(c.Rows, Row{Key: "/own", Cells: []message.Text{message.Of("flow.base.own")}, Note: message.Of("flow.base.own.note")})
+		c.Rows = append(c.Rows, Row{Key: "/own", Cells: []message.Text{message.Of("flow.base.own")}, Note: message.Of("flow.base.own.note"), Stays: true})
 	}
-	c.Rows = append(c.Rows, Row{Key: "/other", Cells: []message.Text{message.Of("flow.base.other")}, Note: message.Of("flow.base.other.note")})
+	c.Rows = append(c.Rows, Row{Key: "/other", Cells: []message.Text{message.Of("flow.base.other")}, Note: message.Of("flow.base.other.note"), Stays: true})
 	return c
 }
 

@@ -59,6 +59,7 @@ type Choice struct {
 type Column struct {
 	Title message.Text
 	Right bool // numbers
+	Spare bool // may be left out where there is no room: the row's Note says it, too
 }
 
 // Row is one answer.
@@ -66,6 +67,7 @@ type Row struct {
 	Key   string // what Choose returns
 	Cells []message.Text
 	Note  message.Text // more about it, shown while it is the one proposed
+	Stays bool         // shown whatever is searched for: another way to an answer
 }
 
 // Question asks for a line of text.
@@ -74,8 +76,8 @@ type Question struct {
 	Default string
 	Secret  bool // must not be shown: a password
 	// Check judges what has been typed so far; nil accepts anything. It may be called
-	// with each key, from another goroutine, and its context ends when the text has
-	// changed. The answer is what it accepts.
+	// with each key, from another goroutine but never twice at the same time, and its
+	// context ends when the text has changed. The answer is what it accepts.
 	Check func(ctx context.Context, typed string) Verdict
 }
 

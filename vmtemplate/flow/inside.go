@@ -26,7 +26,11 @@ func (s *Session) shell(ctx context.Context, name string) error {
 	s.Face.Tell(Notice{
 		ID: "inside", Kind: Info, Title: message.Of("flow.inside", name),
 		Body: []message.Text{message.Of("flow.inside.root"), message.Of("flow.inside.safe"), message.Of("flow.inside.exit")},
-		Code: message.Of("flow.inside.examples"),
+		Table: [][]message.Text{
+			{message.Of("flow.inside.apt"), message.Of("flow.inside.apt.note")},
+			{message.Of("flow.inside.pip"), message.Of("flow.inside.pip.note")},
+			{message.Plain("exit"), message.Of("flow.inside.exit.note")},
+		},
 	})
 	err := s.Face.Shell(ctx, func(ctx context.Context, c Console) error {
 		return s.Workspaces.Shell(ctx, name, s.Printer.Say("flow.prompt", name), c)

@@ -59,9 +59,10 @@ func (s *Session) jobScript(ctx context.Context, image, workspace string) error 
 	s.Face.Show(Document{ID: "script", Title: message.Of("flow.script.written", file), Text: text})
 	s.Face.Tell(Notice{
 		ID: "done", Kind: Success, Title: message.Of("flow.done"),
-		Body: []message.Text{message.Of("flow.done.copy"), message.Of("flow.done.again", workspace)},
+		Body: []message.Text{message.Of("flow.done.copy")},
 		Code: message.Plain("qsub " + filepath.Base(file)),
 	})
+	s.Face.Tell(Notice{ID: "again", Kind: Info, Body: []message.Text{message.Of("flow.done.again", workspace)}})
 	return nil
 }
 

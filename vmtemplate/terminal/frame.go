@@ -1,0 +1,190 @@
+package terminal
+
+import (
+	"io"
+	"strconv"
+	"strings"
+)
+
+// frame is the lines at the bottom of the screen that belong to the question that is
+// open. It knows what it has drawn, and sends only what differs.
+type frame struct {
+	out     io.Writer
+	color   bool
+	columns int
+
+	drawn  []line
+	row    int // of the cursor, counted from the frame's first line
+	hidden bool
+	style  style // in which the terminal writes now
+}
+
+// cursor is where it stands, in a frame.
+type cursor struct {
+	row, column int
+	visible     bool
+}
+
+// show draws lines in place of those that were drawn before, in one write.
+func (f *frame) show(lines []line, at cursor) {
+	var b strings.Builder
+	for i, l := range lines {
+		if i < len(f.drawn) {
+			f.change(&b, i, f.drawn[i], l)
+			continue
+		}
+		f.moveTo(&b, i)
+		f.write(&b, l)
+	}
+	if len(lines) < len(f.drawn) {
+		f.moveTo(&b, len(lines))
+		b.WriteString("\r\x1b[J") // ED: to the end of the screen
+	}
+	f.drawn = lines
+	if at.visible != !f.hidden {
+		if at.visible {
+			b.WriteString("\x1b[?25h")
+		} else {
+			b.WriteString("\x1b[?25l")
+		}
+		f.hidden = !at.visible
+	}
+	if at.visible || b.Len() > 0 {
+		f.use(&b, normal)
+		f.moveTo(&b, min(at.row, max(len(lines)-1, 0)))
+		b.WriteString(column(at.column))
+	}
+	f.send(b.String())
+}
+
+// change draws what of a line differs: cells in the middle, when both ends are the same.
+func (f *frame) change(b *strings.Builder, row int, old, l line) {
+	first, oldEnd, end := 0, len(old), len(l)
+	for first < oldEnd && first < end && old[first] == l[first] {
+		first++
+	}
+	if first == oldEnd && first == end {
+		return
+	}
+	if old.vague() || l.vague() {
+		f.moveTo(b, row)
+		b.WriteString("\r\x1b[K") // EL: to the end of the line
+		f.write(b, l)
+		return
+	}
+	if old.width() == l.width() {
+		for oldEnd > first && end > first && old[oldEnd-1] == l[end-1] {
+			oldEnd, end = oldEnd-1, end-1
+		}
+	}
+	f.moveTo(b, row)
+	b.WriteString(column(l[:first].width()))
+	f.write(b, l[first:end])
+	if l.width() < old.width() {
+		f.use(b, normal)
+		b.WriteString("\x1b[K")
+	}
+}
+
+func (f *frame) write(b *strings.Builder, l line) {
+	for _, c := range l {
+		// A blank looks the same in all styles that have no background.
+		if c.text != " " || c.style == picked || f.style == picked {
+			f.use(b, c.style)
+		}
+		b.WriteString(c.text)
+	}
+}
+
+func (f *frame) use(b *strings.Builder, s style) {
+	if f.style == s {
+		return
+	}
+	f.style = s
+	code := sgr[s].mono
+	if f.color {
+		code = sgr[s].color
+	}
+	b.WriteString("\x1b[" + code + "m")
+}
+
+// moveTo goes to a row of the frame. Downwards by line feeds, which make room at the
+// bottom of the screen.
+func (f *frame) moveTo(b *strings.Builder, row int) {
+	switch up := f.row - row; {
+	case up > 0:
+		b.WriteString("\x1b[" + number(up) + "A") // CUU
+	case up < 0:
+		b.WriteString("\r" + strings.Repeat("\n", -up))
+	}
+	f.row = row
+}
+
+func number(n int) string {
+	if n == 1 {
+		return ""
+	}
+	return strconv.Itoa(n)
+}
+
+// column goes to a column of the row.
+func column(n int) string {
+	if n == 0 {
+		return "\r"
+	}
+	return "\x1b[" + strconv.Itoa(n+1) + "G" // CHA
+}
+
+// leave takes the frame off the screen and puts lines in its place for good. The next
+// frame begins below.
+func (f *frame) leave(lines ...line) {
+	var b strings.Builder
+	f.erase(&b)
+	for _, l := range lines {
+		f.write(&b, l)
+		f.use(&b, normal)
+		b.WriteString("\r\n")
+	}
+	f.send(b.String())
+}
+
+func (f *frame) erase(b *strings.Builder) {
+	if len(f.drawn) == 0 && f.row == 0 {
+		return
+	}
+	f.use(b, normal)
+	f.moveTo(b, 0)
+	b.WriteString("\r\x1b[J")
+	f.drawn = nil
+}
+
+// resize draws anew for another width. Terminals break lines that have become too
+// long, so that the frame has grown.
+func (f *frame) resize(columns int) {
+	grown := 0
+	for _, l := range f.drawn[:min(f.row, len(f.drawn))] {
+		grown += max(l.width()-1, 0) / max(columns, 1)
+	}
+	f.row += grown
+	f.columns = columns
+	var b strings.Builder
+	f.erase(&b)
+	f.send(b.String())
+}
+
+// close leaves the terminal as it was found.
+func (f *frame) close() {
+	var b strings.Builder
+	f.erase(&b)
+	if f.hidden {
+		b.WriteString("\x1b[?25h")
+		f.hidden = false
+	}
+	f.send(b.String())
+}
+
+func (f *frame) send(text string) {
+	if text != "" {
+		_, _ = io.WriteString(f.out, text) // a terminal that is gone ends the input
+	}
+}
