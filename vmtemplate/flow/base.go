@@ -86,7 +86,7 @@ func (s *Session) images(ctx context.Context, b *beginning) ([]Image, error) {
 		return nil, err
 	}
 	if err != nil {
-		s.Face.Tell(Notice{ID: "no-catalogue", Kind: Warning, Title: message.Of("flow.base.none"), Body: []message.Text{message.Of("flow.failure", err)}})
+		s.Face.Tell(Notice{ID: "no-catalogue", Kind: Warning, Title: message.Of("flow.base.none"), Body: []message.Text{message.Of("flow.reason", err)}})
 	}
 	b.images[b.source] = found
 	return found, nil
@@ -147,7 +147,7 @@ func (s *Session) chooseTag(ctx context.Context, b *beginning) error {
 	}
 	tags, err := s.tags(ctx, b.repository)
 	if err != nil {
-		s.Face.Tell(Notice{ID: "no-tags", Kind: Warning, Title: message.Of("flow.base-tag.none", s.short(b.repository)), Body: []message.Text{message.Of("flow.failure", err)}})
+		s.Face.Tell(Notice{ID: "no-tags", Kind: Warning, Title: message.Of("flow.base-tag.none", s.short(b.repository)), Body: []message.Text{message.Of("flow.reason", err)}})
 		return backUnlessOver(err)
 	}
 	if len(tags) == 0 {

@@ -114,7 +114,7 @@ func (s *Session) tryLogin(ctx context.Context, user, password string) (again bo
 // askWithoutRegistry asks what to do when the registry does not answer; nil means try
 // again, or go on, when s.offline is set.
 func (s *Session) askWithoutRegistry(ctx context.Context, cause error) error {
-	n := Notice{ID: "registry-down", Kind: Warning, Title: message.Of("flow.registry.down", s.Registry.Host()), Body: []message.Text{message.Of("flow.failure", cause), message.Of("flow.registry.down.body")}}
+	n := Notice{ID: "registry-down", Kind: Warning, Title: message.Of("flow.registry.down", s.Registry.Host()), Body: []message.Text{message.Of("flow.reason", cause), message.Of("flow.registry.down.body")}}
 	if errors.Is(cause, ErrLocked) {
 		n = Notice{ID: "locked", Kind: Warning, Title: message.Of("flow.login.locked"), Body: []message.Text{message.Of("flow.login.locked.body")}}
 	}

@@ -96,7 +96,7 @@ func failure(err error) Notice {
 	if errors.As(err, &known) {
 		n.Title = known.What
 		if known.Why != nil {
-			n.Body = append(n.Body, message.Of("flow.failure", known.Why))
+			n.Body = append(n.Body, message.Of("flow.reason", known.Why))
 		}
 		n.Body = append(n.Body, known.Next...)
 	}

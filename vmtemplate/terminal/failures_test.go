@@ -53,6 +53,7 @@ func TestFailures(t *testing.T) {
 		talk   func(c *conversation)
 	}{
 		"20-wrong-password": {fakeengine.New, func(c *conversation) {
+			c.asks("flow.login.user", "harbor.example.ac.jp")
 			c.Type("taro\r")
 			c.asks("flow.login.password", "taro")
 			c.Type("wrong\r")
@@ -66,6 +67,7 @@ func TestFailures(t *testing.T) {
 			e.LoginErrs = []error{nil, flow.ErrLocked, nil}
 			return e
 		}, func(c *conversation) {
+			c.asks("flow.login.user", "harbor.example.ac.jp")
 			c.Type("taro\r")
 			c.asks("flow.login.password", "taro")
 			c.Type("himitsu\r")
@@ -97,6 +99,7 @@ func TestFailures(t *testing.T) {
 		}, func(c *conversation) {
 			c.asks("flow.login.old")
 			c.picture("24-old-login")
+			c.asks("flow.login.user", "harbor.example.ac.jp")
 			c.Type("taro\r")
 			c.asks("flow.login.password", "taro")
 			c.Type("himitsu\r")
@@ -332,7 +335,7 @@ func TestFailures(t *testing.T) {
 			}
 			c.Press("ctrl+u")
 			c.Type("mine.sh\r")
-			c.asks("terminal.yes")
+			c.asks("flow.script.replace", filepath.Join(c.dir, "mine.sh"))
 			c.Type("2")
 			c.asks("flow.done")
 			if text, err := os.ReadFile(filepath.Join(c.dir, "mine.sh")); err != nil || !strings.Contains(string(text), "taro/cfd:4") {

@@ -93,12 +93,7 @@ func journey(t *testing.T, lang, kind string) {
 	if strings.Contains(c.History(), "himitsu") {
 		t.Error("the password was shown")
 	}
-	if _, _, visible := c.Cursor(); !visible {
-		t.Error("the cursor stays hidden")
-	}
-	if raw := c.Raw(); strings.LastIndex(raw, "\x1b[?2004l") < strings.LastIndex(raw, "\x1b[?2004h") {
-		t.Error("bracketed paste stays on")
-	}
+	c.restored()
 	if t.Failed() {
 		t.Log(c.History())
 	}

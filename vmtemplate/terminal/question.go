@@ -117,7 +117,8 @@ func (q *question) draw(columns, rows int) ([]line, cursor) {
 	return lines, cursor{row: begins[4], column: margin + len("> ") + column, visible: true}
 }
 
-// judgement is one line at least, so that the lines below do not jump.
+// judgement has room for what is usually said, so that the lines below do not jump while
+// one types.
 func (q *question) judgement(columns int) []line {
 	var l []line
 	switch {
@@ -129,11 +130,18 @@ func (q *question) judgement(columns int) []line {
 	case q.verdict.Bad.Empty():
 		l = text(q.printer.Text(q.verdict.Note), columns, margin+2, faint)
 	}
-	if len(l) == 0 {
-		return blank
+	room := 1
+	if columns < roomy {
+		room = 2
+	}
+	for len(l) < room {
+		l = append(l, nil)
 	}
 	return l
 }
+
+// roomy is a terminal on which a judgement takes one line.
+const roomy = 78
 
 // prefixed puts a mark before the first line, and blanks before the others.
 func prefixed(mark string, s style, lines []line) []line {

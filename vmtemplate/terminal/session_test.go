@@ -2,6 +2,7 @@ package terminal_test
 
 import (
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/jrun-hpc/jrun/vmtemplate/site"
 	"github.com/jrun-hpc/jrun/vmtemplate/terminal"
 	"github.com/jrun-hpc/jrun/vmtemplate/terminal/screen"
+	"golang.org/x/sys/unix"
 )
 
 // conversation is a session on a terminal for tests.
@@ -82,5 +84,23 @@ func (c *conversation) end() error {
 	case <-time.After(20 * time.Second):
 		c.t.Fatalf("the session has not ended:\n%s", c.Text())
 		return nil
+	}
+}
+
+// restored: the terminal is as it was found, for the shell that comes back.
+func (c *conversation) restored() {
+	c.t.Helper()
+	c.Until(func() string {
+		if _, _, visible := c.Cursor(); !visible {
+			return "the cursor stays hidden"
+		}
+		if raw := c.Raw(); strings.LastIndex(raw, "\x1b[?2004l") < strings.LastIndex(raw, "\x1b[?2004h") {
+			return "bracketed paste stays on"
+		}
+		return ""
+	})
+	now, err := unix.IoctlGetTermios(int(c.Line().Fd()), unix.TCGETS)
+	if err != nil || now.Lflag&unix.ECHO == 0 || now.Lflag&unix.ICANON == 0 {
+		c.t.Errorf("the terminal is left without echo: %v, %v", now, err)
 	}
 }

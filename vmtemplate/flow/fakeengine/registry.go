@@ -43,10 +43,20 @@ func (e *Engine) Login(_ context.Context, user, password string) error {
 }
 
 // Bases implements flow.Registry.
-func (e *Engine) Bases(context.Context) ([]flow.Image, error) { return e.Catalogue, e.CatalogueErr }
+func (e *Engine) Bases(context.Context) ([]flow.Image, error) {
+	if e.CatalogueErr != nil {
+		return nil, e.CatalogueErr
+	}
+	return e.Catalogue, nil
+}
 
 // Own implements flow.Registry.
-func (e *Engine) Own(context.Context) ([]flow.Image, error) { return e.Mine, e.CatalogueErr }
+func (e *Engine) Own(context.Context) ([]flow.Image, error) {
+	if e.CatalogueErr != nil {
+		return nil, e.CatalogueErr
+	}
+	return e.Mine, nil
+}
 
 // Tags implements flow.Registry.
 func (e *Engine) Tags(_ context.Context, repository string) ([]flow.Tag, error) {

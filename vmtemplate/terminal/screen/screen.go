@@ -13,11 +13,9 @@
 package screen
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -26,17 +24,11 @@ import (
 
 	"github.com/charmbracelet/x/vt"
 	"github.com/creack/pty"
-	"github.com/google/go-cmp/cmp"
 )
-
-var update = flag.Bool("update", false, "write the golden screens")
 
 // patience is how long a screen is waited for. It is a limit for a machine that is
 // very busy, not an expectation.
 const patience = 20 * time.Second
-
-// quiet is how long nothing must have been drawn before a new golden screen is taken.
-const quiet = 400 * time.Millisecond
 
 // Screen is a terminal and what is on it.
 type Screen struct {
@@ -263,6 +255,12 @@ func (s *Screen) WaitGone(text string) {
 // squeeze takes all blanks out.
 func squeeze(text string) string { return strings.Join(strings.Fields(text), "") }
 
+// Until reads until missing has nothing to say any more.
+func (s *Screen) Until(missing func() string) {
+	s.t.Helper()
+	s.until(func(string) string { return missing() })
+}
+
 // until reads until missing has nothing to say.
 func (s *Screen) until(missing func(screen string) string) {
 	s.t.Helper()
@@ -276,43 +274,4 @@ func (s *Screen) until(missing func(screen string) string) {
 			s.t.Fatalf("%s:\n%s", why, screen)
 		}
 	}
-}
-
-// Settle reads until nothing has been drawn for a while.
-func (s *Screen) Settle() {
-	for {
-		s.mu.Lock()
-		since := time.Since(s.changed)
-		s.mu.Unlock()
-		if since > quiet {
-			return
-		}
-		time.Sleep(quiet / 8)
-	}
-}
-
-// Golden compares the screen with a file, as soon as they are the same; with -update it
-// writes the file.
-func (s *Screen) Golden(file string) {
-	s.t.Helper()
-	if *update {
-		s.Settle()
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			s.t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(s.Text()), 0o644); err != nil {
-			s.t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	s.until(func(screen string) string {
-		if screen == string(want) {
-			return ""
-		}
-		return fmt.Sprintf("%s (-want +got):\n%s", file, cmp.Diff(string(want), screen))
-	})
 }
