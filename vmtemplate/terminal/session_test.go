@@ -1,6 +1,7 @@
 package terminal_test
 
 import (
+	"flag"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -32,7 +33,7 @@ var terminals = map[string]struct {
 	columns, rows int
 }{
 	"80x24": {"xterm-256color", 80, 24},
-	"dumb":  {"dumb", 80, 100},
+	"dumb":  {"dumb", 80, 200},
 	"40x12": {"xterm-256color", 40, 12},
 }
 
@@ -104,3 +105,6 @@ func (c *conversation) restored() {
 		c.t.Errorf("the terminal is left without echo: %v, %v", now, err)
 	}
 }
+
+// updating reports whether golden files are to be written.
+func updating() bool { return flag.Lookup("update").Value.String() == "true" }

@@ -141,7 +141,7 @@ func (e *Engine) New(_ context.Context, name, base string, report func(flow.Tran
 	if e.NewErr != nil {
 		return e.NewErr
 	}
-	report(flow.Transfer{Done: 1, All: 1})
+	report(flow.Transfer{Done: 412e6, All: 412e6})
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.works = append(e.works, flow.Workspace{Name: name, Base: base, Used: e.Clock.Now(), Bytes: 218e6})

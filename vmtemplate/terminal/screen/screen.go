@@ -7,9 +7,9 @@
 //	s.Press("down", "enter")
 //	s.Golden("testdata/screens/en/80x24/02-base.txt")
 //
-// The terminal is a pty; its other side is an emulator (charmbracelet/x/vt), which was
-// found to handle what jbuild sends, wide characters included. Tests are not timed: Wait and Golden read on until what
-// they want is there, and fail after a time in which it would have come.
+// The terminal is a pty; its other side is an emulator (charmbracelet/x/vt, with what it
+// lacks of wide characters: see feed). Tests are not timed: Wait and Golden read on until
+// what they want is there, and fail after a time in which it would have come.
 package screen
 
 import (
@@ -40,6 +40,9 @@ type Screen struct {
 	bytes   int64
 	raw     []byte // the last of what was written
 	changed time.Time
+	state   byte   // of the decoder of sequences
+	partial []byte // the beginning of a character
+	atEnd   bool   // a wide character ends the line; the next goes to the next line
 }
 
 // New makes a terminal. It is closed at the end of the test.
@@ -74,7 +77,7 @@ func (s *Screen) read() {
 			return
 		}
 		s.mu.Lock()
-		_, _ = s.vt.Write(buf[:n])
+		s.feed(buf[:n])
 		s.bytes += int64(n)
 		s.raw = append(s.raw, buf[:n]...)
 		s.raw = s.raw[max(len(s.raw)-mostRaw, 0):]
