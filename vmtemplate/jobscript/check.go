@@ -9,7 +9,7 @@ import (
 // What a value may look like. The image's form is that of the hook (pbs/hook.py); the
 // others are those of qsub(1B) and pbs_resources(7B), without what needs quoting there.
 var (
-	imageForm    = regexp.MustCompile(`^([A-Za-z0-9.-]+(:[0-9]+)?/)?[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?$`)
+	imageForm    = regexp.MustCompile(`^((localhost|[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+|[A-Za-z0-9-]+:[0-9]+)(:[0-9]+)?/)?[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?$`)
 	nameForm     = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.+-]{0,229}$`)
 	queueForm    = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*(@[A-Za-z0-9_.-]+)?$`)
 	selectForm   = regexp.MustCompile(`^[0-9]+(:[A-Za-z][A-Za-z0-9_]*=[A-Za-z0-9_.-]+)*(\+[0-9]+(:[A-Za-z][A-Za-z0-9_]*=[A-Za-z0-9_.-]+)*)*$`)

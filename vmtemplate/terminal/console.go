@@ -46,6 +46,7 @@ func (c *console) Resized() <-chan struct{} { return c.resized }
 func (f *full) Shell(ctx context.Context, do func(context.Context, flow.Console) error) error {
 	f.stopReading()
 	f.frame.leave(nil)
+	f.frame.close() // the shell needs the cursor
 	_, _ = io.WriteString(f.out, modesOff)
 	err := handOver(ctx, f.in, f.out, f.resized, do)
 	_, _ = io.WriteString(f.out, "\x1b[0m\r\n"+modesReset+modesOn)

@@ -54,8 +54,7 @@ func (e *editor) key(k key) bool {
 // insert puts text at the cursor. A combining character joins the one before it.
 func (e *editor) insert(text string) {
 	head := cut(e.text[:e.at].text()+text, normal)
-	tail := e.text[e.at:].text()
-	e.text = append(head, cut(tail, normal)...)
+	e.text = join(head, e.text[e.at:])
 	e.at = len(head)
 }
 

@@ -272,6 +272,9 @@ func TestFailures(t *testing.T) {
 			c.picture("42-workspaces")
 			c.Press("enter")
 			c.Wait("[cfd] ~ #")
+			if _, _, visible := c.Cursor(); !visible {
+				c.t.Error("the shell has no cursor")
+			}
 			c.Type("exit\r")
 			c.asks("flow.suspects", 2)
 			c.picture("43-suspects")

@@ -15,6 +15,7 @@ type frame struct {
 
 	drawn  []line
 	row    int // of the cursor, counted from the frame's first line
+	column int // of the cursor; unknown is -1
 	hidden bool
 	style  style // in which the terminal writes now
 }
@@ -33,12 +34,12 @@ func (f *frame) show(lines []line, at cursor) {
 			f.change(&b, i, f.drawn[i], l)
 			continue
 		}
-		f.moveTo(&b, i)
+		f.moveTo(&b, i, 0)
 		f.write(&b, l)
 	}
 	if len(lines) < len(f.drawn) {
-		f.moveTo(&b, len(lines))
-		b.WriteString("\r\x1b[J") // ED: to the end of the screen
+		f.moveTo(&b, len(lines), 0)
+		b.WriteString("\x1b[J") // ED: to the end of the screen
 	}
 	f.drawn = lines
 	if at.visible != !f.hidden {
@@ -51,8 +52,7 @@ func (f *frame) show(lines []line, at cursor) {
 	}
 	if at.visible || b.Len() > 0 {
 		f.use(&b, normal)
-		f.moveTo(&b, min(at.row, max(len(lines)-1, 0)))
-		b.WriteString(column(at.column))
+		f.moveTo(&b, min(at.row, max(len(lines)-1, 0)), at.column)
 	}
 	f.send(b.String())
 }
@@ -63,12 +63,12 @@ func (f *frame) change(b *strings.Builder, row int, old, l line) {
 	for first < oldEnd && first < end && old[first] == l[first] {
 		first++
 	}
-	if first == oldEnd && first == end {
-		return
+	if max(oldEnd, end) == first {
+		return // nothing differs
 	}
 	if old.vague() || l.vague() {
-		f.moveTo(b, row)
-		b.WriteString("\r\x1b[K") // EL: to the end of the line
+		f.moveTo(b, row, 0)
+		b.WriteString("\x1b[K") // EL: to the end of the line
 		f.write(b, l)
 		return
 	}
@@ -77,8 +77,7 @@ func (f *frame) change(b *strings.Builder, row int, old, l line) {
 			oldEnd, end = oldEnd-1, end-1
 		}
 	}
-	f.moveTo(b, row)
-	b.WriteString(column(l[:first].width()))
+	f.moveTo(b, row, l[:first].width())
 	f.write(b, l[first:end])
 	if l.width() < old.width() {
 		f.use(b, normal)
@@ -94,6 +93,9 @@ func (f *frame) write(b *strings.Builder, l line) {
 		}
 		b.WriteString(c.text)
 	}
+	if f.column += l.width(); l.vague() {
+		f.column = unknown
+	}
 }
 
 func (f *frame) use(b *strings.Builder, s style) {
@@ -108,31 +110,29 @@ func (f *frame) use(b *strings.Builder, s style) {
 	b.WriteString("\x1b[" + code + "m")
 }
 
-// moveTo goes to a row of the frame. Downwards by line feeds, which make room at the
+// unknown is the column after characters whose width the terminal decides.
+const unknown = -1
+
+// moveTo goes to a place in the frame. Downwards by line feeds, which make room at the
 // bottom of the screen.
-func (f *frame) moveTo(b *strings.Builder, row int) {
+func (f *frame) moveTo(b *strings.Builder, row, column int) {
 	switch up := f.row - row; {
+	case up == 1:
+		b.WriteString("\x1b[A") // CUU
 	case up > 0:
-		b.WriteString("\x1b[" + number(up) + "A") // CUU
+		b.WriteString("\x1b[" + strconv.Itoa(up) + "A")
 	case up < 0:
 		b.WriteString("\r" + strings.Repeat("\n", -up))
+		f.column = 0
 	}
-	f.row = row
-}
-
-func number(n int) string {
-	if n == 1 {
-		return ""
+	switch {
+	case f.column == column:
+	case column == 0:
+		b.WriteByte('\r')
+	default:
+		b.WriteString("\x1b[" + strconv.Itoa(column+1) + "G") // CHA
 	}
-	return strconv.Itoa(n)
-}
-
-// column goes to a column of the row.
-func column(n int) string {
-	if n == 0 {
-		return "\r"
-	}
-	return "\x1b[" + strconv.Itoa(n+1) + "G" // CHA
+	f.row, f.column = row, column
 }
 
 // leave takes the frame off the screen and puts lines in its place for good. The next
@@ -145,6 +145,7 @@ func (f *frame) leave(lines ...line) {
 		f.use(&b, normal)
 		b.WriteString("\r\n")
 	}
+	f.column = 0
 	f.send(b.String())
 }
 
@@ -153,8 +154,8 @@ func (f *frame) erase(b *strings.Builder) {
 		return
 	}
 	f.use(b, normal)
-	f.moveTo(b, 0)
-	b.WriteString("\r\x1b[J")
+	f.moveTo(b, 0, 0)
+	b.WriteString("\x1b[J")
 	f.drawn = nil
 }
 
@@ -166,7 +167,7 @@ func (f *frame) resize(columns int) {
 		grown += max(l.width()-1, 0) / max(columns, 1)
 	}
 	f.row += grown
-	f.columns = columns
+	f.column, f.columns = unknown, columns
 	var b strings.Builder
 	f.erase(&b)
 	f.send(b.String())

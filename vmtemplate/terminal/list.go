@@ -147,7 +147,7 @@ func (l *list) draw(columns, rows int) ([]line, cursor) {
 	at := cursor{row: begins[6] + l.at - l.top}
 	if l.choice.Search {
 		_, column := l.search.view(searchColumns)
-		at = cursor{row: begins[3], column: margin + line(cut(l.printer.Say("terminal.search"), normal)).width() + 1 + column, visible: true}
+		at = cursor{row: begins[3], column: margin + cut(l.printer.Say("terminal.search"), normal).width() + 1 + column, visible: true}
 	}
 	return lines, at
 }

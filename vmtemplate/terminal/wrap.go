@@ -58,7 +58,7 @@ const mostRagged = 12
 // punctuation mark, and in Japanese where something else follows hiragana, since
 // particles and endings are written in these.
 func phraseEnds(l line, n int) bool {
-	if n >= len(l) || l[n].text == " " || l[n-1].text == " " || strings.Contains("、。", l[n-1].text) {
+	if n >= len(l) || l[n].text == " " || l[n-1].text == " " || l[n-1].text == "、" || l[n-1].text == "。" {
 		return true
 	}
 	before, _ := utf8.DecodeRuneInString(l[n-1].text)

@@ -59,7 +59,7 @@ func New(t testing.TB, columns, rows int) *Screen {
 	go s.read()
 	go s.answer()
 	t.Cleanup(func() {
-		s.vt.Close()
+		_ = s.vt.Close()
 		line.Close()
 		master.Close()
 	})
