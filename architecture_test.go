@@ -58,9 +58,15 @@ var allowed = map[string][]string{
 	"vmtemplate/registry":  {"image", "image/harbor", "vmtemplate/message"},
 	"vmtemplate/upload":    {"image", "image/harbor", "vmtemplate/message", "vmtemplate/registry"},
 	"vmtemplate/bases":     {"fault", "image/harbor", "vmtemplate/message", "vmtemplate/registry"},
+	"vmtemplate/jobscript": {"vmtemplate/message", "vmtemplate/site"},
+	"vmtemplate/flow":      {"vmtemplate/change", "vmtemplate/jobscript", "vmtemplate/message", "vmtemplate/site"},
+	"vmtemplate/terminal":  {"fault", "vmtemplate/flow", "vmtemplate/message"},
 
 	// A Harbor for tests. It must not share even the client's types.
 	"image/harbor/fakeharbor": {},
+	// What a guided session works with, in memory, and a terminal to watch it on.
+	"vmtemplate/flow/fakeengine": {"vmtemplate/change", "vmtemplate/flow"},
+	"vmtemplate/terminal/screen": {},
 	// Shared libraries for tests, made with gcc.
 	"runtime/hostlib/elftest": {},
 }

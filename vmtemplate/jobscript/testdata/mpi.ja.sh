@@ -1,0 +1,17 @@
+#!/bin/bash
+# 投入方法: qsub このファイルの名前
+#PBS -N cfd
+
+# ジョブに必要な資源です。制限時間を過ぎると終了させられます。
+#PBS -l select=4:ncpus=32:mpiprocs=32:mem=64gb
+#PBS -l place=scatter
+#PBS -l walltime=01:00:00
+
+# 以下のコマンドはすべてこのイメージの中で動きます。
+#PBS -l container_image=harbor.example.ac.jp/taro/cfd:2026-11-29
+
+# qsub を実行したディレクトリで始めます。
+cd "$PBS_O_WORKDIR" || exit 1
+
+# ここを自分のプログラムに書き換えてください（下の行は動作確認用です）。
+mpirun -np 128 ./solver -in 'my case.dat'

@@ -1,0 +1,280 @@
+// Package screen is a terminal for tests: it types into a program and reads what the
+// program draws.
+//
+//	s := screen.New(t, 80, 24)
+//	s.Start(exec.Command("jbuild"))
+//	s.Wait("What would you like to do?")
+//	s.Press("down", "enter")
+//	s.Golden("testdata/screens/en/80x24/02-base.txt")
+//
+// The terminal is a pty; its other side is an emulator (charmbracelet/x/vt, with what it
+// lacks of wide characters: see feed). Tests are not timed: Wait and Golden read on until
+// what they want is there, and fail after a time in which it would have come.
+package screen
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/charmbracelet/x/vt"
+	"github.com/creack/pty"
+)
+
+// patience is how long a screen is waited for. It is a limit for a machine that is
+// very busy, not an expectation.
+const patience = 20 * time.Second
+
+// Screen is a terminal and what is on it.
+type Screen struct {
+	t            testing.TB
+	master, line *os.File
+
+	mu      sync.Mutex
+	vt      *vt.Emulator
+	bytes   int64
+	raw     []byte // the last of what was written
+	changed time.Time
+	state   byte   // of the decoder of sequences
+	partial []byte // the beginning of a character
+	atEnd   bool   // a wide character ends the line; the next goes to the next line
+}
+
+// New makes a terminal. It is closed at the end of the test.
+func New(t testing.TB, columns, rows int) *Screen {
+	t.Helper()
+	master, line, err := pty.Open()
+	if err != nil {
+		t.Fatalf("opening a terminal: %v", err)
+	}
+	s := &Screen{t: t, master: master, line: line, vt: vt.NewEmulator(columns, rows), changed: time.Now()}
+	if err := pty.Setsize(master, &pty.Winsize{Cols: uint16(columns), Rows: uint16(rows)}); err != nil {
+		t.Fatalf("setting the terminal's size: %v", err)
+	}
+	go s.read()
+	go s.answer()
+	t.Cleanup(func() {
+		_ = s.vt.Close()
+		line.Close()
+		master.Close()
+	})
+	return s
+}
+
+// mostRaw is how much Raw remembers.
+const mostRaw = 1 << 16
+
+func (s *Screen) read() {
+	buf := make([]byte, 1<<16)
+	for {
+		n, err := s.master.Read(buf)
+		if err != nil {
+			return
+		}
+		s.mu.Lock()
+		s.feed(buf[:n])
+		s.bytes += int64(n)
+		s.raw = append(s.raw, buf[:n]...)
+		s.raw = s.raw[max(len(s.raw)-mostRaw, 0):]
+		s.changed = time.Now()
+		s.mu.Unlock()
+	}
+}
+
+// answer sends what the emulator answers to questions of the program.
+func (s *Screen) answer() {
+	buf := make([]byte, 4096)
+	for {
+		n, err := s.vt.Read(buf)
+		if err != nil {
+			return
+		}
+		_, _ = s.master.Write(buf[:n])
+	}
+}
+
+// Line is the program's side of the terminal.
+func (s *Screen) Line() *os.File { return s.line }
+
+// Start starts a program on the terminal, as its controlling terminal.
+func (s *Screen) Start(cmd *exec.Cmd) {
+	s.t.Helper()
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = s.line, s.line, s.line
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := cmd.Start(); err != nil {
+		s.t.Fatalf("starting %s: %v", cmd.Path, err)
+	}
+}
+
+// Text is what is on the screen, without blanks at the ends of lines and without empty lines
+// at the end.
+func (s *Screen) Text() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text()
+}
+
+func (s *Screen) text() string {
+	var b strings.Builder
+	for y := range s.vt.Height() {
+		b.WriteString(s.row(y) + "\n")
+	}
+	return strings.TrimRight(b.String(), "\n") + "\n"
+}
+
+// row is one line of the screen. The second half of a wide character is a cell
+// without content.
+func (s *Screen) row(y int) string {
+	var b strings.Builder
+	for x := 0; x < s.vt.Width(); {
+		c := s.vt.CellAt(x, y)
+		if c == nil || c.Content == "" {
+			b.WriteByte(' ')
+			x++
+			continue
+		}
+		b.WriteString(c.Content)
+		x += max(c.Width, 1)
+	}
+	return strings.TrimRight(b.String(), " ")
+}
+
+// History is what has scrolled off the screen, and the screen.
+func (s *Screen) History() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var b strings.Builder
+	for y := range s.vt.ScrollbackLen() {
+		for x := 0; x < s.vt.Width(); {
+			c := s.vt.ScrollbackCellAt(x, y)
+			if c == nil || c.Content == "" {
+				b.WriteByte(' ')
+				x++
+				continue
+			}
+			b.WriteString(c.Content)
+			x += max(c.Width, 1)
+		}
+		b.WriteByte('\n')
+	}
+	return b.String() + s.text()
+}
+
+// Cursor is where the cursor is, and whether it is seen.
+func (s *Screen) Cursor() (column, row int, visible bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at := s.vt.CursorPosition()
+	return at.X, at.Y, !s.vt.CursorHidden()
+}
+
+// Bytes is how much the program has written.
+func (s *Screen) Bytes() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.bytes
+}
+
+// Raw is the last of what the program has written.
+func (s *Screen) Raw() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return string(s.raw)
+}
+
+// keys are what terminals send.
+var keys = map[string]string{
+	"up": "\x1b[A", "down": "\x1b[B", "right": "\x1b[C", "left": "\x1b[D", "enter": "\r", "esc": "\x1b", "tab": "\t",
+	"backspace": "\x7f", "delete": "\x1b[3~", "home": "\x1b[H", "end": "\x1b[F", "pageup": "\x1b[5~", "pagedown": "\x1b[6~",
+	"ctrl+c": "\x03", "ctrl+d": "\x04", "ctrl+u": "\x15", "ctrl+w": "\x17",
+}
+
+// Press presses keys by their names.
+func (s *Screen) Press(names ...string) {
+	s.t.Helper()
+	for _, name := range names {
+		sequence, known := keys[name]
+		if !known {
+			s.t.Fatalf("there is no key %q", name)
+		}
+		s.Type(sequence)
+	}
+}
+
+// Type types text.
+func (s *Screen) Type(text string) {
+	s.t.Helper()
+	s.mu.Lock()
+	s.changed = time.Now() // what was typed is going to change the screen
+	s.mu.Unlock()
+	if _, err := s.master.WriteString(text); err != nil {
+		s.t.Fatalf("typing %q: %v", text, err)
+	}
+}
+
+// Resize changes the terminal's size. A program of this process is told by a signal; one
+// that was started the kernel tells.
+func (s *Screen) Resize(columns, rows int) {
+	s.t.Helper()
+	s.mu.Lock()
+	s.vt.Resize(columns, rows)
+	s.mu.Unlock()
+	if err := pty.Setsize(s.master, &pty.Winsize{Cols: uint16(columns), Rows: uint16(rows)}); err != nil {
+		s.t.Fatalf("setting the terminal's size: %v", err)
+	}
+	_ = syscall.Kill(os.Getpid(), syscall.SIGWINCH)
+}
+
+// Wait reads until all texts are on the screen. Where their lines are broken does not
+// matter.
+func (s *Screen) Wait(texts ...string) {
+	s.t.Helper()
+	s.until(func(screen string) string {
+		for _, text := range texts {
+			if !strings.Contains(squeeze(screen), squeeze(text)) {
+				return fmt.Sprintf("%q is not on the screen", text)
+			}
+		}
+		return ""
+	})
+}
+
+// WaitGone reads until a text is not on the screen any more.
+func (s *Screen) WaitGone(text string) {
+	s.t.Helper()
+	s.until(func(screen string) string {
+		if strings.Contains(squeeze(screen), squeeze(text)) {
+			return fmt.Sprintf("%q is still on the screen", text)
+		}
+		return ""
+	})
+}
+
+// squeeze takes all blanks out.
+func squeeze(text string) string { return strings.Join(strings.Fields(text), "") }
+
+// Until reads until missing has nothing to say any more.
+func (s *Screen) Until(missing func() string) {
+	s.t.Helper()
+	s.until(func(string) string { return missing() })
+}
+
+// until reads until missing has nothing to say.
+func (s *Screen) until(missing func(screen string) string) {
+	s.t.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		screen := s.Text()
+		why := missing(screen)
+		if why == "" {
+			return
+		}
+		if time.Now().After(end) {
+			s.t.Fatalf("%s:\n%s", why, screen)
+		}
+	}
+}
