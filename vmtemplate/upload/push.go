@@ -254,7 +254,7 @@ func (p *pusher) sendAll(ctx context.Context, missing []*blob) error {
 // find settles under which digest a layer goes up, or is there. What it returns is to
 // be closed, with an error, too.
 func (p *pusher) find(ctx context.Context, layer Layer) (*blob, error) {
-	if known := layer.Known(); known.Digest != "" && known.Size > 0 {
+	if known := layer.Known(); known.Digest.Validate() == nil && known.Size > 0 {
 		b := &blob{digest: known.Digest, size: known.Size, mediaType: ociType(known.MediaType), diffID: layer.DiffID(), origins: p.here(known.Repositories)}
 		if found, err := p.reuse(ctx, b); found || err != nil {
 			return b, err
