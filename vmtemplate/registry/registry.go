@@ -64,7 +64,8 @@ type Registry struct {
 	tokens     map[string]*token // by scopes
 	harbor     *bool             // nil: not known
 
-	asking sync.Mutex // held by who asks for a login
+	fetching sync.Mutex // held by who asks for a token
+	asking   sync.Mutex // held by who asks for a login
 }
 
 // New prepares a registry. Nothing is asked yet.

@@ -113,6 +113,25 @@ func TestTokens(t *testing.T) {
 	}
 }
 
+// TestOneTokenForAll: requests that begin together log in once. Of several first logins
+// of a person Harbor refuses all but one.
+func TestOneTokenForAll(t *testing.T) {
+	s := newTokenRegistry(t, fine)
+	r := s.open(Options{})
+	var wait sync.WaitGroup
+	for range 8 {
+		wait.Go(func() {
+			if _, err := r.Do(context.Background(), get("/v2/p/a/tags/list")); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	if n := s.issued.Load(); n != 1 {
+		t.Errorf("%d tokens for eight requests at once", n)
+	}
+}
+
 // TestRelogin: a password that has changed is asked for once, by all that wait; then
 // everything goes on.
 func TestRelogin(t *testing.T) {

@@ -41,8 +41,9 @@ func readChallenge(got *Answer) (challenge, error) {
 
 // token is one that a token service has given out.
 type token struct {
-	text string
-	ends time.Time
+	text         string
+	issued, ends time.Time
+	took         time.Duration // to get it
 }
 
 // What a token lives if its service does not say (distribution's specification of
@@ -76,11 +77,13 @@ func (r *Registry) authorized(ctx context.Context, q Request) (*Answer, error) {
 	}
 }
 
-// withLogin sends with the login of now. refused is set when that is not good enough.
+// withLogin sends with the login of now. refused is set when that is not good enough: a
+// token that was issued since it began, for whichever request, is not renewed again, as
+// with a wrong password every attempt locks the account.
 func (r *Registry) withLogin(ctx context.Context, q Request) (got *Answer, refused *RefusalError, err error) {
-	renew := false
+	since, stale := time.Now(), ""
 	for {
-		a, err := r.authorization(ctx, q.Scopes, renew)
+		a, err := r.authorization(ctx, q.Scopes, stale)
 		if errors.As(err, &refused) && refused.Status == http.StatusUnauthorized {
 			return nil, refused, nil
 		}
@@ -91,29 +94,29 @@ func (r *Registry) withLogin(ctx context.Context, q Request) (got *Answer, refus
 		if err != nil || got.Status != http.StatusUnauthorized {
 			return got, nil, err
 		}
-		if !a.kept {
+		if a.token == nil || !a.token.issued.Before(since) {
 			refused = got.refusal(q.Method, q.URL.Path)
-			refused.checked = a.took
+			if a.token != nil {
+				refused.checked = a.token.took
+			}
 			return nil, refused, nil
 		}
-		renew = true
+		stale = a.header
 	}
 }
 
 // authorization is what a request is sent with.
 type authorization struct {
 	header string
-	kept   bool          // a token of before
-	took   time.Duration // to get the token, if it is none of before
+	token  *token // nil for Basic
 }
 
-// authorization is made for a request with these scopes. renew is when the token at
-// hand was refused.
-func (r *Registry) authorization(ctx context.Context, scopes []string, renew bool) (authorization, error) {
+// authorization is made for a request with these scopes. stale is one that was
+// refused. Tokens are fetched one at a time: of several first logins of a person
+// Harbor refuses all but one.
+func (r *Registry) authorization(ctx context.Context, scopes []string, stale string) (authorization, error) {
 	r.mu.Lock()
 	c, login := r.challenge, r.login
-	key := strings.Join(scopes, " ")
-	kept := r.tokens[key]
 	r.mu.Unlock()
 	switch {
 	case c.scheme == "":
@@ -122,19 +125,38 @@ func (r *Registry) authorization(ctx context.Context, scopes []string, renew boo
 		return authorization{}, nil
 	case c.scheme == "basic":
 		return authorization{header: "Basic " + base64.StdEncoding.EncodeToString([]byte(login.User+":"+login.Password))}, nil
-	case kept != nil && !renew && time.Until(kept.ends) > tokenMargin:
-		return authorization{header: "Bearer " + kept.text, kept: true}, nil
 	}
-	start := time.Now()
-	t, err := r.exchange(ctx, c, login, scopes)
+	key := strings.Join(scopes, " ")
+	if kept := r.kept(key, stale); kept != nil {
+		return authorization{kept.header(), kept}, nil
+	}
+	r.fetching.Lock()
+	defer r.fetching.Unlock()
+	if kept := r.kept(key, stale); kept != nil {
+		return authorization{kept.header(), kept}, nil
+	}
+	t, err := r.exchange(ctx, c, r.current(), scopes)
 	if err != nil {
 		return authorization{}, err
 	}
 	r.mu.Lock()
 	r.tokens[key] = t
 	r.mu.Unlock()
-	return authorization{header: "Bearer " + t.text, took: time.Since(start)}, nil
+	return authorization{t.header(), t}, nil
 }
+
+// kept is a token that is still good, and not the stale one; or nil.
+func (r *Registry) kept(key, stale string) *token {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t := r.tokens[key]
+	if t == nil || t.header() == stale || time.Until(t.ends) <= tokenMargin {
+		return nil
+	}
+	return t
+}
+
+func (t *token) header() string { return "Bearer " + t.text }
 
 // exchange asks the token service.
 func (r *Registry) exchange(ctx context.Context, c challenge, login Login, scopes []string) (*token, error) {
@@ -156,16 +178,18 @@ func (r *Registry) exchange(ctx context.Context, c challenge, login Login, scope
 		who = authn.FromConfig(authn.AuthConfig{Username: login.User, Password: login.Password, IdentityToken: login.Token})
 	}
 	asked := &transport.Challenge{Scheme: "bearer", Parameters: c.parameters, Insecure: plain}
+	start := time.Now()
 	got, err := transport.Exchange(ctx, registry, who, r.http.Transport, scopes, asked)
 	if err != nil {
 		return nil, r.tokenRefusal(watch.reason(err))
 	}
-	t := &token{text: got.Token, ends: time.Now().Add(defaultTokenLife)}
+	now := time.Now()
+	t := &token{text: got.Token, issued: now, ends: now.Add(defaultTokenLife), took: now.Sub(start)}
 	if t.text == "" {
 		t.text = got.AccessToken
 	}
 	if got.ExpiresIn > 0 {
-		t.ends = time.Now().Add(time.Duration(got.ExpiresIn) * time.Second)
+		t.ends = now.Add(time.Duration(got.ExpiresIn) * time.Second)
 	}
 	return t, nil
 }

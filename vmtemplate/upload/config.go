@@ -78,6 +78,9 @@ func checkLayers(rootfs json.RawMessage, layers []Layer) error {
 		return fmt.Errorf("%w: it names %d layers, and there are %d", ErrConfig, len(has.DiffIDs), len(layers))
 	}
 	for i, layer := range layers {
+		if err := layer.DiffID().Validate(); err != nil { // files are named after it
+			return fmt.Errorf("%w: its layer %d: %w", ErrConfig, i, err)
+		}
 		if has.DiffIDs[i] != layer.DiffID() {
 			return fmt.Errorf("%w: its layer %d is %s, and there is %s", ErrConfig, i, has.DiffIDs[i], layer.DiffID())
 		}

@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -19,7 +17,6 @@ import (
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
 	"github.com/jrun-hpc/jrun/vmtemplate/registry"
 	"github.com/opencontainers/go-digest"
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // Options of a push. Target, Access and Dir must be there.
@@ -249,167 +246,4 @@ func (p *pusher) sendAll(ctx context.Context, missing []*blob) error {
 		}
 		return err
 	})
-}
-
-// find settles under which digest a layer goes up, or is there. What it returns is to
-// be closed, with an error, too.
-func (p *pusher) find(ctx context.Context, layer Layer) (*blob, error) {
-	if known := layer.Known(); known.Digest != "" && known.Size > 0 {
-		b := &blob{digest: known.Digest, size: known.Size, mediaType: ociType(known.MediaType), diffID: layer.DiffID(), origins: p.here(known.Repositories)}
-		if found, err := p.reuse(ctx, b); found || err != nil {
-			return b, err
-		}
-	}
-	asked := digest.Digest("")
-	if b := p.cached(layer); b != nil {
-		found, err := p.reuse(ctx, b)
-		if found || err != nil || b.file != nil {
-			return b, err
-		}
-		asked = b.digest
-	}
-	b, err := p.compressed(ctx, layer)
-	if err != nil || b.digest == asked {
-		return b, err
-	}
-	_, err = p.reuse(ctx, b)
-	return b, err
-}
-
-// cached is a layer that was compressed before; nil if it was not.
-func (p *pusher) cached(layer Layer) *blob {
-	b := p.cache.find(layer.DiffID())
-	if b != nil {
-		n, _ := p.cache.note(layer.DiffID())
-		b.origins = p.here(n.Repositories)
-	}
-	return b
-}
-
-// compressed compresses a layer, unless another goroutine has just done it.
-func (p *pusher) compressed(ctx context.Context, layer Layer) (*blob, error) {
-	p.compressing.Lock()
-	defer p.compressing.Unlock()
-	if b := p.cached(layer); b != nil && b.file != nil {
-		return b, nil
-	}
-	return p.cache.compress(ctx, layer, func(n int) { p.meter.change(func(now *Progress) { now.Compressed += int64(n) }) })
-}
-
-// here are those of the repositories that are of this registry, without its name and
-// without the target.
-func (p *pusher) here(repositories []string) []string {
-	var own []string
-	for _, r := range repositories {
-		if name, ok := strings.CutPrefix(r, p.o.Target.Host+"/"); ok && name != p.o.Target.Repository && !slices.Contains(own, name) {
-			own = append(own, name)
-		}
-	}
-	return own
-}
-
-// reuse reports whether the target has a blob, or takes it from another repository.
-func (p *pusher) reuse(ctx context.Context, b *blob) (bool, error) {
-	there, err := p.exists(ctx, b)
-	if err != nil {
-		return false, err
-	}
-	if there {
-		b.there = true
-		p.meter.change(func(now *Progress) { now.ExistingLayers, now.Existing = now.ExistingLayers+1, now.Existing+b.size })
-		return true, nil
-	}
-	for _, from := range b.origins {
-		if b.there, err = p.mount(ctx, b, from); b.there {
-			p.meter.change(func(now *Progress) { now.MountedLayers, now.Mounted = now.MountedLayers+1, now.Mounted+b.size })
-			return true, nil
-		}
-		if err != nil {
-			return false, err
-		}
-	}
-	return false, nil
-}
-
-// exists asks whether the target has a blob. A registry that keeps blobs elsewhere
-// answers with a redirect.
-func (p *pusher) exists(ctx context.Context, b *blob) (bool, error) {
-	got, err := p.r.Patiently(ctx, registry.Request{
-		Method: http.MethodHead, Path: "/v2/" + p.o.Target.Repository + "/blobs/" + b.digest.String(), Scopes: p.scopes(),
-		Wanted: []int{http.StatusOK, http.StatusNotFound, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect},
-	})
-	if err != nil {
-		return false, err
-	}
-	return got.Status != http.StatusNotFound, nil
-}
-
-// manifestTypes are what a tag may stand for.
-var manifestTypes = []string{
-	v1.MediaTypeImageManifest, v1.MediaTypeImageIndex,
-	"application/vnd.docker.distribution.manifest.v2+json", "application/vnd.docker.distribution.manifest.list.v2+json",
-}
-
-// tagged is the digest that the target's tag stands for; empty if there is none.
-func tagged(ctx context.Context, r *registry.Registry, t Target) (digest.Digest, error) {
-	got, err := r.Patiently(ctx, registry.Request{
-		Method: http.MethodHead, Path: "/v2/" + t.Repository + "/manifests/" + t.Tag,
-		Scopes: []string{registry.Scope(t.Repository, "pull", "push")}, Header: http.Header{"Accept": {strings.Join(manifestTypes, ", ")}},
-		// A gate keeps one from pulling what is there; it is there all the same.
-		Wanted: []int{http.StatusOK, http.StatusNotFound, http.StatusPreconditionFailed},
-	})
-	if err != nil || got.Status == http.StatusNotFound {
-		return "", err
-	}
-	if d := digest.Digest(got.Header.Get("Docker-Content-Digest")); d.Validate() == nil {
-		return d, nil
-	}
-	return unknownDigest, nil
-}
-
-// unknownDigest is of something that is there and does not say what it is.
-const unknownDigest digest.Digest = "unknown"
-
-// mayTag reports whether the tag stands for the image already.
-func (p *pusher) mayTag(ctx context.Context, d digest.Digest) (unchanged bool, err error) {
-	has, err := tagged(ctx, p.r, p.o.Target)
-	switch {
-	case err != nil:
-		return false, err
-	case has == d:
-		return true, nil
-	case has != "" && !p.o.Overwrite:
-		return false, tagExists(p.o.Target, has)
-	}
-	return false, nil
-}
-
-// tag writes the manifest.
-func (p *pusher) tag(ctx context.Context, d digest.Digest, manifest []byte) error {
-	p.meter.change(func(now *Progress) { now.Step = Finishing })
-	if !p.o.Overwrite {
-		// The layers may have taken an hour.
-		if unchanged, err := p.mayTag(ctx, d); err != nil || unchanged {
-			return err
-		}
-	}
-	b := blob{bytes: manifest}
-	got, err := p.r.Patiently(ctx, registry.Request{
-		Method: http.MethodPut, Path: "/v2/" + p.o.Target.Repository + "/manifests/" + p.o.Target.Tag, Scopes: p.scopes(),
-		Wanted: []int{http.StatusCreated, http.StatusOK, http.StatusAccepted}, Header: http.Header{"Content-Type": {v1.MediaTypeImageManifest}},
-		Body: func() (io.ReadCloser, error) { return b.section(0, int64(len(manifest))), nil }, Length: int64(len(manifest)),
-	})
-	var refused *registry.RefusalError
-	if errors.As(err, &refused) && (refused.Has("MANIFEST_BLOB_UNKNOWN") || refused.Has("BLOB_UNKNOWN")) {
-		// Garbage was collected; or distribution 2.8 is just moving the same blob, that
-		// somebody else has sent as well, to its place.
-		return fmt.Errorf("%w: %w", errAgain, err)
-	}
-	if err != nil {
-		return err
-	}
-	if said := got.Header.Get("Docker-Content-Digest"); said != "" && said != d.String() {
-		return fmt.Errorf("writing the manifest %s: the registry took it for %q", d, said)
-	}
-	return nil
 }

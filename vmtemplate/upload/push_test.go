@@ -300,6 +300,7 @@ func TestWrongImage(t *testing.T) {
 		"a layer too many": {Config: good.Config, Layers: append(slices.Clone(good.Layers), newLayer(t, 2, kib))},
 		"another layer":    {Config: good.Config, Layers: []upload.Layer{newLayer(t, 2, kib)}},
 		"no JSON":          {Config: []byte("x"), Layers: good.Layers},
+		"a path":           {Config: []byte(`{"rootfs":{"diff_ids":["sha256:../../x"]}}`), Layers: []upload.Layer{&pathLayer{}}},
 		"other bytes":      {Config: good.Config, Layers: []upload.Layer{&lyingLayer{newLayer(t, 1, kib)}}},
 	} {
 		if _, err := upload.Push(context.Background(), img, p.options()); err == nil {
@@ -313,6 +314,12 @@ func TestWrongImage(t *testing.T) {
 		t.Errorf("%v is left", left)
 	}
 }
+
+// pathLayer is one of somebody who wants to write elsewhere.
+type pathLayer struct{ lyingLayer }
+
+func (*pathLayer) DiffID() digest.Digest { return "sha256:../../x" }
+func (*pathLayer) Known() upload.Known   { return upload.Known{} }
 
 // lyingLayer reads as something else.
 type lyingLayer struct{ *tarLayer }

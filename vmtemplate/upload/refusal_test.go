@@ -157,6 +157,9 @@ func TestRelogin(t *testing.T) {
 	if got := p.received(); got > result.Counts.ToSend+7*64*kib { // each blob: with the old token, and with one of the old password
 		t.Errorf("the registry got %d bytes for %d", got, result.Counts.ToSend)
 	}
+	if n := p.count(http.MethodGet, "/service/token", 0); n > 4 { // at first, with the old password, its diagnosis, with the new one
+		t.Errorf("%d tokens were asked for", n)
+	}
 	p.access.Password = "another-Sekrit"
 	p.pull(o.Target, img)
 }
