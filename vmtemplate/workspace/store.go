@@ -28,6 +28,7 @@ type Options struct {
 // Store holds a user's workspaces and images.
 type Store struct {
 	dir    string
+	run    string
 	ids    rootless.IDs
 	client *image.Client
 	store  storage.Store
@@ -77,7 +78,7 @@ func Open(o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	st := &Store{dir: o.Dir, ids: o.IDs, client: o.Client, system: systemContext(o.Dir, policy)}
+	st := &Store{dir: o.Dir, run: run, ids: o.IDs, client: o.Client, system: systemContext(o.Dir, policy)}
 	if err := st.enter(); err != nil {
 		return nil, err
 	}
@@ -103,6 +104,9 @@ func (st *Store) IDs() rootless.IDs { return st.ids }
 
 // Dir is the directory of all data.
 func (st *Store) Dir() string { return st.dir }
+
+// RunDir is a directory that a reboot empties, and that nobody else can read.
+func (st *Store) RunDir() string { return st.run }
 
 // Client reaches registries.
 func (st *Store) Client() *image.Client { return st.client }

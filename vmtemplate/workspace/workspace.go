@@ -32,6 +32,8 @@ type State struct {
 	// Env, Workdir and the like that were set for the image, beside the base's.
 	Env     []string `json:"env,omitempty"`
 	Workdir string   `json:"workdir,omitempty"`
+
+	LeaveOut []string `json:"leave_out,omitempty"` // paths that stay out of images
 }
 
 // Push is an upload.
@@ -71,11 +73,12 @@ func CheckName(name string) error {
 	return message.Fail(message.Of("workspace.bad-name", name), nil, message.Of("workspace.bad-name.next"))
 }
 
-var errBusy = errors.New("another jbuild has it open")
+// ErrInUse is wrapped by errors about workspaces that another process has open.
+var ErrInUse = errors.New("two at once would spoil its files")
 
 // lockWorkspace takes a workspace's lock. Locks have names that no other lock has.
 func (st *Store) lockWorkspace(name string) (func(), error) {
-	return st.lock(prefix+name, message.Fail(message.Of("workspace.busy", name), nil, message.Of("workspace.busy.next")))
+	return st.lock(prefix+name, message.Fail(message.Of("workspace.busy", name), ErrInUse, message.Of("workspace.busy.next")))
 }
 
 // Create makes a workspace from a base.
@@ -201,7 +204,7 @@ func (st *Store) List(ctx context.Context) ([]Summary, error) {
 			if err := json.Unmarshal([]byte(c.Metadata), &s.State); err != nil {
 				return nil, fmt.Errorf("reading what workspace %s is: %w", name, err)
 			}
-			release, err := st.lock(prefix+name, errBusy)
+			release, err := st.lock(prefix+name, ErrInUse)
 			if s.InUse = err != nil; !s.InUse {
 				release()
 			}

@@ -1,0 +1,3 @@
+// Package guide is the engine of the guided session (package flow): its Workspaces,
+// Registry and Uploader, by package workshop.
+package guide
