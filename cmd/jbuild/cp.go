@@ -32,6 +32,7 @@ func (p *program) runCopy(args []string) error {
 		return err
 	}
 	defer st.Close()
+	shop := p.workshop(st)
 	w, err := st.Open(name)
 	if err != nil {
 		return err
@@ -44,7 +45,7 @@ func (p *program) runCopy(args []string) error {
 		if len(args) > 2 && !strings.HasSuffix(target, "/") {
 			target += "/"
 		}
-		if _, err := w.CopyIn(from, target); err != nil {
+		if err := shop.CopyIn(w, from, target); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jrun-hpc/jrun/image"
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
+	"github.com/jrun-hpc/jrun/vmtemplate/workshop"
 	"github.com/spf13/cobra"
 )
 
@@ -47,7 +48,7 @@ func (p *program) runLogin(cmd *cobra.Command, o *loginOptions, args []string) e
 	}
 	kept, err := client(config).Login(cmd.Context(), nil, to, user, password)
 	if err != nil {
-		return loginFault(to, err)
+		return workshop.LoginFault(to, user, err)
 	}
 	_, err = fmt.Fprintln(cmd.OutOrStdout(), p.Say("login.done", to.String(), user, kept))
 	return err

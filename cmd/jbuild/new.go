@@ -203,4 +203,3 @@ func proposeName(o *newOptions) string {
 	base, _, _ = strings.Cut(base, ":")
 	return base
 }
-

@@ -15,8 +15,9 @@ import (
 type program struct {
 	*message.Printer
 
-	lang string
-	json bool
+	lang  string
+	json  bool
+	plain bool // numbered questions
 }
 
 func newRootCommand(printer *message.Printer) *cobra.Command {
@@ -29,10 +30,11 @@ func newRootCommand(printer *message.Printer) *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          p.wantArgs(cobra.NoArgs),
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE:          func(cmd *cobra.Command, _ []string) error { return p.runGuided(cmd) },
 	}
 	root.PersistentFlags().StringVar(&p.lang, "lang", "", p.Say("root.lang"))
 	root.PersistentFlags().BoolVar(&p.json, "json", false, p.Say("root.json"))
+	root.PersistentFlags().BoolVar(&p.plain, "plain", false, p.Say("root.plain"))
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return p.checkLanguage() }
 	root.SetFlagErrorFunc(p.flagError)
 	root.SetUsageTemplate(p.Say("root.usage-template") + "\n")
@@ -54,7 +56,7 @@ func newRootCommand(printer *message.Printer) *cobra.Command {
 var commands = []func(*program) *cobra.Command{
 	(*program).newNewCommand, (*program).newShellCommand, (*program).newRunCommand, (*program).newListCommand,
 	(*program).newPushCommand, (*program).newLoginCommand, (*program).newLogoutCommand, (*program).newTestCommand, (*program).newCheckCommand, (*program).newConvertForTestCommand,
-	(*program).newDiffCommand, (*program).newSaveCommand, (*program).newCopyCommand, (*program).newExportCommand, (*program).newImportCommand, (*program).newRenameCommand, (*program).newRemoveCommand,
+	(*program).newBasesCommand, (*program).newRecipeCommand, (*program).newDiffCommand, (*program).newSaveCommand, (*program).newCopyCommand, (*program).newExportCommand, (*program).newImportCommand, (*program).newRenameCommand, (*program).newRemoveCommand,
 	(*program).newVersionCommand,
 }
 

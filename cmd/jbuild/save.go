@@ -12,6 +12,7 @@ func (p *program) newSaveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "save NAME IMAGE[:TAG]",
 		Short: p.Say("save.short"),
+		Long:  p.Say("save.long"),
 		Args:  p.wantArgs(cobra.ExactArgs(2)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			st, err := p.open()
@@ -24,11 +25,14 @@ func (p *program) newSaveCommand() *cobra.Command {
 				return err
 			}
 			defer w.Close()
-			id, err := w.Keep(cmd.Context(), args[1], workspace.ImageOptions{By: "jbuild", Squash: squash})
+			id, err := p.workshop(st).Keep(cmd.Context(), w, args[1], workspace.ImageOptions{Squash: squash})
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), id)
+			if p.json {
+				return printJSON(cmd.OutOrStdout(), map[string]string{"image": args[1], "id": id})
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), p.Say("save.done", args[0], args[1]))
 			return err
 		},
 	}

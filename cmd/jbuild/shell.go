@@ -1,11 +1,12 @@
 package main
 
 import (
+	"fmt"
 	"os"
 
 	"github.com/jrun-hpc/jrun/vmtemplate/inside"
-	"github.com/jrun-hpc/jrun/vmtemplate/message"
 	"github.com/jrun-hpc/jrun/vmtemplate/rootless"
+	"github.com/jrun-hpc/jrun/vmtemplate/workshop"
 	"github.com/jrun-hpc/jrun/vmtemplate/workspace"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -13,30 +14,44 @@ import (
 
 func (p *program) newShellCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "shell NAME",
-		Short: p.Say("shell.short"),
-		Args:  p.wantArgs(cobra.ExactArgs(1)),
+		Use:     "shell NAME",
+		Aliases: []string{"start"},
+		Short:   p.Say("shell.short"),
+		Long:    p.Say("shell.long"),
+		Args:    p.wantArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.runInside(cmd, args[0], nil)
+			return p.inWorkspace(args[0], func(shop *workshop.Workshop, w *workspace.Workspace, s workspace.Session) (int, error) {
+				status, err := shop.Shell(cmd.Context(), w, p.Say("flow.prompt", w.Name), s)
+				if err == nil && s.Terminal != nil {
+					fmt.Fprintln(cmd.ErrOrStderr(), p.Say("shell.left", w.Name, w.Name, w.Name))
+				}
+				return status, err
+			})
 		},
 	}
 }
 
 func (p *program) newRunCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "run NAME -- COMMAND [ARGUMENT...]",
-		Short: p.Say("run.short"),
-		Args:  p.wantArgs(cobra.MinimumNArgs(2)),
+		Use:     "run NAME -- COMMAND [ARGUMENT...]",
+		Short:   p.Say("run.short"),
+		Long:    p.Say("run.long"),
+		Example: p.Say("run.examples"),
+		Args:    p.wantArgs(cobra.MinimumNArgs(2)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.runInside(cmd, args[0], commandIn(args[1:]))
+			command := commandIn(args[1:])
+			return p.inWorkspace(args[0], func(shop *workshop.Workshop, w *workspace.Workspace, s workspace.Session) (int, error) {
+				return shop.Exec(cmd.Context(), w, command, s)
+			})
 		},
 	}
 	cmd.Flags().SetInterspersed(false)
 	return cmd
 }
 
-// runInside runs a command in a workspace, or its shell. Its status becomes ours.
-func (p *program) runInside(cmd *cobra.Command, name string, args []string) error {
+// inWorkspace opens a workspace for a program on our terminal, or our files. The
+// program's status becomes ours.
+func (p *program) inWorkspace(name string, do func(*workshop.Workshop, *workspace.Workspace, workspace.Session) (int, error)) error {
 	st, err := p.open()
 	if err != nil {
 		return err
@@ -47,31 +62,19 @@ func (p *program) runInside(cmd *cobra.Command, name string, args []string) erro
 		return err
 	}
 	defer w.Close()
-	session := workspace.Session{Args: args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
-	if len(args) == 0 {
-		_, path, err := w.Shell()
-		if err != nil {
-			return err
-		}
-		if path == "" {
-			return message.Fail(message.Of("shell.none", name), nil, message.Of("shell.none.next"))
-		}
-		session.Args = []string{path}
-	}
+	session := workspace.Session{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
+	restore := func() {}
 	if term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stdout.Fd())) {
-		terminal, restore, err := inside.OwnTerminal()
-		if err != nil {
+		if session.Terminal, restore, err = inside.OwnTerminal(); err != nil {
 			return err
 		}
+	}
+	status, err := func() (int, error) {
 		defer restore()
-		session.Terminal = terminal
+		return do(p.workshop(st), w, session)
+	}()
+	if err == nil && status != 0 {
+		err = &rootless.EndedError{Status: status}
 	}
-	status, err := w.Run(cmd.Context(), session)
-	if err != nil {
-		return err
-	}
-	if status != 0 {
-		return &rootless.EndedError{Status: status}
-	}
-	return nil
+	return err
 }

@@ -31,7 +31,7 @@ func (s *Workshop) openRecord(w *workspace.Workspace) (string, error) {
 
 // rawRecord is where a shell records, where a reboot forgets it.
 func (s *Workshop) rawRecord(w *workspace.Workspace) string {
-	return filepath.Join(s.Store.RunDir(), "records", w.Name)
+	return filepath.Join(s.Store.RunDir(), "records", w.ID())
 }
 
 // foldRecord adds what a shell has recorded to the workspace's own record, without

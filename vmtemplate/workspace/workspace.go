@@ -15,6 +15,7 @@ import (
 
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
 	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"go.podman.io/storage"
 )
 
@@ -299,11 +300,36 @@ func (st *Store) OpenAny(name string) (*Workspace, error) {
 	if err != nil {
 		return nil, missingImage(name, err)
 	}
-	c, err := st.store.CreateContainer("", nil, base.id, "", "", &storage.ContainerOptions{Volatile: true})
+	return st.openImage(name, base.Name, base.id)
+}
+
+// openImage makes a workspace of an image that is gone when it is closed.
+func (st *Store) openImage(name, base, id string) (*Workspace, error) {
+	c, err := st.store.CreateContainer("", nil, id, "", "", &storage.ContainerOptions{Volatile: true})
 	if err != nil {
 		return nil, message.Fail(message.Of("workspace.create", name), err)
 	}
-	w := &Workspace{Name: name, State: State{Base: base.Name, Digest: base.Digest}, st: st, container: *c}
+	w := &Workspace{Name: name, State: State{Base: base}, st: st, container: *c}
 	w.release = func() { _ = st.store.DeleteContainer(c.ID) }
 	return w, nil
+}
+
+// ID is the workspace's own for as long as it exists, whatever it is called.
+func (w *Workspace) ID() string { return w.container.ID }
+
+// BaseID is its base's in the store.
+func (w *Workspace) BaseID() string { return w.container.ImageID }
+
+// OpenBase opens the workspace's base as it is, for looking at.
+func (w *Workspace) OpenBase() (*Workspace, error) {
+	return w.st.openImage(w.Name, w.State.Base, w.container.ImageID)
+}
+
+// BaseConfig is what the base says about running programs.
+func (w *Workspace) BaseConfig() (ocispec.ImageConfig, error) { return w.config() }
+
+// StartDir is where commands start, if nothing else is said.
+func (w *Workspace) StartDir() (string, error) {
+	c, err := w.Config()
+	return firstOf(c.WorkingDir, "/root"), err
 }

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+func (p *program) newRecipeCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "recipe NAME",
+		Short: p.Say("recipes.short"),
+		Long:  p.Say("recipes.long"),
+		Args:  p.wantArgs(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			st, err := p.open()
+			if err != nil {
+				return err
+			}
+			defer st.Close()
+			w, err := st.Open(args[0])
+			if err != nil {
+				return err
+			}
+			defer w.Close()
+			shop := p.workshop(st)
+			r, err := shop.KeepRecipe(cmd.Context(), w)
+			if err != nil {
+				return err
+			}
+			if p.json {
+				return printJSON(cmd.OutOrStdout(), r.Lock)
+			}
+			_, err = fmt.Fprint(cmd.OutOrStdout(), r.Dockerfile)
+			return err
+		},
+	}
+}
