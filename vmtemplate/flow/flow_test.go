@@ -89,7 +89,7 @@ func TestProposeTag(t *testing.T) {
 		for _, name := range strings.Fields(test.there) {
 			tags = append(tags, Tag{Name: name})
 		}
-		if got := proposeTag(tags, now); got != test.want || !tagForm.MatchString(got) {
+		if got := proposeTag(tags, now); got != test.want || !tagForm().MatchString(got) {
 			t.Errorf("after %q: %s, not %s", test.there, got, test.want)
 		}
 	}
@@ -109,7 +109,7 @@ func TestNames(t *testing.T) {
 		"docker.io/library/python:3.12": true, "python": true, "localhost:5000/a/b@sha256:" + strings.Repeat("0", 64): true,
 		"": false, "a:b:c": false, "A/b": false, "a b": false, "https://x/y": false, "a@sha256:00": false,
 	} {
-		if got := referenceForm.MatchString(name); got != good {
+		if got := referenceForm().MatchString(name); got != good {
 			t.Errorf("%q can be a base: %v", name, got)
 		}
 	}
