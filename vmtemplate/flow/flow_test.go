@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -158,5 +161,31 @@ func TestFailureNotices(t *testing.T) {
 			t.Errorf("%v and %v are both %q", err, other, n.Title)
 		}
 		seen[n.Title.String()] = err
+	}
+}
+
+// TestEveryQuestionHasACommand: what is asked can be answered without asking.
+func TestEveryQuestionHasACommand(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	literal := regexp.MustCompile(`Asked\{ID: "([a-z-]+)".*`)
+	flag := regexp.MustCompile(`Flag: +("jbuild [a-z-]+|flag\})`)
+	questions := map[string]bool{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range literal.FindAllStringSubmatch(string(text), -1) {
+			questions[m[1]] = true
+			if !flag.MatchString(m[0]) {
+				t.Errorf("%s: the question %s names no command", file, m[1])
+			}
+		}
+	}
+	if len(questions) < 18 {
+		t.Errorf("only %d questions were found: %v", len(questions), questions)
 	}
 }
