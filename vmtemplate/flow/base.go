@@ -130,7 +130,7 @@ func (s *Session) typeBase(ctx context.Context, b *beginning) error {
 			if typed == "" {
 				return Verdict{Bad: needed(typed)}
 			}
-			if !referenceForm.MatchString(typed) {
+			if !referenceForm().MatchString(typed) {
 				return Verdict{Bad: message.Of("flow.base.form")}
 			}
 			return Verdict{}

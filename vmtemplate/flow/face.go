@@ -77,7 +77,8 @@ type Question struct {
 	Secret  bool // must not be shown: a password
 	// Check judges what has been typed so far; nil accepts anything. It may be called
 	// with each key, from another goroutine but never twice at the same time, and its
-	// context ends when the text has changed. The answer is what it accepts.
+	// context ends when the text has changed. It has returned before Ask does. The
+	// answer is what it accepts.
 	Check func(ctx context.Context, typed string) Verdict
 }
 

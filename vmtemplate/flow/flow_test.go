@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -89,7 +92,7 @@ func TestProposeTag(t *testing.T) {
 		for _, name := range strings.Fields(test.there) {
 			tags = append(tags, Tag{Name: name})
 		}
-		if got := proposeTag(tags, now); got != test.want || !tagForm.MatchString(got) {
+		if got := proposeTag(tags, now); got != test.want || !tagForm().MatchString(got) {
 			t.Errorf("after %q: %s, not %s", test.there, got, test.want)
 		}
 	}
@@ -109,7 +112,7 @@ func TestNames(t *testing.T) {
 		"docker.io/library/python:3.12": true, "python": true, "localhost:5000/a/b@sha256:" + strings.Repeat("0", 64): true,
 		"": false, "a:b:c": false, "A/b": false, "a b": false, "https://x/y": false, "a@sha256:00": false,
 	} {
-		if got := referenceForm.MatchString(name); got != good {
+		if got := referenceForm().MatchString(name); got != good {
 			t.Errorf("%q can be a base: %v", name, got)
 		}
 	}
@@ -158,5 +161,31 @@ func TestFailureNotices(t *testing.T) {
 			t.Errorf("%v and %v are both %q", err, other, n.Title)
 		}
 		seen[n.Title.String()] = err
+	}
+}
+
+// TestEveryQuestionHasACommand: what is asked can be answered without asking.
+func TestEveryQuestionHasACommand(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	literal := regexp.MustCompile(`Asked\{ID: "([a-z-]+)".*`)
+	flag := regexp.MustCompile(`Flag: +("jbuild [a-z-]+|flag\})`)
+	questions := map[string]bool{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range literal.FindAllStringSubmatch(string(text), -1) {
+			questions[m[1]] = true
+			if !flag.MatchString(m[0]) {
+				t.Errorf("%s: the question %s names no command", file, m[1])
+			}
+		}
+	}
+	if len(questions) < 18 {
+		t.Errorf("only %d questions were found: %v", len(questions), questions)
 	}
 }

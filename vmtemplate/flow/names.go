@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
@@ -12,11 +13,17 @@ import (
 // Names as the distribution specification has them. A workspace's name is one component
 // of a repository's, so that it can be the image's, too.
 var (
-	componentForm  = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*$`)
-	repositoryForm = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)+$`)
-	referenceForm  = regexp.MustCompile(`^((localhost|[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+|[A-Za-z0-9-]+:[0-9]+)(:[0-9]+)?/)?[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?$`)
-	tagForm        = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`)
+	componentForm  = form(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*$`)
+	repositoryForm = form(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)+$`)
+	referenceForm  = form(`^((localhost|[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+|[A-Za-z0-9-]+:[0-9]+)(:[0-9]+)?/)?[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?$`)
+	tagForm        = form(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`)
 )
+
+// form is a regular expression that is compiled when it is used: every command pays for
+// what is done before.
+func form(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
 
 // mostNameLetters keeps names of workspaces short enough for a column.
 const mostNameLetters = 40
@@ -28,7 +35,7 @@ func checkWorkspaceName(name string, taken map[string]bool) message.Text {
 		return message.Of("flow.name.empty")
 	case len(name) > mostNameLetters:
 		return message.Of("flow.name.long", mostNameLetters)
-	case !componentForm.MatchString(name):
+	case !componentForm().MatchString(name):
 		return message.Of("flow.name.form")
 	case taken[name]:
 		return message.Of("flow.name.taken")
@@ -41,7 +48,7 @@ func proposeWorkspaceName(base string, taken map[string]bool) string {
 	name := base[strings.LastIndexByte(base, '/')+1:]
 	name, _, _ = strings.Cut(name, "@")
 	name, _, _ = strings.Cut(name, ":")
-	if !componentForm.MatchString(name) || len(name) > mostNameLetters-4 {
+	if !componentForm().MatchString(name) || len(name) > mostNameLetters-4 {
 		name = "image"
 	}
 	return untaken("my-"+name, "-", taken)

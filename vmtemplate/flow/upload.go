@@ -97,7 +97,7 @@ func (s *Session) nameImage(ctx context.Context, t *target) error {
 		Asked:   Asked{ID: "image", Title: message.Of("flow.image"), Label: message.Of("flow.image.label"), Help: message.Of("flow.image.help", project), Flag: "jbuild push " + t.workspace + " PROJECT/NAME:TAG"},
 		Default: cmp.Or(t.repository, project+"/"+t.workspace),
 		Check: func(ctx context.Context, typed string) Verdict {
-			if !repositoryForm.MatchString(typed) {
+			if !repositoryForm().MatchString(typed) {
 				return Verdict{Bad: message.Of("flow.image.form")}
 			}
 			project, _, _ := strings.Cut(typed, "/")
@@ -153,7 +153,7 @@ func (s *Session) nameTag(ctx context.Context, t *target) error {
 		Asked:   Asked{ID: "tag", Title: message.Of("flow.tag"), Label: message.Of("flow.tag.label"), Help: message.Of("flow.tag.help"), Flag: "jbuild push " + t.workspace + " PROJECT/NAME:TAG"},
 		Default: cmp.Or(t.tag, proposeTag(t.tags, s.Now())),
 		Check: func(_ context.Context, typed string) Verdict {
-			if !tagForm.MatchString(typed) {
+			if !tagForm().MatchString(typed) {
 				return Verdict{Bad: message.Of("flow.tag.form")}
 			}
 			there, ok := t.find(typed)

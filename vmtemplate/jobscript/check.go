@@ -2,6 +2,7 @@ package jobscript
 
 import (
 	"regexp"
+	"sync"
 
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
 )
@@ -9,19 +10,25 @@ import (
 // What a value may look like. The image's form is that of the hook (pbs/hook.py); the
 // others are those of qsub(1B) and pbs_resources(7B), without what needs quoting there.
 var (
-	imageForm    = regexp.MustCompile(`^((localhost|[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+|[A-Za-z0-9-]+:[0-9]+)(:[0-9]+)?/)?[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?$`)
-	nameForm     = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.+-]{0,229}$`)
-	queueForm    = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*(@[A-Za-z0-9_.-]+)?$`)
-	selectForm   = regexp.MustCompile(`^[0-9]+(:[A-Za-z][A-Za-z0-9_]*=[A-Za-z0-9_.-]+)*(\+[0-9]+(:[A-Za-z][A-Za-z0-9_]*=[A-Za-z0-9_.-]+)*)*$`)
-	walltimeForm = regexp.MustCompile(`^([0-9]+|[0-9]+:[0-5]?[0-9]|[0-9]+:[0-5]?[0-9]:[0-5]?[0-9])$`)
-	mailForm     = regexp.MustCompile(`^[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+$`)
-	commandForm  = regexp.MustCompile(`^[^\x00-\x1f\x7f]+$`)
+	imageForm    = form(`^((localhost|[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+|[A-Za-z0-9-]+:[0-9]+)(:[0-9]+)?/)?[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?$`)
+	nameForm     = form(`^[A-Za-z0-9_][A-Za-z0-9_.+-]{0,229}$`)
+	queueForm    = form(`^[A-Za-z0-9_][A-Za-z0-9_.-]*(@[A-Za-z0-9_.-]+)?$`)
+	selectForm   = form(`^[0-9]+(:[A-Za-z][A-Za-z0-9_]*=[A-Za-z0-9_.-]+)*(\+[0-9]+(:[A-Za-z][A-Za-z0-9_]*=[A-Za-z0-9_.-]+)*)*$`)
+	walltimeForm = form(`^([0-9]+|[0-9]+:[0-5]?[0-9]|[0-9]+:[0-5]?[0-9]:[0-5]?[0-9])$`)
+	mailForm     = form(`^[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+$`)
+	commandForm  = form(`^[^\x00-\x1f\x7f]+$`)
 )
+
+// form is a regular expression that is compiled when it is used: every command pays for
+// what is done before.
+func form(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
 
 // check refuses values that would not be what they seem to be in a script.
 func (v Values) check() error {
 	for _, c := range []struct {
-		form  *regexp.Regexp
+		form  func() *regexp.Regexp
 		value string
 		must  bool
 		what  message.Text
@@ -38,7 +45,7 @@ func (v Values) check() error {
 		if c.value == "" && !c.must {
 			continue
 		}
-		if !c.form.MatchString(c.value) {
+		if !c.form().MatchString(c.value) {
 			return message.Fail(message.Of("jobscript.refused", c.what, c.value), nil, c.next)
 		}
 	}

@@ -1,19 +1,16 @@
 package jobscript
 
-import (
-	"regexp"
-	"strings"
-)
+import "strings"
 
 // plain are words that the shell takes as they are. A tilde or an equals sign at the
 // wrong place would not be.
-var plain = regexp.MustCompile(`^[A-Za-z0-9_@%+:,./-]+$`)
+var plain = form(`^[A-Za-z0-9_@%+:,./-]+$`)
 
 // quote makes one word of the shell of each word (POSIX, XCU 2.2.2).
 func quote(words []string) string {
 	quoted := make([]string, len(words))
 	for i, w := range words {
-		if !plain.MatchString(w) {
+		if !plain().MatchString(w) {
 			w = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
 		}
 		quoted[i] = w

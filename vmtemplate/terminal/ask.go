@@ -30,8 +30,8 @@ func rowText(p *message.Printer, c flow.Choice, key string) string {
 // Ask shows a line to type in.
 func (f *full) Ask(ctx context.Context, asked flow.Question) (string, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	q := newQuestion(ctx, f.printer, asked)
+	defer func() { cancel(); q.running.Wait() }()
 	if err := f.ask(ctx, q); err != nil {
 		return "", err
 	}

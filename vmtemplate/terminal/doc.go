@@ -11,7 +11,9 @@
 // Lines are cells (a character, its width, a style), and only what differs from the
 // line before is sent (frame.go): moving in a list takes about a hundred bytes, in
 // Japanese, too. Nothing is asked of the terminal, as its answers would arrive late over a slow line,
-// in somebody's shell. Whatever text says, it cannot control the terminal: characters
+// in somebody's shell. What is typed while nothing is asked waits for the next question, but
+// not what is typed while something takes time: Enter, pressed in impatience, must not
+// answer a question that has not been read. Whatever text says, it cannot control the terminal: characters
 // that would are replaced before they become cells.
 //
 // We draw no characters whose width depends on the terminal (East Asian Ambiguous,

@@ -120,7 +120,25 @@ func TestHostileText(t *testing.T) {
 	var out strings.Builder
 	f := &frame{out: &out, color: false}
 	f.show([]line{cut(hostile, normal)}, cursor{})
-	if got := out.String(); strings.ContainsAny(got, "\x07\x00\u202e\u009b") || strings.Contains(got, "\x1b]") || strings.Contains(got, "[2J") && strings.Contains(got, "\x1b[2J") {
+	if got := out.String(); strings.ContainsAny(got, "\x07\x00\u202e\u009b") || strings.Contains(got, "\x1b]") || strings.Contains(got, "\x1b[2J") {
 		t.Errorf("%q", got)
+	}
+}
+
+// TestDoneMark: a check mark only where the terminal has one.
+func TestDoneMark(t *testing.T) {
+	for _, test := range []struct{ term, lcAll, lang, want string }{
+		{"xterm", "", "ja_JP.UTF-8", "\u2713 "},
+		{"linux", "", "ja_JP.UTF-8", "* "},
+		{"xterm", "C", "ja_JP.UTF-8", "* "},
+		{"xterm", "", "ja_JP.eucJP", "* "},
+		{"xterm", "", "", "* "},
+	} {
+		getenv := func(name string) string {
+			return map[string]string{"TERM": test.term, "LC_ALL": test.lcAll, "LANG": test.lang}[name]
+		}
+		if got := doneMark(getenv); got != test.want {
+			t.Errorf("%+v: %q", test, got)
+		}
 	}
 }

@@ -34,8 +34,16 @@ const forever = -1
 // read waits for input. It returns 0 bytes without an error when within has passed, and
 // io.EOF when nothing will come any more.
 func (in *input) read(ctx context.Context, buf []byte, within time.Duration) (int, error) {
-	stop := context.AfterFunc(ctx, func() { _, _ = unix.Write(in.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0}) })
-	defer stop()
+	woken := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(woken)
+		_, _ = unix.Write(in.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+	})
+	defer func() {
+		if !stop() {
+			<-woken // the event might be closed next
+		}
+	}()
 	milliseconds := forever
 	if within > 0 {
 		milliseconds = int(within.Milliseconds())

@@ -30,6 +30,7 @@ func journey(t *testing.T, lang, kind string) {
 	c.Press("enter")
 	c.asks("flow.login.password", "taro")
 	c.Type("himitsu")
+	c.Settle() // the picture is the same before it is typed
 	c.picture("02-password")
 	c.Press("enter")
 	c.asks("flow.what")

@@ -3,6 +3,7 @@ package terminal
 import (
 	"context"
 	"strings"
+	"sync"
 
 	"github.com/jrun-hpc/jrun/vmtemplate/flow"
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
@@ -21,6 +22,7 @@ type question struct {
 	ctx      context.Context
 	cancel   context.CancelFunc // of the judgement that is being made
 	judging  bool
+	running  sync.WaitGroup // the goroutine that judges
 	happened chan func() (bool, error)
 }
 
@@ -54,7 +56,9 @@ func (q *question) judge() {
 	ctx, cancel := context.WithCancel(q.ctx)
 	q.cancel, q.judging = cancel, true
 	typed := q.value()
+	q.running.Add(1)
 	go func() {
+		defer q.running.Done()
 		verdict := q.asked.Check(ctx, typed)
 		select {
 		case q.happened <- func() (bool, error) { return q.hasJudged(typed, verdict) }:

@@ -1,6 +1,7 @@
 package terminal_test
 
 import (
+	"context"
 	"flag"
 	"path/filepath"
 	"strings"
@@ -40,6 +41,12 @@ var terminals = map[string]struct {
 // begin starts a session.
 func begin(t *testing.T, engine *fakeengine.Engine, lang, kind string) *conversation {
 	t.Helper()
+	return beginIn(t.Context(), t, engine, lang, kind)
+}
+
+// beginIn starts a session that ends with a context.
+func beginIn(ctx context.Context, t *testing.T, engine *fakeengine.Engine, lang, kind string) *conversation {
+	t.Helper()
 	on := terminals[kind]
 	printer, _ := message.For(lang)
 	c := &conversation{
@@ -57,10 +64,12 @@ func begin(t *testing.T, engine *fakeengine.Engine, lang, kind string) *conversa
 		Site: site.Config{}, Printer: printer, Dir: c.dir, Now: engine.Clock.Now,
 	}
 	go func() {
-		err := s.Run(t.Context())
+		err := s.Run(ctx)
 		face.Close()
 		c.ended <- err
+		close(c.ended)
 	}()
+	t.Cleanup(func() { <-c.ended }) // the test's context has ended; the terminal is closed next
 	return c
 }
 

@@ -14,6 +14,7 @@ package screen
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -24,6 +25,7 @@ import (
 
 	"github.com/charmbracelet/x/vt"
 	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
 )
 
 // patience is how long a screen is waited for. It is a limit for a machine that is
@@ -52,18 +54,51 @@ func New(t testing.TB, columns, rows int) *Screen {
 	if err != nil {
 		t.Fatalf("opening a terminal: %v", err)
 	}
-	s := &Screen{t: t, master: master, line: line, vt: vt.NewEmulator(columns, rows), changed: time.Now()}
-	if err := pty.Setsize(master, &pty.Winsize{Cols: uint16(columns), Rows: uint16(rows)}); err != nil {
-		t.Fatalf("setting the terminal's size: %v", err)
+	if master, err = pollable(master); err != nil {
+		t.Fatalf("opening a terminal: %v", err)
 	}
+	s := &Screen{t: t, master: master, line: line, vt: vt.NewEmulator(columns, rows), changed: time.Now()}
+	s.setSize(columns, rows)
 	go s.read()
 	go s.answer()
 	t.Cleanup(func() {
-		_ = s.vt.Close()
+		// vt.Close would race with Read, which only this ends.
+		if pipe, ok := s.vt.InputPipe().(io.Closer); ok {
+			_ = pipe.Close()
+		}
 		line.Close()
 		master.Close()
 	})
 	return s
+}
+
+// pollable makes a file whose reads end when it is closed; asking a file for its
+// descriptor, which package pty does, has made it one whose reads do not.
+func pollable(file *os.File) (*os.File, error) {
+	defer file.Close()
+	fd, err := unix.FcntlInt(file.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.SetNonblock(fd, true); err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), file.Name()), nil
+}
+
+func (s *Screen) setSize(columns, rows int) {
+	s.t.Helper()
+	conn, err := s.master.SyscallConn()
+	if err == nil {
+		err = conn.Control(func(fd uintptr) {
+			if failed := unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, &unix.Winsize{Col: uint16(columns), Row: uint16(rows)}); failed != nil {
+				s.t.Errorf("setting the terminal's size: %v", failed)
+			}
+		})
+	}
+	if err != nil {
+		s.t.Errorf("setting the terminal's size: %v", err)
+	}
 }
 
 // mostRaw is how much Raw remembers.
@@ -224,11 +259,12 @@ func (s *Screen) Resize(columns, rows int) {
 	s.mu.Lock()
 	s.vt.Resize(columns, rows)
 	s.mu.Unlock()
-	if err := pty.Setsize(s.master, &pty.Winsize{Cols: uint16(columns), Rows: uint16(rows)}); err != nil {
-		s.t.Fatalf("setting the terminal's size: %v", err)
-	}
+	s.setSize(columns, rows)
 	_ = syscall.Kill(os.Getpid(), syscall.SIGWINCH)
 }
+
+// Hang takes the terminal away, as when the line of an ssh breaks.
+func (s *Screen) Hang() { s.master.Close() }
 
 // Wait reads until all texts are on the screen. Where their lines are broken does not
 // matter.
