@@ -17,12 +17,14 @@ import (
 // pushOptions are the flags of jbuild push.
 type pushOptions struct {
 	overwrite, squash, dryRun bool
+	keepSecrets               bool
 	compression               string
 }
 
 func (o *pushOptions) addFlags(p *program, cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&o.overwrite, "overwrite", false, p.Say("push.overwrite"))
 	cmd.Flags().BoolVar(&o.squash, "squash", false, p.Say("save.squash"))
+	cmd.Flags().BoolVar(&o.keepSecrets, "keep-secrets", false, p.Say("push.keep-secrets"))
 	cmd.Flags().StringVar(&o.compression, "compression", "gzip", p.Say("push.compression"))
 }
 
@@ -77,6 +79,11 @@ func (p *program) runPush(cmd *cobra.Command, o *pushOptions, name, to string) e
 
 // pushWorkspace uploads a workspace that is open.
 func (p *program) pushWorkspace(cmd *cobra.Command, o *pushOptions, shop *workshop.Workshop, w *workspace.Workspace, target upload.Target) error {
+	if !o.keepSecrets {
+		if err := p.refuseSecrets(cmd.Context(), shop, w); err != nil {
+			return err
+		}
+	}
 	return p.pushed(cmd, o, shop, target, func(ctx context.Context, po workshop.PushOptions) (upload.Result, error) {
 		img, err := shop.Image(ctx, w, workspace.ImageOptions{Squash: o.squash})
 		if err != nil {
@@ -85,6 +92,21 @@ func (p *program) pushWorkspace(cmd *cobra.Command, o *pushOptions, shop *worksh
 		defer img.Close()
 		return shop.Push(ctx, w, img, target, po)
 	})
+}
+
+// refuseSecrets is the check before an upload: an image is copied to many machines, and
+// what was in it once cannot be taken back.
+func (p *program) refuseSecrets(ctx context.Context, shop *workshop.Workshop, w *workspace.Workspace) error {
+	changes, err := shop.Changes(ctx, w)
+	if err != nil || len(changes.Secrets) == 0 {
+		return err
+	}
+	first := changes.Secrets[0]
+	next := []message.Text{message.Of("push.secrets.rm", w.Name, first.Path), message.Of("push.secrets.keep")}
+	if n := len(changes.Secrets) - 1; n > 0 {
+		next = append([]message.Text{message.Of("push.secrets.more", n, w.Name)}, next...)
+	}
+	return message.Fail(message.Of("push.secrets", first.Path, workshop.SecretText(first)), nil, next...)
 }
 
 // pushed asks what there is to ask, uploads, and tells the outcome. Nobody is asked for

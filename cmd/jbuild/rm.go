@@ -1,21 +1,36 @@
 package main
 
 import (
+	"context"
+	"os"
+
+	"github.com/jrun-hpc/jrun/vmtemplate/flow"
+	"github.com/jrun-hpc/jrun/vmtemplate/message"
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 )
 
 func (p *program) newRemoveCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "rm NAME...",
+	var yes bool
+	cmd := &cobra.Command{
+		Use:   "rm [--yes] NAME...",
 		Short: p.Say("rm.short"),
+		Long:  p.Say("rm.long"),
 		Args:  p.wantArgs(cobra.MinimumNArgs(1)),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			st, err := p.open()
 			if err != nil {
 				return err
 			}
 			defer st.Close()
 			for _, name := range args {
+				sure, err := p.sure(cmd.Context(), st, name, yes)
+				if err != nil {
+					return err
+				}
+				if !sure {
+					continue
+				}
 				if err := st.Remove(name); err != nil {
 					return err
 				}
@@ -23,4 +38,33 @@ func (p *program) newRemoveCommand() *cobra.Command {
 			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&yes, "yes", false, p.Say("rm.yes"))
+	return cmd
+}
+
+// sure asks a person on a terminal before what was changed and not uploaded is thrown
+// away. Scripts are not asked.
+func (p *program) sure(ctx context.Context, st *opened, name string, yes bool) (bool, error) {
+	if yes || !term.IsTerminal(int(os.Stdin.Fd())) || !term.IsTerminal(int(os.Stdout.Fd())) {
+		return true, nil
+	}
+	w, err := st.Open(name)
+	if err != nil {
+		return false, err
+	}
+	changes, err := w.Changes()
+	kept := len(w.State.Pushes) > 0 && !w.State.Used.After(w.State.Pushes[len(w.State.Pushes)-1].At)
+	w.Close()
+	if err != nil || len(changes) == 0 || kept {
+		return err == nil, err
+	}
+	face, err := p.face()
+	if err != nil {
+		return false, err
+	}
+	defer face.Close()
+	sure, err := face.Confirm(ctx, flow.Confirmation{Asked: flow.Asked{
+		ID: "remove", Title: message.Of("rm.sure", name), Help: message.Of("rm.sure.help"), Flag: "jbuild rm --yes " + name,
+	}})
+	return sure, reported(err)
 }

@@ -56,7 +56,7 @@ func newRootCommand(printer *message.Printer) *cobra.Command {
 var commands = []func(*program) *cobra.Command{
 	(*program).newNewCommand, (*program).newShellCommand, (*program).newRunCommand, (*program).newListCommand,
 	(*program).newPushCommand, (*program).newLoginCommand, (*program).newLogoutCommand, (*program).newTestCommand, (*program).newCheckCommand, (*program).newConvertForTestCommand,
-	(*program).newBasesCommand, (*program).newRecipeCommand, (*program).newDiffCommand, (*program).newSaveCommand, (*program).newCopyCommand, (*program).newExportCommand, (*program).newImportCommand, (*program).newRenameCommand, (*program).newRemoveCommand,
+	(*program).newScriptCommand, (*program).newBasesCommand, (*program).newRecipeCommand, (*program).newDiffCommand, (*program).newSaveCommand, (*program).newCopyCommand, (*program).newExportCommand, (*program).newImportCommand, (*program).newRenameCommand, (*program).newRemoveCommand,
 	(*program).newVersionCommand,
 }
 
