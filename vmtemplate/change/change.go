@@ -50,7 +50,7 @@ var caches = []string{
 // histories are files that tell what somebody did.
 var histories = map[string]bool{
 	".bash_history": true, ".zsh_history": true, ".ash_history": true, ".python_history": true, ".Rhistory": true, ".lesshst": true,
-	".wget-hsts": true, ".viminfo": true, ".node_repl_history": true, ".sqlite_history": true, ".mysql_history": true, ".psql_history": true,
+	".zhistory": true, "fish_history": true, ".wget-hsts": true, ".viminfo": true, ".node_repl_history": true, ".sqlite_history": true, ".mysql_history": true, ".psql_history": true,
 }
 
 // secrets are files, by their last parts, that hold logins or private keys.
@@ -58,7 +58,19 @@ var secrets = []string{
 	"/.netrc", "/.git-credentials", "/.docker/config.json", "/.config/containers/auth.json", "/.aws/credentials", "/.aws/config",
 	"/.pypirc", "/.npmrc", "/.kaggle/kaggle.json", "/.huggingface/token", "/.cache/huggingface/token", "/.pgpass", "/.my.cnf",
 	"/.config/gh/hosts.yml", "/.config/gcloud/credentials.db", "/.config/gcloud/application_default_credentials.json",
+	"/.cargo/credentials", "/.cargo/credentials.toml", "/.gem/credentials", "/.terraform.d/credentials.tfrc.json", "/.s3cfg", "/.boto", "/.passwd-s3fs", "/.smbcredentials",
+	"/.config/hub", "/.config/rstudio/secure-cookie-key", "/.mylogin.cnf", "/.azure/service_principal_entries.json", "/.singularity/docker-config.json",
+	"/.apptainer/docker-config.json", "/.singularity/remote.yaml", "/.apptainer/remote.yaml", "/.config/pypoetry/auth.toml", "/.config/wandb/settings", "/.local/share/keyrings/login.keyring",
 	"/.azure/accessTokens.json", "/.azure/msal_token_cache.json", "/.config/rclone/rclone.conf", "/.Renviron", "/.vault-token", "/.kube/config",
+}
+
+// keys are files of a system that make it that system: its identity towards others.
+var keys = map[string]bool{"/etc/munge/munge.key": true, "/etc/krb5.keytab": true}
+
+// isHostKey: of sshd, made when openssh-server was installed. Whoever has the image
+// would have the key of all machines made from it.
+func isHostKey(path string) bool {
+	return strings.HasPrefix(path, "/etc/ssh/ssh_host_") && strings.HasSuffix(path, "_key")
 }
 
 // Filter says why a path stays out of images; empty if it goes in. The path is
@@ -75,6 +87,9 @@ func Filter(path string) Reason {
 		if isSecret(path) {
 			return Secret
 		}
+	}
+	if keys[path] || isHostKey(path) || strings.HasPrefix(path, "/run/secrets/") {
+		return Secret
 	}
 	for _, dir := range caches {
 		if strings.HasPrefix(path, dir+"/") {

@@ -11,7 +11,7 @@ import (
 	_ "github.com/mattn/go-sqlite3" // the driver; go.podman.io/storage links it too
 )
 
-// rpmDatabases are where rpm keeps its database: since Fedora 36 and RHEL 10 in the first place.
+// rpmDatabases are where rpm keeps its database: since Fedora 36 in the first place.
 var rpmDatabases = []string{"/usr/lib/sysimage/rpm/rpmdb.sqlite", "/var/lib/rpm/rpmdb.sqlite"}
 
 // rpm reads the headers in rpm's database. SQLite gets a copy of it: it opens files by

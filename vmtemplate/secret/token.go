@@ -66,7 +66,7 @@ var shapes = []shape{
 // word is a pattern that stands alone, not inside of a longer word. The token is the
 // first group.
 func word(pattern string) *regexp.Regexp {
-	return regexp.MustCompile(`(?:^|[^A-Za-z0-9_/+-])(` + pattern + `)(?:$|[^A-Za-z0-9_/+-])`)
+	return regexp.MustCompile(`(?:^|[^A-Za-z0-9_+-])(` + pattern + `)(?:$|[^A-Za-z0-9_/+-])`)
 }
 
 // privateKey is the first line of a PEM block (RFC 7468, section 11 and older forms;
