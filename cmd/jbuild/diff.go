@@ -78,7 +78,7 @@ func (p *program) printChanges(out io.Writer, c workshop.Changes) error {
 	}
 	fmt.Fprintln(out, p.Say("diff.sum", in.files, message.Bytes(in.bytes), left.files, message.Bytes(left.bytes)))
 	for _, s := range c.Secrets {
-		fmt.Fprintln(out, p.Say("diff.secret", s.Path, workshop.SecretText(s)))
+		fmt.Fprintln(out, p.Say("diff.secret", s.Path, s.Text()))
 	}
 	return nil
 }

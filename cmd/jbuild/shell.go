@@ -21,7 +21,7 @@ func (p *program) newShellCommand() *cobra.Command {
 		Args:    p.wantArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.inWorkspace(args[0], func(shop *workshop.Workshop, w *workspace.Workspace, s workspace.Session) (int, error) {
-				status, err := shop.Shell(cmd.Context(), w, p.Say("flow.prompt", w.Name), s)
+				status, err := shop.Shell(cmd.Context(), w, p.Say("flow.prompt", w.Name), p.Say("shell.welcome", w.Name)+"\n\n", s)
 				if err == nil && s.Terminal != nil {
 					fmt.Fprintln(cmd.ErrOrStderr(), p.Say("shell.left", w.Name, w.Name, w.Name))
 				}

@@ -27,7 +27,7 @@ func (e *Engine) User(ctx context.Context) (string, error) {
 		return "", flow.ErrNoLogin
 	}
 	r := e.registry(access)
-	_, err = r.Do(ctx, registry.Request{Method: http.MethodGet, Path: "/v2/", Want: []int{http.StatusOK}})
+	_, err = r.Do(ctx, registry.Request{Method: http.MethodGet, Path: "/v2/", Wanted: []int{http.StatusOK}})
 	if err == nil {
 		return access.User, nil
 	}
@@ -187,7 +187,7 @@ func (e *Engine) Quota(ctx context.Context, project string) (flow.Quota, error) 
 	summary, err := api.Summary(ctx, project)
 	switch status := harbor.Status(err); {
 	case err == nil && summary.Quota != nil:
-		return flow.Quota{Used: summary.Quota.Used, Limit: max(summary.Quota.Hard, 0)}, nil
+		return flow.Quota{Used: summary.Quota.Used.StorageBytes, Limit: max(summary.Quota.Hard.StorageBytes, 0)}, nil
 	case err == nil:
 		return flow.Quota{}, nil
 	case status == http.StatusForbidden, status == http.StatusUnauthorized:

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/jrun-hpc/jrun/image/harbor"
 	"github.com/jrun-hpc/jrun/vmtemplate/flow"
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
 	"github.com/jrun-hpc/jrun/vmtemplate/registry"
@@ -63,8 +62,5 @@ func (e *Engine) pushKind(ctx context.Context, target upload.Target, err error) 
 	}
 	r := e.registry(access)
 	subject := registry.Subject{Repository: target.Repository, Reference: target.Tag, Method: "PUT"}
-	if r.Cause(ctx, subject, err) == harbor.Unknown && refused.StatusCode < 400 {
-		return nil
-	}
 	return e.kind(ctx, r, subject, err)
 }

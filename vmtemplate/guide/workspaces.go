@@ -73,7 +73,7 @@ func (e *Engine) Shell(ctx context.Context, name, prompt string, c flow.Console)
 			return err
 		}
 		defer done()
-		_, err = e.Shop.Shell(ctx, w, prompt, s)
+		_, err = e.Shop.Shell(ctx, w, prompt, "", s) // the session has said what is to be said
 		return err
 	})
 }
@@ -116,7 +116,7 @@ func summed(c workshop.Changes) flow.Changes {
 	}
 	all.Packages = packages(c.Packages)
 	for _, s := range c.Secrets {
-		all.Suspects = append(all.Suspects, flow.Suspect{Path: s.Path, Why: workshop.SecretText(s)})
+		all.Suspects = append(all.Suspects, flow.Suspect{Path: s.Path, Why: s.Text()})
 	}
 	return all
 }

@@ -140,7 +140,6 @@ func (s *Workshop) Recipe(_ context.Context, w *workspace.Workspace) (recipe.Rec
 			Pin: recipe.Pin{Reference: w.State.Base, Digest: w.State.Digest.String()},
 			Env: config.Env, Dir: config.WorkingDir,
 		},
-		Env: w.State.Env, Workdir: w.State.Workdir,
 		Record: record, Changes: changes, Open: opener(in), Inventory: packages,
 		Created: w.State.Created, JBuild: s.Version, Printer: s.Printer,
 	}), nil

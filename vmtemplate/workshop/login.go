@@ -2,6 +2,7 @@ package workshop
 
 import (
 	"errors"
+	"io/fs"
 	"net/http"
 	"strings"
 	"time"
@@ -57,6 +58,10 @@ func LoginFault(to image.LoginTarget, user string, err error) error {
 		return message.Fail(message.Of("workshop.locked", to.String(), user), nil, message.Of("workshop.locked.next"), message.Of("workshop.locked.admin"))
 	case Unreachable:
 		return message.Fail(message.Of("workshop.unreachable", to.String()), err, message.Of("workspace.unreachable.next"))
+	}
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return message.Fail(message.Of("workshop.not-kept", to.String()), err, message.Of("workshop.not-kept.next", path.Path))
 	}
 	return message.Fail(message.Of("workshop.no-login", to.String()), err, message.Of("workshop.no-login.next"))
 }

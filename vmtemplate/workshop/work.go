@@ -30,8 +30,8 @@ func (s *Workshop) New(ctx context.Context, name, base string, progress workspac
 }
 
 // Shell runs the workspace's shell, which records what is typed, and returns its exit
-// status. prompt stands before each command.
-func (s *Workshop) Shell(ctx context.Context, w *workspace.Workspace, prompt string, session workspace.Session) (int, error) {
+// status. prompt stands before each command; welcome, if there is one, before the first.
+func (s *Workshop) Shell(ctx context.Context, w *workspace.Workspace, prompt, welcome string, session workspace.Session) (int, error) {
 	_, path, err := w.Shell()
 	if err != nil {
 		return 0, err
@@ -43,7 +43,7 @@ func (s *Workshop) Shell(ctx context.Context, w *workspace.Workspace, prompt str
 	if err != nil {
 		return 0, err
 	}
-	start := recipe.Hook{Prompt: prompt, Welcome: s.Printer.Say("workshop.welcome", w.Name)}.Start(path)
+	start := recipe.Hook{Prompt: prompt, Welcome: welcome}.Start(path)
 	session.Args, session.Record = start.Args, raw
 	session.Env = append(session.Env, start.Env...)
 	session.Rc = map[string][]byte{}
