@@ -55,7 +55,9 @@ var commands = []func(*program) *cobra.Command{
 	(*program).newNewCommand, (*program).newShellCommand, (*program).newRunCommand, (*program).newListCommand,
 	(*program).newTestCommand, (*program).newCheckCommand, (*program).newConvertForTestCommand,
 	(*program).newDiffCommand, (*program).newSaveCommand, (*program).newCopyCommand, (*program).newExportCommand, (*program).newImportCommand, (*program).newRenameCommand, (*program).newRemoveCommand,
-	(*program).newVersionCommand,
+	(*program).newBuildCommand, (*program).newPullCommand, (*program).newImagesCommand, (*program).newTagCommand,
+	(*program).newRemoveImageCommand, (*program).newInspectCommand, (*program).newHistoryCommand, (*program).newPruneCommand,
+	(*program).newDockerCommand, (*program).newVersionCommand,
 }
 
 func eachCommand(c *cobra.Command, do func(*cobra.Command)) {
