@@ -8,15 +8,15 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// dockerWords are docker's commands that jbuild has under the same names, with the flags
-// that scripts use.
-var dockerWords = []string{"build", "history", "images", "inspect", "login", "logout", "pull", "push", "rmi", "tag", "version"}
+// dockerWords are docker's commands that jbuild has, with the flags that scripts use, and
+// its own words for them.
+var dockerWords = map[string]string{
+	"build": "build", "history": "history", "images": "images", "inspect": "inspect", "login": "login", "logout": "logout",
+	"pull": "pull", "push": "push", "rmi": "rmi", "save": "save-image", "tag": "tag", "version": "version",
 
-// dockerGroups are docker's longer words for the same.
-var dockerGroups = map[string]string{
 	"buildx build": "build", "builder build": "build", "builder prune": "prune", "image build": "build", "image history": "history",
 	"image inspect": "inspect", "image ls": "images", "image list": "images", "image prune": "prune", "image pull": "pull", "image push": "push",
-	"image rm": "rmi", "image tag": "tag", "system prune": "prune",
+	"image rm": "rmi", "image save": "save-image", "image tag": "tag", "system prune": "prune",
 }
 
 // newDockerCommand is jbuild docker-compat, for alias docker='jbuild docker-compat': only
@@ -43,18 +43,22 @@ func translateDocker(root *cobra.Command, args []string) ([]string, error) {
 	if len(args) == 0 || args[0] == "--help" || args[0] == "-h" {
 		return []string{"--help"}, nil
 	}
-	if len(args) > 1 {
-		if word, ok := dockerGroups[args[0]+" "+args[1]]; ok {
-			args = append([]string{word}, args[2:]...)
-		}
-	}
 	has := func(word string) bool {
 		return slices.ContainsFunc(root.Commands(), func(c *cobra.Command) bool { return c.Name() == word })
 	}
-	if (slices.Contains(dockerWords, args[0]) || args[0] == "prune") && has(args[0]) {
-		return args, nil
+	if word, ok := dockerWords[strings.Join(args[:min(len(args), 2)], " ")]; ok && has(word) {
+		return append([]string{word}, args[min(len(args), 2):]...), nil
 	}
+	if word, ok := dockerWords[args[0]]; ok && has(word) {
+		return append([]string{word}, args[1:]...), nil
+	}
+	var known []string
+	for docker, word := range dockerWords {
+		if has(word) && !strings.Contains(docker, " ") {
+			known = append(known, docker)
+		}
+	}
+	slices.Sort(known)
 	return nil, message.Fail(message.Of("docker.unknown", args[0]), nil,
-		message.Of("docker.unknown.words", strings.Join(slices.DeleteFunc(slices.Clone(dockerWords), func(w string) bool { return !has(w) }), " ")),
-		message.Of("docker.unknown.run"))
+		message.Of("docker.unknown.words", strings.Join(known, " ")), message.Of("docker.unknown.run"))
 }

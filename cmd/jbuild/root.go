@@ -57,7 +57,7 @@ var commands = []func(*program) *cobra.Command{
 	(*program).newDiffCommand, (*program).newSaveCommand, (*program).newCopyCommand, (*program).newExportCommand, (*program).newImportCommand, (*program).newRenameCommand, (*program).newRemoveCommand,
 	(*program).newBuildCommand, (*program).newPullCommand, (*program).newImagesCommand, (*program).newTagCommand,
 	(*program).newRemoveImageCommand, (*program).newInspectCommand, (*program).newHistoryCommand, (*program).newPruneCommand,
-	(*program).newDockerCommand, (*program).newVersionCommand,
+	(*program).newSaveImageCommand, (*program).newDockerCommand, (*program).newVersionCommand,
 }
 
 func eachCommand(c *cobra.Command, do func(*cobra.Command)) {

@@ -157,12 +157,13 @@ func commandOf(spec *specs.Spec, h handover) (inside.Command, error) {
 	return c, nil
 }
 
-// ownMounts are where package inside mounts itself.
+// ownMounts are where package inside mounts what there is to see. Other mounts in /dev are
+// buildah's (a RUN's script that begins with #!) or the Dockerfile's.
 func ownMounts(path string) bool {
-	for _, dir := range []string{"/dev", "/proc", "/sys"} {
+	for _, dir := range []string{"/proc", "/sys", "/dev/pts", "/dev/shm", "/dev/mqueue", inside.Ours} {
 		if path == dir || strings.HasPrefix(path, dir+"/") {
 			return true
 		}
 	}
-	return false
+	return path == "/dev"
 }
