@@ -53,10 +53,22 @@ func TestDockerfiles(t *testing.T) {
 	files := serveFiles(t)
 	peer := startPeer(t, names, files)
 	eachUser(t, func(t *testing.T, s *session) {
+		s.run("pull", "-q", ref(base)).ok()
+		for _, name := range names {
+			if err := s.buildExample(name, files); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.run("images").ok().says("example/01-environment")
+		archive := filepath.Join(s.home, "all.tar")
+		save := []string{"docker-compat", "save", "-o", archive}
+		for _, name := range names {
+			save = append(save, "example/"+name)
+		}
+		s.run(save...).ok()
 		for _, name := range names {
 			t.Run(name, func(t *testing.T) {
-				s := s.in(t)
-				got, err := s.buildExample(name, files)
+				got, err := readImage(archive, "localhost/example/"+name)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -64,7 +76,6 @@ func TestDockerfiles(t *testing.T) {
 				compareExample(t, name, got, peer, owners)
 			})
 		}
-		s.run("images").ok().says("example/01-environment")
 	})
 }
 
@@ -132,13 +143,6 @@ func wantedConfig(t *testing.T, name string) (config map[string]any, ok bool) {
 	return config, true
 }
 
-// in is the session in a subtest.
-func (s *session) in(t *testing.T) *session {
-	other := *s
-	other.t = t
-	return &other
-}
-
 // serveFiles serves what ADD fetches.
 func serveFiles(t *testing.T) string {
 	t.Helper()
@@ -190,8 +194,8 @@ func layOut(name, dir string, run func(dir, program string, args ...string) erro
 	return run(dir, "sh", "-e", "context.sh")
 }
 
-// buildExample builds an example with jbuild and reads the image.
-func (s *session) buildExample(name, files string) (imageFile, error) {
+// buildExample builds an example with jbuild.
+func (s *session) buildExample(name, files string) error {
 	dir := filepath.Join(s.home, name)
 	run := func(dir, program string, args ...string) error {
 		ctx, cancel := context.WithTimeout(s.t.Context(), patience)
@@ -204,27 +208,18 @@ func (s *session) buildExample(name, files string) (imageFile, error) {
 		return errors.Join(chownAll(dir, s.user.UID, s.user.GID), run(dir, program, args...))
 	})
 	if err = errors.Join(err, chownAll(dir, s.user.UID, s.user.GID)); err != nil {
-		return imageFile{}, err
+		return err
 	}
 	args, err := exampleArgs(name, files)
 	if err != nil {
-		return imageFile{}, err
+		return err
 	}
 	if _, err := os.Stat(filepath.Join(dir, "base.Dockerfile")); err == nil {
 		if err := run(dir, lab.jbuild, append([]string{"build", "-t", "lab/onbuild", "-f", "base.Dockerfile", "."}, args...)...); err != nil {
-			return imageFile{}, err
+			return err
 		}
 	}
-	image := "example/" + name
-	if err := run(dir, lab.jbuild, append([]string{"build", "-t", image, "."}, args...)...); err != nil {
-		return imageFile{}, err
-	}
-	archive := filepath.Join(s.home, name+".tar")
-	defer os.Remove(archive)
-	if err := run(dir, lab.jbuild, "docker-compat", "save", "-o", archive, image); err != nil {
-		return imageFile{}, err
-	}
-	return readImage(archive)
+	return run(dir, lab.jbuild, append([]string{"build", "-t", "example/" + name, "."}, args...)...)
 }
 
 func chownAll(dir string, uid, gid int) error {
@@ -325,7 +320,7 @@ func (p *peer) build(ctx context.Context, name, files string) (imageFile, error)
 	if err := p.buildah(ctx, dir, "push", image, "docker-archive:"+archive); err != nil {
 		return imageFile{}, err
 	}
-	return readImage(archive)
+	return readImage(archive, "")
 }
 
 func (p *peer) buildah(ctx context.Context, dir string, args ...string) error {

@@ -17,6 +17,7 @@ import (
 	"sync"
 	"unicode/utf8"
 
+	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 )
@@ -58,9 +59,18 @@ type entry struct {
 	node node
 }
 
-// readImage reads an archive as docker save writes it.
-func readImage(file string) (imageFile, error) {
-	img, err := tarball.ImageFromPath(file, nil)
+// readImage reads an image of an archive as docker save writes it: the one called so, or
+// the only one.
+func readImage(file, called string) (imageFile, error) {
+	var tag *name.Tag
+	if called != "" {
+		parsed, err := name.NewTag(called)
+		if err != nil {
+			return imageFile{}, err
+		}
+		tag = &parsed
+	}
+	img, err := tarball.ImageFromPath(file, tag)
 	if err != nil {
 		return imageFile{}, fmt.Errorf("reading %s: %w", file, err)
 	}
@@ -157,13 +167,13 @@ func readLayer(l v1.Layer) ([]entry, error) {
 
 func readEntry(h *tar.Header, content io.Reader) (entry, error) {
 	e := entry{path: path.Join("/", h.Name), node: node{kind: h.Typeflag, mode: h.Mode & 0o7777, uid: h.Uid, gid: h.Gid, size: h.Size}}
-	dir, name := path.Split(e.path)
+	dir, own := path.Split(e.path)
 	switch {
-	case name == ".wh..wh..opq":
+	case own == ".wh..wh..opq":
 		e.path, e.node.opaque = path.Clean(dir), true
 		return e, nil
-	case strings.HasPrefix(name, ".wh."):
-		e.path, e.node.whiteout = dir+strings.TrimPrefix(name, ".wh."), true
+	case strings.HasPrefix(own, ".wh."):
+		e.path, e.node.whiteout = dir+strings.TrimPrefix(own, ".wh."), true
 		return e, nil
 	case h.Typeflag == tar.TypeLink:
 		e.node.linkTarget = path.Join("/", h.Linkname)
