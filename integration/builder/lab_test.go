@@ -3,6 +3,7 @@
 package builder
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,11 +50,11 @@ func runTests(m *testing.M) (status int, err error) {
 			return 0, fmt.Errorf("%w: run make build first", err)
 		}
 	}
-	if lab.plain, err = ordinary.Current("jbuild-test"); err != nil {
+	if lab.plain, err = ordinary.Current(cmp.Or(os.Getenv("JBUILD_TEST_USER"), "jbuild-test")); err != nil {
 		return 0, err
 	}
 	if os.Getuid() == 0 {
-		if lab.ranges, err = ordinary.Current("jbuild-test2"); err != nil {
+		if lab.ranges, err = ordinary.Current(cmp.Or(os.Getenv("JBUILD_TEST_USER2"), "jbuild-test2")); err != nil {
 			return 0, err
 		}
 	}

@@ -37,6 +37,8 @@ type Command struct {
 	Files map[string][]byte // name below Ours -> content
 	Binds []Bind            // a target that is missing is there during the run only
 
+	Restrictions
+
 	// Terminal, if it is not nil, is what the program runs on. Otherwise it has the
 	// three files below; one that is nil is /dev/null.
 	Terminal              *Terminal `json:"-"`
@@ -98,6 +100,9 @@ func runOnce(ctx context.Context, p plan) (int, error) {
 	}
 	if !p.HostProc {
 		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWPID
+	}
+	if p.NoNetwork {
+		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWNET
 	}
 	attach(cmd, p.Command)
 	if err := cmd.Start(); err != nil {

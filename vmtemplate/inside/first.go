@@ -50,6 +50,9 @@ func first() (status int, err error) {
 		return statusCannotExecute, err
 	}
 	_ = unix.Sethostname([]byte(p.Hostname))
+	if p.NoNetwork {
+		raiseLoopback()
+	}
 	if os.Chdir(p.Dir) != nil {
 		_ = os.Chdir("/")
 	}
@@ -72,6 +75,9 @@ func first() (status int, err error) {
 	}
 	// Caught, not ignored: what is ignored here is ignored by the program.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGINT, syscall.SIGQUIT)
+	if err := p.restrict(cmd); err != nil {
+		return statusCannotExecute, err
+	}
 	if err := cmd.Start(); err != nil {
 		return statusCannotExecute, err
 	}

@@ -20,7 +20,7 @@ var devices = []string{"null", "zero", "full", "random", "urandom", "tty", "fuse
 // enterRoot mounts what a run needs below the plan's root and makes that the root
 // directory.
 func enterRoot(p plan) error {
-	steps := []func(plan) error{mountRoot, mountProc, mountSys, mountDev, writeFiles, mountBinds, pivot}
+	steps := []func(plan) error{mountRoot, mountProc, mountSys, mountDev, writeFiles, mountBinds, mountMore, hide, pivot}
 	for _, step := range steps {
 		if err := step(p); err != nil {
 			return err

@@ -3,7 +3,6 @@ package workspace
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -60,6 +59,10 @@ func (w *Workspace) Keep(ctx context.Context, name string, o ImageOptions) (id s
 	return id, nil
 }
 
+// FullName is the name under which the store keeps an image that is called name: with a
+// registry (localhost for none) and a tag.
+func (st *Store) FullName(name string) (string, error) { return st.fullName(name) }
+
 // fullName is a name with a registry (localhost for none) and a tag.
 func (st *Store) fullName(name string) (string, error) {
 	if ref, err := parseInRegistry(name); err == nil {
@@ -103,60 +106,4 @@ func (st *Store) record(name, top string, config []byte, layers []Layer) (id str
 		return "", fmt.Errorf("naming the image: %w", err)
 	}
 	return img.ID, nil
-}
-
-// Images lists the images of the store.
-func (st *Store) Images() ([]Kept, error) {
-	images, err := st.store.Images()
-	if err != nil {
-		return nil, fmt.Errorf("listing images: %w", err)
-	}
-	all := make([]Kept, 0, len(images))
-	for _, img := range images {
-		k := Kept{ID: img.ID, Names: img.Names, Created: img.Created}
-		if n, err := st.store.ImageSize(img.ID); err == nil {
-			k.Bytes = n
-		}
-		all = append(all, k)
-	}
-	return all, nil
-}
-
-// Tag gives an image of the store one more name.
-func (st *Store) Tag(name, other string) error {
-	base, err := st.local(name)
-	if err != nil {
-		return missingImage(name, err)
-	}
-	full, err := st.fullName(other)
-	if err != nil {
-		return err
-	}
-	if err := st.store.AddNames(base.id, []string{full}); err != nil {
-		return fmt.Errorf("naming image %s: %w", name, err)
-	}
-	return nil
-}
-
-// Untag takes a name from an image of the store, and removes one that has no other.
-// Bases of workspaces stay.
-func (st *Store) Untag(name string) error {
-	base, err := st.local(name)
-	if err != nil {
-		return missingImage(name, err)
-	}
-	img, err := st.store.Image(base.id)
-	if err != nil {
-		return fmt.Errorf("reading image %s: %w", name, err)
-	}
-	if len(img.Names) > 1 {
-		return st.store.RemoveNames(img.ID, []string{base.Name})
-	}
-	if _, err := st.store.DeleteImage(img.ID, true); err != nil {
-		if errors.Is(err, storage.ErrImageUsedByContainer) {
-			return message.Fail(message.Of("workspace.image-used", name), nil, message.Of("workspace.image-used.next"))
-		}
-		return message.Fail(message.Of("workspace.image-remove", name), err)
-	}
-	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"time"
 
@@ -61,14 +62,31 @@ func (st *Store) local(name string) (Base, error) {
 	return Base{}, storage.ErrImageUnknown
 }
 
-// localNames are the names under which the store may have an image.
+// Local finds an image of the store only, by a name as people write it or by the
+// beginning of its id.
+func (st *Store) Local(name string) (Base, error) {
+	base, err := st.local(name)
+	if err != nil {
+		return Base{}, missingImage(name, err)
+	}
+	return base, nil
+}
+
+// anID is what people may write for an image's id, as they see it in lists.
+var anID = regexp.MustCompile(`^(sha256:)?[0-9a-f]{4,64}$`)
+
+// localNames are the names under which the store may have an image, in the order of
+// podman and buildah: what was made here comes before a registry's.
 func localNames(name string, ref image.Reference, failed error) []string {
 	var all []string
+	if local, err := localName(name); err == nil {
+		all = append(all, local)
+	}
 	if failed == nil {
 		all = append(all, strings.TrimPrefix(ref.String(), "docker://"))
 	}
-	if local, err := localName(name); err == nil {
-		all = append(all, local)
+	if anID.MatchString(name) {
+		all = append(all, strings.TrimPrefix(name, "sha256:"))
 	}
 	return all
 }

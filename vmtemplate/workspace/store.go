@@ -79,11 +79,23 @@ func Open(o Options) (*Store, error) {
 		return nil, err
 	}
 	st := &Store{dir: o.Dir, run: run, ids: o.IDs, client: o.Client, system: systemContext(o.Dir, policy)}
-	if err := st.enter(); err != nil {
+	alone, err := st.enter()
+	if err != nil {
 		return nil, err
+	}
+	if alone {
+		st.sweep()
 	}
 	if st.store, err = openStorage(o, run); err != nil {
 		st.running.Close()
+		return nil, err
+	}
+	if alone {
+		st.sweepStorage()
+		err = st.share()
+	}
+	if err != nil {
+		st.Close()
 		return nil, err
 	}
 	return st, nil

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/jrun-hpc/jrun/vmtemplate/workspace"
+	"github.com/spf13/cobra"
+)
+
+// imagesOptions are the flags of jbuild images.
+type imagesOptions struct {
+	all   bool
+	quiet bool
+}
+
+func (p *program) newImagesCommand() *cobra.Command {
+	var o imagesOptions
+	cmd := &cobra.Command{
+		Use:   "images [NAME]",
+		Short: p.Say("docker.images.short"),
+		Args:  p.wantArgs(cobra.MaximumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			st, err := p.open()
+			if err != nil {
+				return err
+			}
+			defer st.Close()
+			all, err := st.Images()
+			if err != nil {
+				return err
+			}
+			return p.printImages(cmd.OutOrStdout(), listedImages(all, o.all, strings.Join(args, "")), o.quiet)
+		},
+	}
+	cmd.Flags().BoolVarP(&o.all, "all", "a", false, p.Say("docker.images.all"))
+	cmd.Flags().BoolVarP(&o.quiet, "quiet", "q", false, p.Say("docker.images.quiet"))
+	return cmd
+}
+
+// listedImage is one name of an image, in JSON too.
+type listedImage struct {
+	Repository string    `json:"repository"`
+	Tag        string    `json:"tag"`
+	ID         string    `json:"id"`
+	Created    time.Time `json:"created"`
+	Bytes      int64     `json:"bytes"`
+}
+
+const none = "<none>" // docker's word
+
+// listedImages are the names of images, those of the newest first. wanted is a repository
+// with or without a tag, or empty.
+func listedImages(all []workspace.Kept, unnamed bool, wanted string) []listedImage {
+	list := make([]listedImage, 0, len(all))
+	for _, img := range all {
+		line := listedImage{Repository: none, Tag: none, ID: "sha256:" + img.ID, Created: img.Created, Bytes: img.Bytes}
+		if len(img.Names) == 0 && unnamed && wanted == "" {
+			list = append(list, line)
+		}
+		for _, name := range img.Names {
+			line.Repository, line.Tag = splitName(shownName(name))
+			if wanted == "" || wanted == line.Repository || wanted == line.Repository+":"+line.Tag {
+				list = append(list, line)
+			}
+		}
+	}
+	slices.SortStableFunc(list, func(a, b listedImage) int {
+		return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(a.Repository, b.Repository), cmp.Compare(a.Tag, b.Tag))
+	})
+	return list
+}
+
+// splitName takes a name apart: a digest is no tag.
+func splitName(name string) (repository, tag string) {
+	if repository, _, ok := strings.Cut(name, "@"); ok {
+		return repository, none
+	}
+	if colon := strings.LastIndexByte(name, ':'); colon > strings.LastIndexByte(name, '/') {
+		return name[:colon], name[colon+1:]
+	}
+	return name, none
+}
+
+// shortID is an id as lists show it.
+func shortID(id string) string {
+	id = strings.TrimPrefix(id, "sha256:")
+	return id[:min(len(id), 12)]
+}
+
+func (p *program) printImages(out io.Writer, list []listedImage, quiet bool) error {
+	switch {
+	case p.json:
+		return printJSON(out, list)
+	case quiet:
+		for _, img := range list {
+			if _, err := fmt.Fprintln(out, shortID(img.ID)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	table := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(table, p.Say("docker.images.head"))
+	for _, img := range list {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", img.Repository, img.Tag, shortID(img.ID), p.time(img.Created), p.bytes(img.Bytes))
+	}
+	return table.Flush()
+}
