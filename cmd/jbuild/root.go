@@ -56,7 +56,7 @@ func newRootCommand(printer *message.Printer) *cobra.Command {
 var commands = []func(*program) *cobra.Command{
 	(*program).newNewCommand, (*program).newShellCommand, (*program).newRunCommand, (*program).newListCommand,
 	(*program).newPushCommand, (*program).newLoginCommand, (*program).newLogoutCommand, (*program).newTestCommand, (*program).newCheckCommand, (*program).newConvertForTestCommand,
-	(*program).newScriptCommand, (*program).newBasesCommand, (*program).newRecipeCommand, (*program).newDiffCommand, (*program).newSaveCommand, (*program).newCopyCommand,
+	(*program).newScriptCommand, (*program).newBasesCommand, (*program).newRecipeCommand, (*program).newReplayCommand, (*program).newDiffCommand, (*program).newSaveCommand, (*program).newCopyCommand,
 	(*program).newExportCommand, (*program).newImportCommand, (*program).newRenameCommand, (*program).newRemoveCommand,
 	(*program).newBuildCommand, (*program).newPullCommand, (*program).newImagesCommand, (*program).newTagCommand,
 	(*program).newRemoveImageCommand, (*program).newInspectCommand, (*program).newHistoryCommand, (*program).newPruneCommand,
