@@ -182,7 +182,7 @@ func (p *parser) add(e event) {
 	switch e.kind {
 	case "shell":
 		// The same process again: its command was exec.
-		p.close(id, event{}, Unknown)
+		p.close(id, e, Unknown)
 		parent, ok := p.shells[e.get("parent")]
 		if !ok || e.get("parent") == "" {
 			parent = -1
@@ -191,17 +191,21 @@ func (p *parser) add(e event) {
 		p.shells[id] = len(p.record.Shells) - 1
 		delete(p.seen, id)
 	case "start":
-		p.close(id, e, Unknown)
+		p.close(id, e, statusOf(e.get("before")))
 		p.start(id, e)
 	case "end":
-		status, err := strconv.Atoi(e.get("status"))
-		if err != nil || status < 0 || status > 255 {
-			status = Unknown
-		}
-		p.close(id, e, status)
+		p.close(id, e, statusOf(e.get("status")))
 	case "copy":
 		p.record.Copies = append(p.record.Copies, Copied{Path: e.get("path"), At: e.time()})
 	}
+}
+
+func statusOf(value string) int {
+	status, err := strconv.Atoi(value)
+	if err != nil || status < 0 || status > 255 {
+		return Unknown
+	}
+	return status
 }
 
 func (p *parser) start(id string, e event) {
@@ -226,7 +230,7 @@ func (p *parser) close(id string, e event, status int) {
 	delete(p.open, id)
 	c := &p.record.Commands[at]
 	c.Ended, c.Status = true, status
-	if e.kind == "end" {
+	if e.kind != "shell" { // the next command's beginning is the end of one without its own
 		c.End, c.After = e.time(), e.get("dir")
 	}
 }

@@ -34,6 +34,7 @@ __jbuild_newest() {
 # Always in a subshell: a command begins. What it may mean only here goes with it:
 # aliases, and functions that a start-up file has defined.
 __jbuild_began() {
+	local before=$? # of the command before: after a paste there is no prompt between two
 	set +xeuf
 	trap - ERR DEBUG
 	shopt -u nocasematch
@@ -57,17 +58,18 @@ __jbuild_began() {
 			fi
 		done
 	fi
+	[[ ! ${1-} ]] || before=
 	__jbuild_now
 	__jbuild_escape "$PWD"
 	word=$__jbuild_line
 	__jbuild_escape "$__jbuild_text"
-	builtin printf '\n1\tstart\tshell=%s\tn=%s\tat=%s\tdir=%s%s\ttext=%s\t.\n' \
-		"$$" "$__jbuild_number" "${1:-$__jbuild_time}" "$word" "$fields" "$__jbuild_line" >>"$__jbuild_record"
+	builtin printf '\n1\tstart\tshell=%s\tn=%s\tat=%s\tbefore=%s\tdir=%s%s\ttext=%s\t.\n' \
+		"$$" "$__jbuild_number" "${1:-$__jbuild_time}" "$before" "$word" "$fields" "$__jbuild_line" >>"$__jbuild_record"
 } 2>/dev/null
 
 # Before each prompt: the command has ended.
 __jbuild_prompt() {
-	local status=$__jbuild_status
+	local status=$__jbuild_status flags=$-
 	{ local - && set +xeu; } 2>/dev/null
 	local IFS=$' \t\n' number=$__jbuild_last
 	__jbuild_newest
@@ -83,7 +85,7 @@ __jbuild_prompt() {
 		builtin printf '\n1\tend\tshell=%s\tat=%s\tstatus=%s\tdir=%s\t.\n' "$$" "$__jbuild_time" "$status" "$__jbuild_line"
 	fi >>"$__jbuild_record" 2>/dev/null
 	__jbuild_last=${__jbuild_number:-0} __jbuild_at=
-	[[ $- == *e* ]] || return "$status"
+	[[ $flags == *e* ]] || return "$status"
 }
 
 # sudo is what everybody's instructions say; root of an image needs none.

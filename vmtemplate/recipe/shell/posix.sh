@@ -37,6 +37,14 @@ __jbuild_write() {
 	printf '\n1\t%s\tshell=%s\t%s\tat=%s\tdir=%s\t.\n' "$1" "$$" "$2" "$(date +$__jbuild_format)" "$__jbuild_line" >>"$__jbuild_record"
 } 2>/dev/null
 
+# One line of input. In a subshell, the interrupt key ends it: this shell's own read
+# would go on, without a prompt.
+__jbuild_read() {
+	trap - INT
+	IFS= read -r __jbuild_line || exit 1
+	printf '%s' "$__jbuild_line"
+}
+
 # What the shell says about $1 as a whole; nothing if it is right.
 __jbuild_check() {
 	printf '%s\n' "$1" | @SHELL@ -n 2>&1
@@ -76,15 +84,18 @@ printf '%s' @WELCOME@
 __jbuild_status=0
 while :; do
 	printf '%s%s:%s# ' @PROMPT@ "${USER:-root}" "$PWD" >&2
-	IFS= read -r __jbuild_text || {
-		# Ctrl-C at the prompt; at the end of the input a second reading ends too.
-		[ $? -gt 128 ] || break
+	__jbuild_text=$(__jbuild_read) || {
+		[ $? -gt 1 ] || break # the end of the input
 		echo >&2
 		continue
 	}
 	while __jbuild_open "$__jbuild_text"; do
 		printf '> ' >&2
-		IFS= read -r __jbuild_line || break
+		__jbuild_line=$(__jbuild_read) || {
+			__jbuild_text=
+			echo >&2
+			break
+		}
 		__jbuild_text=$__jbuild_text$__jbuild_newline$__jbuild_line
 	done
 	case $__jbuild_text in
