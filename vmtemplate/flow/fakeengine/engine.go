@@ -150,7 +150,7 @@ func (e *Engine) New(_ context.Context, name, base string, report func(flow.Tran
 
 // Shell implements flow.Workspaces: lines are echoed until one says exit.
 func (e *Engine) Shell(ctx context.Context, name, prompt string, c flow.Console) error {
-	prompt = strings.ReplaceAll(prompt, `\w`, "~")
+	prompt += "~ # " // the shell's own part
 	fmt.Fprint(c, prompt)
 	var typed []byte
 	buf := make([]byte, 1)
