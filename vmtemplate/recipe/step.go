@@ -185,3 +185,49 @@ func (b *builder) ordinary(c Command, text string, file *syntax.File) {
 func (b *builder) bash(c Command, text string) bool {
 	return (c.Shell < 0 || b.Record.Shells[c.Shell].Kind != "sh") && needsBash(text)
 }
+
+// recordsItself: the command was a shell that wrote down its own commands.
+func (b *builder) recordsItself(c Command) bool {
+	return slices.ContainsFunc(b.Record.Shells, func(s Shell) bool {
+		return s.Parent >= 0 && s.Parent == c.Shell && !s.At.Before(c.Start) && (c.End.IsZero() || !s.At.After(c.End))
+	})
+}
+
+// onlyAliases: the text defines aliases, for a shell that records what they stand for.
+func (b *builder) onlyAliases(c Command, file *syntax.File) bool {
+	if c.Shell < 0 || b.Record.Shells[c.Shell].Kind == "sh" {
+		return false
+	}
+	return !slices.ContainsFunc(file.Stmts, func(s *syntax.Stmt) bool {
+		call, ok := s.Cmd.(*syntax.CallExpr)
+		if !ok {
+			return true
+		}
+		w := literals(call)
+		return len(w) == 0 || w[0] != "alias" && w[0] != "unalias"
+	})
+}
+
+// explicitDirs names the directories that a text goes back to: a RUN does not know where
+// the shell has been.
+func (b *builder) explicitDirs(c Command, text string) string {
+	file := parse(text)
+	if file == nil {
+		return text
+	}
+	var edits []edit
+	syntax.Walk(file, func(n syntax.Node) bool {
+		call, ok := n.(*syntax.CallExpr)
+		if !ok || len(call.Args) == 0 {
+			return true
+		}
+		switch w := literals(call); {
+		case len(w) == 2 && w[0] == "cd" && w[1] == "-" && b.before != "":
+			edits = append(edits, edit{offset(call.Args[1].Pos()), offset(call.Args[1].End()), word(b.before)})
+		case len(w) == 1 && w[0] == "popd" && c.After != "":
+			edits = append(edits, edit{offset(call.Pos()), offset(call.End()), "cd " + word(c.After)})
+		}
+		return true
+	})
+	return apply(text, edits)
+}
