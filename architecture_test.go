@@ -49,6 +49,11 @@ var allowed = map[string][]string{
 	"cmd/jrun":            {"fault", "pbs", "presence", "squash", "squash/reader", "squash/writer", "image", "image/store", "image/provenance", "runtime/batch", "runtime/hostmount", "runtime/hostprogram", "runtime/identity", "runtime/inject", "runtime/launch", "runtime/mpi", "runtime/nodecache", "runtime/sandbox", "runtime/spokesman"},
 	"integration":         {"fault", "pbs", "squash", "image", "runtime", "integration"},
 
+	// A session of jbuild, written down.
+	"vmtemplate/inventory": {},
+	"vmtemplate/recipe":    {"vmtemplate/change", "vmtemplate/inventory", "vmtemplate/message", "vmtemplate/secret"},
+	"vmtemplate/secret":    {"vmtemplate/change", "vmtemplate/message"},
+
 	// A Harbor for tests. It must not share even the client's types.
 	"image/harbor/fakeharbor": {},
 	// Shared libraries for tests, made with gcc.

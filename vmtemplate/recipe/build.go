@@ -166,12 +166,12 @@ func (b *builder) command(i int, c Command) {
 	}
 	text = b.explicitDirs(c, text)
 	file = parse(text)
-	if c.Failed() && !(kind == state && b.goesOn(c)) && kind != interactive {
+	if c.Failed() && kind != interactive && (kind != state || !goesOn(c)) {
 		b.failed(i, c)
 		return
 	}
 	if _, found := secret.InCommand(text); found || strings.Contains(text, secret.Redacted) {
-		b.secret(i, text, file)
+		b.secret(i, file)
 		return
 	}
 	switch kind {
@@ -182,13 +182,13 @@ func (b *builder) command(i int, c Command) {
 	case state:
 		b.inGroup(c, unattended(text), file, len(b.changed[i]) > 0)
 	default:
-		b.ordinary(c, unattended(text), file)
+		b.ordinary(c, b.installer(i, unattended(text)), file)
 	}
 }
 
 // goesOn: a file that was read into the shell often ends with a test that fails, and has
 // done its work all the same.
-func (b *builder) goesOn(c Command) bool {
+func goesOn(c Command) bool {
 	return c.Ended && c.Status != 126 && c.Status != 127 && !c.Interrupted()
 }
 

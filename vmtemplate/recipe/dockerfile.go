@@ -87,7 +87,7 @@ func (o *output) run(secrets []string, dir string, texts []string, bash, simple 
 	for _, t := range texts {
 		o.apt = o.apt || usesApt(t)
 	}
-	if !simple && !(len(texts) == 1 && onOneLine(texts[0])) && !chains(texts) {
+	if !simple && (len(texts) > 1 || !onOneLine(texts[0])) && !chains(texts) {
 		o.add("RUN " + mounts + script(texts))
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -81,7 +82,7 @@ func replay(t *testing.T, r Recipe, env []string) {
 				text = c.Files[0].Data
 			}
 			run := exec.Command(program[0], append(program[1:], text)...)
-			run.Dir, run.Env = dir, append(env, "PWD="+dir)
+			run.Dir, run.Env = dir, append(slices.Clone(env), "PWD="+dir)
 			if out, err := run.CombinedOutput(); err != nil {
 				t.Fatalf("%v: %s\n%s\nin\n%s", err, text, out, r.Dockerfile)
 			}
@@ -134,6 +135,7 @@ func TestReplay(t *testing.T) {
 		{"here-documents", []string{"cat > a <<EOF\nhome $((1+1)) \\$x\nEND\nEOF", "cat > b <<'EOF'\n$HOME `x` \\\n\ttab\nEOF", "cat > c <<-END\n\\tx\nEND"}},
 		{"exported variables", []string{"export A=1 B='two words' C=\"$A x\"", "echo \"$A,$B,$C\" > a", "export D='a$b\\c\"d'", "echo \"$D\" > d", "export A=${A}0", "echo $A > a2", "unset B", "echo \"${B-gone}\" > b"}},
 		{"variables that are computed", []string{"export N=$(echo 5)", "echo $N > n", "export M=$N$N", "echo $M > m"}},
+		{"state of commands that do something", []string{"export F=$(touch made; echo f)", "echo $F > f", "touch x; G=1", "echo $G > g", "(H=1; touch sub)", "echo ${H-none} > h"}},
 		{"variables of the shell", []string{"V=1.2", "touch x-$V", "cd /", "cd - > /dev/null", "tar cf x.tar x-$V", "rm x.tar"}},
 		{"functions", []string{"put() {\n  echo \"$1\" > $2\n}", "put 'a b' c", "for i in 1 2; do put $i n$i; done"}},
 		{"aliases", []string{"mk p/q && mk r", "alias w='tee -a w'", "echo x | w", "show 'w' > w2"}},
