@@ -67,6 +67,11 @@ var allowed = map[string][]string{
 	"vmtemplate/terminal":   {"fault", "vmtemplate/flow", "vmtemplate/message"},
 	"vmtemplate/dockerfile": {"image", "vmtemplate/inside", "vmtemplate/message", "vmtemplate/rootless", "vmtemplate/workspace"},
 
+	// A session of jbuild, written down.
+	"vmtemplate/inventory": {},
+	"vmtemplate/recipe":    {"vmtemplate/change", "vmtemplate/inventory", "vmtemplate/message", "vmtemplate/secret"},
+	"vmtemplate/secret":    {"vmtemplate/change", "vmtemplate/message"},
+
 	// A Harbor for tests. It must not share even the client's types.
 	"image/harbor/fakeharbor": {},
 	// What a guided session works with, in memory, and a terminal to watch it on.

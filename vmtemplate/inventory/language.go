@@ -14,7 +14,7 @@ import (
 func (r *reader) python(dir string, entries []fs.DirEntry) {
 	for _, e := range entries {
 		name := e.Name()
-		file := ""
+		var file string
 		switch {
 		case strings.HasSuffix(name, ".dist-info"):
 			file = path.Join(dir, name, "METADATA")

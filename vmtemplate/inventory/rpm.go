@@ -61,12 +61,12 @@ func (r *reader) headers(file, place string) {
 	if err != nil {
 		return
 	}
-	defer db.Close()
+	defer func() { _ = db.Close() }() // it was only read
 	rows, err := db.QueryContext(ctx, "SELECT blob FROM Packages WHERE length(blob) <= ? LIMIT ?", mostHeader, mostTaken)
 	if err != nil {
 		return
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		var blob sql.RawBytes
 		if rows.Scan(&blob) != nil {

@@ -45,11 +45,8 @@ func Redact(w io.Writer, r io.Reader) error {
 	for {
 		line, err := in.ReadString('\n')
 		if e, ok := parseEvent(strings.TrimSuffix(line, "\n")); ok {
-			for i, f := range e.fields {
-				redacted, found := secret.InCommand(f[1])
-				if found && f[0] != "at" && f[0] != "n" && f[0] != "shell" {
-					e.fields[i][1] = redacted
-				}
+			for i := range e.fields {
+				e.fields[i][1] = redactField(e.fields[i][0], e.fields[i][1])
 			}
 			if err := e.write(w); err != nil {
 				return err
@@ -62,4 +59,17 @@ func Redact(w io.Writer, r io.Reader) error {
 			return fmt.Errorf("reading the record: %w", err)
 		}
 	}
+}
+
+func redactField(name, value string) string {
+	switch name {
+	case "at", "n", "shell", "parent", "status", "before":
+		return value
+	case "alias": // name=text
+		alias, text, _ := strings.Cut(value, "=")
+		redacted, _ := secret.InCommand(text)
+		return alias + "=" + redacted
+	}
+	redacted, _ := secret.InCommand(value)
+	return redacted
 }

@@ -67,12 +67,12 @@ func bashCall(call *syntax.CallExpr) bool {
 		}
 	}
 	// echo of dash reads backslashes, that of bash does not.
-	return name == "echo" && echoesBackslash(call)
+	return name == "echo" && mayEchoBackslash(call)
 }
 
-func echoesBackslash(call *syntax.CallExpr) bool {
+func mayEchoBackslash(call *syntax.CallExpr) bool {
 	for _, w := range call.Args[1:] {
-		if strings.Contains(literal(w), `\`) {
+		if value := literal(w); strings.Contains(value, `\`) || value == "" && len(w.Parts) > 0 {
 			return true
 		}
 	}

@@ -68,9 +68,10 @@ func Build(s Session) Recipe {
 // builder goes through a record once.
 type builder struct {
 	Session
-	out   output
-	home  string // working directory of the base
-	group *group
+	out    output
+	home   string // working directory of the base
+	before string // the directory that the shell was in before
+	group  *group
 
 	changed   [][]change.Change // for each command, what changed while it ran
 	left      []Left
@@ -93,17 +94,14 @@ func (b *builder) owners() {
 		if c.At.IsZero() || c.Left != "" || change.Filter(c.Path) != "" {
 			continue
 		}
-		i := b.ranAt(c.At)
-		if i < 0 {
-			i = b.ranAt(c.At.Add(slack))
-		}
-		if i >= 0 {
+		if i := b.ranAt(c.At); i >= 0 {
 			b.changed[i] = append(b.changed[i], c)
 		}
 	}
 }
 
-// ranAt is the last command that had begun and not ended; -1 if there is none.
+// ranAt is the last command that had begun and not ended; if none ran, the one that
+// began right after; -1 for neither.
 func (b *builder) ranAt(at time.Time) int {
 	commands := b.Record.Commands
 	next, _ := slices.BinarySearchFunc(commands, at, func(c Command, at time.Time) int {
@@ -116,6 +114,9 @@ func (b *builder) ranAt(at time.Time) int {
 		if end := commands[i].End; end.IsZero() || !at.After(end) {
 			return i
 		}
+	}
+	if next < len(commands) && !commands[next].Start.After(at.Add(slack)) {
+		return next
 	}
 	return -1
 }
@@ -131,9 +132,12 @@ func (b *builder) steps() {
 		}
 		if c.Shell != shell {
 			b.endGroup()
-			shell = c.Shell
+			shell, b.before = c.Shell, ""
 		}
 		b.command(i, c)
+		if c.After != "" && c.After != c.Dir {
+			b.before = c.Dir
+		}
 	}
 	b.endGroup()
 	for _, c := range copies {
@@ -151,18 +155,23 @@ func (b *builder) command(i int, c Command) {
 		return
 	}
 	b.unheard = false
+	if b.recordsItself(c) {
+		return
+	}
 	text := expandAliases(c.Text, c.Aliases)
 	file := parse(text)
 	kind := classify(file)
-	if kind == noise {
+	if kind == noise || kind == state && b.onlyAliases(c, file) {
 		return
 	}
-	if c.Failed() && !(kind == state && b.goesOn(c)) && kind != interactive {
+	text = b.explicitDirs(c, text)
+	file = parse(text)
+	if c.Failed() && kind != interactive && (kind != state || !goesOn(c)) {
 		b.failed(i, c)
 		return
 	}
 	if _, found := secret.InCommand(text); found || strings.Contains(text, secret.Redacted) {
-		b.secret(i, text, file)
+		b.secret(i, file)
 		return
 	}
 	switch kind {
@@ -173,13 +182,13 @@ func (b *builder) command(i int, c Command) {
 	case state:
 		b.inGroup(c, unattended(text), file, len(b.changed[i]) > 0)
 	default:
-		b.ordinary(c, unattended(text), file)
+		b.ordinary(c, b.installer(i, unattended(text)), file)
 	}
 }
 
 // goesOn: a file that was read into the shell often ends with a test that fails, and has
 // done its work all the same.
-func (b *builder) goesOn(c Command) bool {
+func goesOn(c Command) bool {
 	return c.Ended && c.Status != 126 && c.Status != 127 && !c.Interrupted()
 }
 

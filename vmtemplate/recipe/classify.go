@@ -106,7 +106,7 @@ func readsTerminal(stmt *syntax.Stmt) bool {
 		return false
 	}
 	words := literals(call)
-	if len(words) == 0 || words[0] != "cat" || len(words) > 1 && !(len(words) == 2 && words[1] == "-") {
+	if len(words) == 0 || words[0] != "cat" || len(words) > 2 || len(words) == 2 && words[1] != "-" {
 		return false
 	}
 	for _, r := range stmt.Redirs {
@@ -141,10 +141,34 @@ func literals(call *syntax.CallExpr) []string {
 		}
 		break
 	}
-	if len(all) > 0 {
+	if len(all) > 0 && all[0] != "" {
 		all[0] = path.Base(all[0])
 	}
 	return all
+}
+
+// changesShell reports whether a text, whatever else it does, leaves something in the
+// shell that later commands may need. What happens in a subshell stays there.
+func changesShell(file *syntax.File) bool {
+	if file == nil {
+		return true
+	}
+	found := false
+	syntax.Walk(file, func(n syntax.Node) bool {
+		switch v := n.(type) {
+		case *syntax.Subshell, *syntax.CmdSubst, *syntax.ProcSubst:
+			return false
+		case *syntax.BinaryCmd:
+			return v.Op != syntax.Pipe && v.Op != syntax.PipeAll
+		case *syntax.FuncDecl, *syntax.DeclClause, *syntax.LetClause, *syntax.ArithmCmd:
+			found = true
+		case *syntax.CallExpr:
+			words := literals(v)
+			found = found || len(words) == 0 && len(v.Assigns) > 0 || len(words) > 0 && words[0] != "alias" && words[0] != "unalias" && classOfCall(words) == state
+		}
+		return !found
+	})
+	return found
 }
 
 // literal is a word's value if it needs no computing.

@@ -75,7 +75,7 @@ func (r Recipe) fill(dir string) error {
 	if err != nil {
 		return err
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }()
 	for _, f := range r.Lock.Files {
 		data, have := r.Files[f.Path]
 		if !have {
@@ -107,7 +107,7 @@ func ReadDir(dir string) (Recipe, error) {
 	if err != nil {
 		return Recipe{}, failRead(dir, err)
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }()
 	dockerfile, err := root.ReadFile(dockerfileName)
 	if err != nil {
 		return Recipe{}, failRead(dir, err)

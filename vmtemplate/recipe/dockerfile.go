@@ -87,8 +87,8 @@ func (o *output) run(secrets []string, dir string, texts []string, bash, simple 
 	for _, t := range texts {
 		o.apt = o.apt || usesApt(t)
 	}
-	if !simple && !chains(texts) {
-		o.add("RUN " + mounts + "<<'" + delimiter(texts) + "'\nset -e\n" + strings.Join(texts, "\n") + "\n" + delimiter(texts))
+	if !simple && (len(texts) > 1 || !onOneLine(texts[0])) && !chains(texts) {
+		o.add("RUN " + mounts + script(texts))
 		return
 	}
 	if o.update && len(texts) == 1 && mounts == "" && usesApt(texts[0]) {
@@ -101,25 +101,78 @@ func (o *output) run(secrets []string, dir string, texts []string, bash, simple 
 	o.update = len(texts) == 1 && mounts == "" && isAptUpdate(texts[0])
 }
 
-// chains reports whether texts mean the same when they are joined by && on lines of a
-// Dockerfile: each is one command on one line, without ||, & or a here-document.
+// onOneLine reports whether a text can stand behind RUN as it is. Docker takes << for a
+// here-document of its own, and [ for a list of arguments.
+func onOneLine(text string) bool {
+	file := parse(text)
+	return file != nil && !strings.ContainsAny(text, "\n\r") && !strings.Contains(text, "<<") && !strings.HasSuffix(text, `\`) &&
+		!strings.HasPrefix(text, "[") && !strings.HasPrefix(text, "--")
+}
+
+// chains reports whether texts mean the same when they are joined by &&.
 func chains(texts []string) bool {
 	for _, t := range texts {
-		file := parse(t)
-		if file == nil || len(file.Stmts) != 1 || strings.ContainsAny(t, "\n\r") || strings.Contains(t, "<<") || strings.HasSuffix(t, `\`) || len(file.Last) > 0 {
+		if !onOneLine(t) || !plainStatement(t) {
 			return false
-		}
-		stmt := file.Stmts[0]
-		if len(stmt.Comments) > 0 || stmt.Semicolon.IsValid() || stmt.Background && len(texts) > 1 || strings.HasPrefix(t, "[") || strings.HasPrefix(t, "--") {
-			return false
-		}
-		for cmd, ok := stmt.Cmd.(*syntax.BinaryCmd); ok; cmd, ok = cmd.X.Cmd.(*syntax.BinaryCmd) {
-			if cmd.Op == syntax.OrStmt && len(texts) > 1 {
-				return false
-			}
 		}
 	}
 	return true
+}
+
+// plainStatement: one command, pipeline or list with &&, whose failure is that of all.
+func plainStatement(text string) bool {
+	file := parse(text)
+	if file == nil || len(file.Stmts) != 1 || len(file.Last) > 0 {
+		return false
+	}
+	stmt := file.Stmts[0]
+	if len(stmt.Comments) > 0 || stmt.Semicolon.IsValid() || stmt.Background {
+		return false
+	}
+	for cmd, ok := stmt.Cmd.(*syntax.BinaryCmd); ok; cmd, ok = cmd.X.Cmd.(*syntax.BinaryCmd) {
+		if cmd.Op == syntax.OrStmt {
+			return false
+		}
+	}
+	return true
+}
+
+// script is a here-document with texts one after the other, as long as each succeeds. A
+// text as a whole succeeds or fails: in an interactive shell, what fails in the middle of
+// it does not end it, as set -e would.
+func script(texts []string) string {
+	end := delimiter(texts)
+	var out strings.Builder
+	out.WriteString("<<'" + end + "'\n")
+	if len(texts) > 1 {
+		out.WriteString("set -e\n")
+	}
+	for i, t := range texts {
+		switch {
+		case i == len(texts)-1 && len(texts) == 1, simpleCommand(t):
+			out.WriteString(t + "\n")
+		case onOneLine(t) && plainStatement(t):
+			out.WriteString("{ " + t + "; } || exit\n")
+		default:
+			out.WriteString("{\n" + t + "\n} || exit\n")
+		}
+	}
+	return out.String() + end
+}
+
+// simpleCommand: set -e sees it fail.
+func simpleCommand(text string) bool {
+	file := parse(text)
+	if file == nil || len(file.Stmts) != 1 || file.Stmts[0].Background || file.Stmts[0].Negated {
+		return false
+	}
+	switch c := file.Stmts[0].Cmd.(type) {
+	case *syntax.CallExpr, *syntax.DeclClause, *syntax.FuncDecl, *syntax.ArithmCmd:
+		return true
+	case *syntax.BinaryCmd:
+		return c.Op == syntax.Pipe || c.Op == syntax.PipeAll
+	}
+	return false
 }
 
 // delimiter ends the here-document of a RUN: a line that is none of the texts'.

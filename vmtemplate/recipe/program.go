@@ -62,11 +62,11 @@ var (
 	// shells and the like do what is typed to them, unless they are given a file or a
 	// text. The value is the options that have text after them.
 	talkers = map[string]map[string]bool{
-		"bash": set("-c"), "sh": set("-c"), "dash": set("-c"), "zsh": set("-c"), "fish": set("-c"), "ksh": set("-c"), "ash": set("-c"), "su": set("-c"), "csh": set("-c"), "tcsh": set("-c"),
+		"bash": set("-c"), "sh": set("-c"), "dash": set("-c"), "zsh": set("-c"), "fish": set("-c"), "ksh": set("-c"), "ash": set("-c"), "csh": set("-c"), "tcsh": set("-c"),
 		"python": set("-c -m"), "python3": set("-c -m"), "python2": set("-c -m"), "ipython": set("-c -m"), "ipython3": set("-c -m"), "bpython": set(""), "ptpython": set(""),
 		"R": set("-e -f CMD --file"), "julia": set("-e -E --eval"), "node": set("-e -p --eval"), "ghci": set("-e"), "irb": set("-e"), "perl": set("-e -E"), "ruby": set("-e"), "octave": set("--eval"), "scala": set("-e"),
 		"lua": set("-e"), "gap": set("-c"), "sqlite3": set(""), "psql": set("-c -f"), "mysql": set("-e"), "mariadb": set("-e"), "maxima": set("--batch-string"), "gdb": set("-x -ex"),
-		"tmux": set(""), "screen": set(""), "ssh": set(""), "passwd": set(""), "chsh": set("-s"), "chfn": set(""), "dpkg-reconfigure": set(""), "aptitude": set("install remove purge update upgrade"),
+		"tmux": set(""), "screen": set(""), "passwd": set(""), "chsh": set("-s"), "chfn": set(""), "dpkg-reconfigure": set(""), "aptitude": set("install remove purge update upgrade"),
 		"nvim-qt": set(""), "ftp": set(""), "sftp": set("-b"), "telnet": set(""), "dialog": set(""), "fdisk": set(""), "gpg": set("--import --batch"), "matlab": set("-batch -r"), "sage": set("-c"),
 	}
 
@@ -112,6 +112,9 @@ func classOfCall(words []string) class {
 	if looking, ok := lookingOnly[name]; ok && looks(looking, args) {
 		return noise
 	}
+	if name == "su" || name == "ssh" {
+		return remote(name, args)
+	}
 	if withText, ok := talkers[name]; ok && talks(withText, args) {
 		return interactive
 	}
@@ -153,6 +156,23 @@ func talks(withText map[string]bool, args []string) bool {
 		}
 	}
 	return true
+}
+
+// remote: a shell as somebody else or somewhere else, unless a command is given.
+func remote(name string, args []string) class {
+	hosts := 0
+	for _, a := range args {
+		if name == "su" && (a == "-c" || strings.HasPrefix(a, "--command")) {
+			return ordinary
+		}
+		if !strings.HasPrefix(a, "-") {
+			hosts++
+		}
+	}
+	if name == "ssh" && hosts > 1 {
+		return ordinary
+	}
+	return interactive
 }
 
 // filter is sed or awk, which print; sed can write over its files, awk's program can

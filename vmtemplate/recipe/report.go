@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"fmt"
 	"io"
 	"io/fs"
 
@@ -60,7 +61,7 @@ func (r Report) Lines() []message.Text {
 	if d.Same() {
 		all = append(all, message.Of("recipe.report.same", d.Equal))
 	} else {
-		all = append(all, message.Of("recipe.report.packages", d.Equal, d.Equal+len(d.Changed)+len(d.Removed)+len(d.Added), 100*d.Fraction()))
+		all = append(all, message.Of("recipe.report.packages", d.Equal, d.Equal+len(d.Changed)+len(d.Removed)+len(d.Added), fmt.Sprintf("%.1f %%", 100*d.Fraction())))
 	}
 	if r.Base != nil {
 		all = append(all, message.Of("recipe.report.base", r.Base.Digest))

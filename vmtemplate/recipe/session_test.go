@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -52,7 +53,7 @@ func start(t *testing.T, shell string, rc string) *terminal {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(begin.Args[0], begin.Args[1:]...)
-	cmd.Env = append(begin.Env, "HOME="+filepath.Join(dir, "home"), "PATH="+os.Getenv("PATH"), "TERM=dumb", "LANG=C.UTF-8", "LOGIN_TOKEN=planted-in-the-login")
+	cmd.Env = append(slices.Clone(begin.Env), "HOME="+filepath.Join(dir, "home"), "PATH="+filepath.Join(dir, "bin")+":"+os.Getenv("PATH"), "TERM=dumb", "LANG=C.UTF-8", "LOGIN_TOKEN=planted-in-the-login")
 	cmd.Dir = filepath.Join(dir, "work")
 	file, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 24, Cols: 200})
 	if err != nil {
@@ -105,6 +106,7 @@ func (term *terminal) wait(text string) string {
 // run types a command and waits until the prompt is there again.
 func (term *terminal) run(text string) string {
 	term.t.Helper()
+	time.Sleep(10 * time.Millisecond) // the kernel's time of a change is as old as its tick; nobody types as fast
 	term.keys(text + "\n")
 	return term.wait(prompt)
 }

@@ -1,7 +1,6 @@
 package recipe
 
 import (
-	"path"
 	"slices"
 	"strings"
 
@@ -13,7 +12,7 @@ import (
 // secret leaves a command out that tells something, and remembers the variables that
 // it set: commands that use one get it when the image is made again, if it is given
 // then.
-func (b *builder) secret(i int, text string, file *syntax.File) {
+func (b *builder) secret(i int, file *syntax.File) {
 	var names []string
 	if file != nil {
 		syntax.Walk(file, func(n syntax.Node) bool {
@@ -75,8 +74,7 @@ func (b *builder) interactive(i int, c Command, file *syntax.File) {
 		}
 	}
 	touched = slices.DeleteFunc(touched, func(ch change.Change) bool { return ch.Dir || ch.Kind == change.Deleted })
-	if packages := libraryPackages(touched); words[0] == "R" && len(packages) > 0 {
-		b.out.run(nil, b.Record.dirOf(c), []string{installR(packages)}, false, true)
+	if b.inLanguage(words[0], c, touched) {
 		return
 	}
 	var missing []change.Change
@@ -121,27 +119,6 @@ func (r Record) dirOf(c Command) string {
 	return c.Dir
 }
 
-// libraryPackages are R's packages among changed files, by their DESCRIPTION.
-func libraryPackages(changes []change.Change) []string {
-	var all []string
-	for _, ch := range changes {
-		dir, base := path.Split(ch.Path)
-		if base == "DESCRIPTION" && ch.Kind != change.Deleted && strings.Contains(dir, "library") {
-			all = append(all, path.Base(dir))
-		}
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
-}
-
-func installR(packages []string) string {
-	quoted := make([]string, len(packages))
-	for i, p := range packages {
-		quoted[i] = `"` + p + `"`
-	}
-	return "Rscript -e 'install.packages(c(" + strings.Join(quoted, ", ") + `), repos="https://cloud.r-project.org")'`
-}
-
 // export makes ENV of variables that were exported, as long as nothing else in the
 // shell has a part in their values.
 func (b *builder) export(c Command, file *syntax.File) {
@@ -175,7 +152,7 @@ func (b *builder) hasEnv(name string) bool {
 // ordinary is a RUN of its own, unless the shell has something in it that the command
 // may need.
 func (b *builder) ordinary(c Command, text string, file *syntax.File) {
-	if b.group != nil || len(b.lead(c)) > 0 {
+	if b.group != nil || len(b.lead(c)) > 0 || changesShell(file) {
 		b.inGroup(c, text, file, true)
 		return
 	}
@@ -184,4 +161,50 @@ func (b *builder) ordinary(c Command, text string, file *syntax.File) {
 
 func (b *builder) bash(c Command, text string) bool {
 	return (c.Shell < 0 || b.Record.Shells[c.Shell].Kind != "sh") && needsBash(text)
+}
+
+// recordsItself: the command was a shell that wrote down its own commands.
+func (b *builder) recordsItself(c Command) bool {
+	return slices.ContainsFunc(b.Record.Shells, func(s Shell) bool {
+		return s.Parent >= 0 && s.Parent == c.Shell && !s.At.Before(c.Start) && (c.End.IsZero() || !s.At.After(c.End))
+	})
+}
+
+// onlyAliases: the text defines aliases, for a shell that records what they stand for.
+func (b *builder) onlyAliases(c Command, file *syntax.File) bool {
+	if c.Shell < 0 || b.Record.Shells[c.Shell].Kind == "sh" {
+		return false
+	}
+	return !slices.ContainsFunc(file.Stmts, func(s *syntax.Stmt) bool {
+		call, ok := s.Cmd.(*syntax.CallExpr)
+		if !ok {
+			return true
+		}
+		w := literals(call)
+		return len(w) == 0 || w[0] != "alias" && w[0] != "unalias"
+	})
+}
+
+// explicitDirs names the directories that a text goes back to: a RUN does not know where
+// the shell has been.
+func (b *builder) explicitDirs(c Command, text string) string {
+	file := parse(text)
+	if file == nil {
+		return text
+	}
+	var edits []edit
+	syntax.Walk(file, func(n syntax.Node) bool {
+		call, ok := n.(*syntax.CallExpr)
+		if !ok || len(call.Args) == 0 {
+			return true
+		}
+		switch w := literals(call); {
+		case len(w) == 2 && w[0] == "cd" && w[1] == "-" && b.before != "":
+			edits = append(edits, edit{offset(call.Args[1].Pos()), offset(call.Args[1].End()), word(b.before)})
+		case len(w) == 1 && w[0] == "popd" && c.After != "":
+			edits = append(edits, edit{offset(call.Pos()), offset(call.End()), "cd " + word(c.After)})
+		}
+		return true
+	})
+	return apply(text, edits)
 }

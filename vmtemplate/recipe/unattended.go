@@ -70,7 +70,6 @@ var yes = map[string]struct {
 	"pip3":               {set("uninstall"), "-y", []string{"--yes"}},
 	"add-apt-repository": {nil, "-y", []string{"--yes"}},
 	"apt-add-repository": {nil, "-y", []string{"--yes"}},
-	"sdkmanager":         {nil, "", nil},
 }
 
 // aptWords are apt's own words for what apt-get does. apt says of itself that its
@@ -119,14 +118,7 @@ func unattendedCall(call *syntax.CallExpr) []edit {
 		return edits
 	}
 	name := args[0].Lit()
-	sub := 1
-	for sub < len(args) && strings.HasPrefix(args[sub].Lit(), "-") && name != "pacman" {
-		sub++
-	}
-	word := ""
-	if sub < len(args) {
-		word = args[sub].Lit()
-	}
+	sub, word := subcommand(args)
 	if name == "apt" && aptWords[word] != "" {
 		name = "apt-get"
 		edits = append(edits, edit{offset(args[0].Pos()), offset(args[0].End()), name})
@@ -144,6 +136,32 @@ func unattendedCall(call *syntax.CallExpr) []edit {
 	}
 	end := offset(args[at].End())
 	return append(edits, edit{end, end, " " + asks.option})
+}
+
+// subcommand is the first word that is no option. Package managers of distributions have
+// options with arguments before it (-t bookworm-backports): theirs is the first word
+// that is one.
+func subcommand(args []*syntax.Word) (at int, word string) {
+	name := args[0].Lit()
+	known := yes[name].commands
+	if name == "apt" {
+		known = yes["apt-get"].commands
+	}
+	system := name == "apt" || name == "apt-get" || name == "dnf" || name == "yum" || name == "zypper" || name == "pacman"
+	first := 0
+	for i, w := range args[1:] {
+		a := w.Lit()
+		if system && known[a] {
+			return i + 1, a
+		}
+		if first == 0 && !strings.HasPrefix(a, "-") {
+			first = i + 1
+		}
+	}
+	if first == 0 {
+		return 0, ""
+	}
+	return first, args[first].Lit()
 }
 
 func answered(args []*syntax.Word, option string, same []string) bool {

@@ -69,8 +69,14 @@ func readsPassword(words []string) bool {
 	return false
 }
 
-// arguments are secrets by the place where they stand.
-func arguments(text string) []span {
+// mostNested is how deep commands in quotes of commands are looked at.
+const mostNested = 3
+
+// arguments are secrets by the place where they stand, also in commands that stand in
+// quotes: sh -c '…', alias x='…', ssh host '…'.
+func arguments(text string) []span { return argumentsAt(text, 0) }
+
+func argumentsAt(text string, depth int) []span {
 	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(text), "")
 	if file == nil || err != nil && len(file.Stmts) == 0 {
 		return nil
@@ -88,10 +94,24 @@ func arguments(text string) []span {
 			if f.takesSecret(v) {
 				f.everything(v)
 			}
+		case *syntax.SglQuoted:
+			f.quoted(int(v.Left.Offset())+len(`'`), int(v.Right.Offset()), depth)
+		case *syntax.DblQuoted:
+			f.quoted(int(v.Left.Offset())+len(`"`), int(v.Right.Offset()), depth)
 		}
 		return true
 	})
 	return f.spans
+}
+
+// quoted looks at what stands in quotes as a command of its own, if it may be one.
+func (f *finder) quoted(from, to, depth int) {
+	if depth == mostNested || from >= to || to > len(f.text) || !strings.Contains(f.text[from:to], " ") {
+		return
+	}
+	for _, s := range argumentsAt(f.text[from:to], depth+1) {
+		f.spans = append(f.spans, span{from + s.from, from + s.to})
+	}
 }
 
 type finder struct {

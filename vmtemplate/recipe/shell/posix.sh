@@ -37,10 +37,11 @@ __jbuild_write() {
 	printf '\n1\t%s\tshell=%s\t%s\tat=%s\tdir=%s\t.\n' "$1" "$$" "$2" "$(date +$__jbuild_format)" "$__jbuild_line" >>"$__jbuild_record"
 } 2>/dev/null
 
-# One line of input. In a subshell, the interrupt key ends it: this shell's own read
-# would go on, without a prompt.
+# One line of input, behind the prompt $1. In a subshell, the interrupt key ends it:
+# this shell's own read would go on, without a prompt.
 __jbuild_read() {
 	trap - INT
+	printf '%s' "$1" >&2
 	IFS= read -r __jbuild_line || exit 1
 	printf '%s' "$__jbuild_line"
 }
@@ -83,15 +84,13 @@ __jbuild_write shell "parent=$PPID${__jbuild_tab}kind=sh${__jbuild_tab}home=${HO
 printf '%s' @WELCOME@
 __jbuild_status=0
 while :; do
-	printf '%s%s:%s# ' @PROMPT@ "${USER:-root}" "$PWD" >&2
-	__jbuild_text=$(__jbuild_read) || {
+	__jbuild_text=$(__jbuild_read @PROMPT@"${USER:-root}:$PWD# ") || {
 		[ $? -gt 1 ] || break # the end of the input
 		echo >&2
 		continue
 	}
 	while __jbuild_open "$__jbuild_text"; do
-		printf '> ' >&2
-		__jbuild_line=$(__jbuild_read) || {
+		__jbuild_line=$(__jbuild_read '> ') || {
 			__jbuild_text=
 			echo >&2
 			break
