@@ -90,9 +90,13 @@ func emptyDir(tmp string) (string, error) {
 	return dir, os.Mkdir(dir, 0o755)
 }
 
+// tarMagic stands at byte 257 of a tar file (tar(5), "POSIX ustar Archives"; GNU's too).
+const tarMagic = "ustar"
+
 // isTar reports whether something begins as a tar file does, or a compressed one.
 func isTar(begin []byte) bool {
-	return archive.DetectCompression(begin) != archive.Uncompressed || archive.IsArchive(begin)
+	plain := len(begin) >= 512 && string(begin[257:257+len(tarMagic)]) == tarMagic
+	return plain || archive.DetectCompression(begin) != archive.Uncompressed
 }
 
 // unpack unpacks a tar file. All of it belongs to root: ownership in a context has no
@@ -102,7 +106,7 @@ func unpack(tar io.Reader, name, tmp string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	err = chrootarchive.Untar(tar, dir, &archive.TarOptions{ChownOpts: &idtools.IDPair{}, NoLchown: false})
+	err = chrootarchive.Untar(tar, dir, &archive.TarOptions{ChownOpts: &idtools.IDPair{}})
 	if err != nil {
 		return "", message.Fail(message.Of("dockerfile.tar", name), err, message.Of("dockerfile.context.next"))
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os/exec"
+	"regexp"
 	"strings"
 
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
@@ -29,10 +30,10 @@ func (b *build) explain(err error) error {
 		return message.Fail(message.Of("dockerfile.not-run", where), fault, message.Of("dockerfile.not-run.next"))
 	}
 	var exit *exec.ExitError
-	if errors.As(err, &exit) && isRun(text, current.Text) {
+	if errors.As(err, &exit) && firstWord(text, current.Text) == "RUN" {
 		return ended(where, rootless.Status(exit.ProcessState))
 	}
-	return failed(where, innermost(err))
+	return failed(where, firstWord(text, current.Text), innermost(err), b.context.dir)
 }
 
 // added is how many instructions --label adds to a stage.
@@ -43,13 +44,14 @@ func (b *build) added(s Step) int {
 	return 0
 }
 
-func isRun(texts ...string) bool {
+// firstWord is the instruction: that of the file, or what buildah makes of it.
+func firstWord(texts ...string) string {
 	for _, text := range texts {
-		if word, _, _ := strings.Cut(strings.TrimSpace(text), " "); strings.EqualFold(word, "RUN") {
-			return true
+		if word, _, _ := strings.Cut(strings.TrimSpace(text), " "); word != "" {
+			return strings.ToUpper(word)
 		}
 	}
-	return false
+	return ""
 }
 
 // ended is the error of a RUN whose program failed. Its status becomes jbuild's, as with
@@ -71,22 +73,39 @@ func ended(where message.Text, status int) error {
 }
 
 // failed is the error of an instruction that buildah could not carry out.
-func failed(where message.Text, why error) error {
-	text := why.Error()
-	var next []message.Text
-	switch {
-	case errors.Is(why, fs.ErrPermission) && strings.Contains(text, "opening non-directory"):
-		// A file that is bound is opened for writing, which another user's refuses.
-		next = append(next, message.Of("dockerfile.failed.others-file"))
-	case errors.Is(why, fs.ErrPermission):
-		next = append(next, message.Of("dockerfile.failed.permission"))
-	case errors.Is(why, fs.ErrNotExist):
-		next = append(next, message.Of("dockerfile.failed.missing"))
+func failed(where message.Text, instruction string, why error, dir string) error {
+	next := message.Of("dockerfile.failed.next")
+	denied := errors.Is(why, fs.ErrPermission)
+	switch instruction {
+	case "RUN":
+		if denied {
+			// A file that is bound is opened for writing, which another user's refuses.
+			next = message.Of("dockerfile.failed.others-file")
+		}
+	case "COPY", "ADD":
+		next = message.Of("dockerfile.failed.source")
+		if denied {
+			next = message.Of("dockerfile.failed.permission")
+		}
 	}
-	return message.Fail(message.Of("dockerfile.failed", where), why, next...)
+	return message.Fail(message.Of("dockerfile.failed", where), plain(why, dir), next)
 }
 
-// innermost takes the sentences off an error that only say again which step it was.
+// What buildah's errors say that people cannot use: ids, and where it has mounted the
+// context.
+var (
+	containerID = regexp.MustCompile(`^resolving mountpoints for container "[0-9a-f]{64}": `)
+	mountedAt   = regexp.MustCompile(`/[^ "]*/buildah-context-[0-9]+/overlay/[0-9]+/merge`)
+)
+
+// plain is an error's text without that.
+func plain(err error, dir string) error {
+	text := containerID.ReplaceAllString(err.Error(), "")
+	return errors.New(mountedAt.ReplaceAllLiteralString(text, dir))
+}
+
+// innermost takes the sentences off an error that only say again which step it was. Should
+// buildah say it otherwise some day, it is said twice.
 func innermost(err error) error {
 	for strings.HasPrefix(err.Error(), "building at STEP") {
 		inner := errors.Unwrap(err)

@@ -134,7 +134,7 @@ func (s source) stage(from imagebuilder.Stage) (stage, error) {
 		return stage{}, message.Fail(message.Of("dockerfile.bad-line", read.line, s.file), err, message.Of("dockerfile.syntax.next"))
 	}
 	if err := checkPlatform(from.Builder.Platform); err != nil {
-		return stage{}, message.Fail(message.Of("dockerfile.bad-line", read.line, s.file), err)
+		return stage{}, message.Fail(message.Of("dockerfile.bad-line", read.line, s.file), err, message.Of("dockerfile.platform.next"))
 	}
 	args := argumentsOf(from.Builder)
 	for _, child := range from.Node.Children {
@@ -226,10 +226,10 @@ func checkPlatform(name string) error {
 	}
 	p, err := platforms.Parse(name)
 	if err != nil {
-		return message.Fail(message.Of("dockerfile.platform-name", name), err)
+		return message.Fail(message.Of("dockerfile.platform-name", name), err, message.Of("dockerfile.syntax.next"))
 	}
 	if own := platforms.DefaultSpec(); p.OS != own.OS || p.Architecture != own.Architecture {
-		return message.Fail(message.Of("dockerfile.platform", name, own.OS+"/"+own.Architecture), nil)
+		return message.Fail(message.Of("dockerfile.platform", name, own.OS+"/"+own.Architecture), nil, message.Of("dockerfile.platform.next"))
 	}
 	return nil
 }

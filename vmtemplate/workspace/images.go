@@ -24,7 +24,7 @@ func (st *Store) Images() ([]Kept, error) {
 	all := make([]Kept, 0, len(images))
 	for _, img := range images {
 		k := Kept{ID: img.ID, Names: img.Names, Created: img.Created}
-		for id := img.TopLayer; id != ""; id = layers[id].Parent {
+		for _, id := range chain(img.TopLayer, layers) {
 			k.Bytes += max(layers[id].UncompressedSize, 0)
 		}
 		all = append(all, k)
@@ -85,11 +85,17 @@ func (st *Store) Untag(name string) error {
 	if err := st.deleteImage(name, img.ID); err != nil {
 		return err
 	}
-	below := map[string]bool{}
-	for id := img.TopLayer; id != ""; id = layers[id].Parent {
-		below[id] = true
+	below := chain(img.TopLayer, layers)
+	return st.prune(func(layer string, stoodOn bool) bool { return slices.Contains(below, layer) && !stoodOn })
+}
+
+// chain are the layers from top to the lowest.
+func chain(top string, layers map[string]storage.Layer) []string {
+	var all []string
+	for id := top; id != ""; id = layers[id].Parent {
+		all = append(all, id)
 	}
-	return st.prune(func(unnamed storage.Image) bool { return below[unnamed.TopLayer] })
+	return all
 }
 
 func (st *Store) deleteImage(name, id string) error {
@@ -103,15 +109,15 @@ func (st *Store) deleteImage(name, id string) error {
 	return nil
 }
 
-// Prune removes all images without a name that no image with a name and no workspace
-// stands on.
+// Prune removes all images without a name but bases of workspaces.
 func (st *Store) Prune() error {
-	return st.prune(func(storage.Image) bool { return true })
+	return st.prune(func(string, bool) bool { return true })
 }
 
-// prune removes those of the images without a name that are wanted removed, unless an
-// image with a name, or a workspace's base, was made on them.
-func (st *Store) prune(wanted func(storage.Image) bool) error {
+// prune removes images without a name, if no workspace was made from them. wanted tells
+// by their uppermost layer, and by whether an image with a name or a workspace stands on
+// that.
+func (st *Store) prune(wanted func(layer string, stoodOn bool) bool) error {
 	images, err := st.store.Images()
 	if err != nil {
 		return fmt.Errorf("listing images: %w", err)
@@ -124,27 +130,31 @@ func (st *Store) prune(wanted func(storage.Image) bool) error {
 	if err != nil {
 		return err
 	}
-	stays := map[string]bool{} // layers below something that is in use
-	keep := func(layer string) {
-		for id := layer; id != ""; id = layers[id].Parent {
-			stays[id] = true
+	stoodOn, bases := map[string]bool{}, map[string]bool{}
+	standOn := func(layer string) {
+		for _, id := range chain(layer, layers) {
+			stoodOn[id] = true
 		}
 	}
 	for _, img := range images {
 		if len(img.Names) > 0 {
-			keep(img.TopLayer)
+			standOn(img.TopLayer)
 		}
 	}
 	for _, c := range containers {
-		keep(c.LayerID)
+		standOn(c.LayerID)
+		bases[c.ImageID] = true
 	}
 	for _, img := range images {
-		if len(img.Names) > 0 || stays[img.TopLayer] || !wanted(img) {
+		if len(img.Names) > 0 || bases[img.ID] || !wanted(img.TopLayer, stoodOn[img.TopLayer]) {
 			continue
 		}
-		if err := st.deleteImage(img.ID[:12], img.ID); err != nil {
+		if err := st.deleteImage(shortID(img.ID), img.ID); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// shortID is an id as it is shown.
+func shortID(id string) string { return id[:min(len(id), 12)] }
