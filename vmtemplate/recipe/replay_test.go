@@ -16,9 +16,10 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	dockerfile "github.com/moby/buildkit/frontend/dockerfile/parser"
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
+	"github.com/openshift/imagebuilder"
 )
 
-// read parses a Dockerfile as Docker does.
+// read parses a Dockerfile as Docker does, and as buildah does.
 func read(t *testing.T, text string) instructions.Stage {
 	t.Helper()
 	result, err := dockerfile.Parse(strings.NewReader(text))
@@ -27,6 +28,9 @@ func read(t *testing.T, text string) instructions.Stage {
 	}
 	for _, w := range result.Warnings {
 		t.Errorf("%s\n%s", w.Short, text)
+	}
+	if _, err := imagebuilder.ParseDockerfile(strings.NewReader(text)); err != nil {
+		t.Errorf("for buildah: %v\n%s", err, text)
 	}
 	stages, _, err := instructions.Parse(result.AST, nil)
 	if err != nil || len(stages) != 1 {
