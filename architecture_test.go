@@ -68,9 +68,6 @@ var allowed = map[string][]string{
 	"vmtemplate/dockerfile": {"image", "vmtemplate/inside", "vmtemplate/message", "vmtemplate/rootless", "vmtemplate/workspace"},
 
 	// A session of jbuild, written down.
-	"vmtemplate/inventory": {},
-	"vmtemplate/recipe":    {"vmtemplate/change", "vmtemplate/inventory", "vmtemplate/message", "vmtemplate/secret"},
-	"vmtemplate/secret":    {"vmtemplate/change", "vmtemplate/message"},
 
 	// A Harbor for tests. It must not share even the client's types.
 	"image/harbor/fakeharbor": {},

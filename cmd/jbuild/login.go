@@ -109,7 +109,7 @@ func (p *program) askLogin(ctx context.Context, in io.Reader, o *loginOptions, t
 	if err != nil {
 		return "", "", err
 	}
-	defer face.Close()
+	defer func() { _ = face.Close() }()
 	return askLogin(ctx, face, o.user, to.String())
 }
 

@@ -188,10 +188,10 @@ func layOut(name, dir string, run func(dir, program string, args ...string) erro
 	if err := os.CopyFS(dir, os.DirFS(filepath.Join(examples, name))); err != nil {
 		return err
 	}
-	if _, err := os.Stat(filepath.Join(dir, "context.sh")); err != nil {
-		return nil
+	if _, err := os.Stat(filepath.Join(dir, "context.sh")); err == nil {
+		return run(dir, "sh", "-e", "context.sh")
 	}
-	return run(dir, "sh", "-e", "context.sh")
+	return nil
 }
 
 // buildExample builds an example with jbuild.

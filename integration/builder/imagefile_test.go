@@ -84,7 +84,7 @@ func readImage(file, called string) (imageFile, error) {
 	if err := json.Unmarshal(raw, &top); err != nil {
 		return imageFile{}, err
 	}
-	i := imageFile{tree: tree{}, below: tree{}, config: comparable(top.Config)}
+	i := imageFile{tree: tree{}, below: tree{}, config: withoutChance(top.Config)}
 	layers, err := img.Layers()
 	if err != nil {
 		return imageFile{}, err
@@ -103,7 +103,7 @@ func readImage(file, called string) (imageFile, error) {
 }
 
 // comparable drops names of builds, and what says nothing.
-func comparable(config map[string]any) map[string]any {
+func withoutChance(config map[string]any) map[string]any {
 	for _, name := range []string{"Hostname", "Image"} {
 		delete(config, name)
 	}

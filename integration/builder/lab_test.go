@@ -80,8 +80,8 @@ func runTests(m *testing.M) (status int, err error) {
 	return m.Run(), nil
 }
 
-func push(ctx context.Context, name string, make func(context.Context, images.Flavour) (v1.Image, error)) error {
-	img, err := make(ctx, images.Docker)
+func push(ctx context.Context, name string, maker func(context.Context, images.Flavour) (v1.Image, error)) error {
+	img, err := maker(ctx, images.Docker)
 	if err != nil {
 		return fmt.Errorf("making %s: %w", name, err)
 	}

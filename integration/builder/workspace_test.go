@@ -58,7 +58,7 @@ func TestWorkspace(t *testing.T) {
 // TestOwners: programs that change owners, become others and make devices work, with
 // one id and with many.
 func TestOwners(t *testing.T) {
-	eachUser(t, func(t *testing.T, s *session) {
+	eachUser(t, func(_ *testing.T, s *session) {
 		s.run("new", "--base", ref(base), "--name", "w").ok()
 		s.run("run", "w", "--", "sh", "-ec", `
 			echo a > /opt/a; chown 33:33 /opt/a; chmod 4750 /opt/a; ls -ln /opt/a

@@ -55,12 +55,12 @@ func (e *Engine) kind(ctx context.Context, r *registry.Registry, s registry.Subj
 	case harbor.ImmutableTag:
 		return flow.ErrImmutable
 	}
-	switch status := registry.Status(err); {
-	case status == http.StatusUnauthorized:
+	switch registry.Status(err) {
+	case http.StatusUnauthorized:
 		return flow.ErrWrongLogin
-	case status == http.StatusForbidden:
+	case http.StatusForbidden:
 		return flow.ErrForbidden
-	case status == http.StatusNotFound:
+	case http.StatusNotFound:
 		return flow.ErrNotFound
 	}
 	return flow.ErrUnreachable

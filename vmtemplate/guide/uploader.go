@@ -56,9 +56,9 @@ func (e *Engine) pushKind(ctx context.Context, target upload.Target, err error) 
 		}
 		return nil
 	}
-	access, accessErr := e.access()
-	if accessErr != nil {
-		return nil
+	access, unknown := e.access()
+	if unknown != nil {
+		return unknown
 	}
 	r := e.registry(access)
 	subject := registry.Subject{Repository: target.Repository, Reference: target.Tag, Method: "PUT"}
