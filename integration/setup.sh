@@ -55,6 +55,10 @@ umoci             test,bench            independent unpacking of layers
 skopeo            test,bench            independent copying of images
 file              test                  is bin/jrun static?
 acl               test                  an access list that others made
+zsh               test                  a shell that recipes are recorded in
+busybox           test                  another one, as Alpine has it
+procps            test                  ps: is anything left running?
+e2fsprogs         test                  a disk for power cuts
 uidmap            test                  subordinate ids, which jbuild can use
 buildah           test,bench            the builder to compare with
 iproute2          test                  addresses for test registries

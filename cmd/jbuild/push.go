@@ -5,13 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
+	"github.com/jrun-hpc/jrun/vmtemplate/registry"
 	"github.com/jrun-hpc/jrun/vmtemplate/upload"
 	"github.com/jrun-hpc/jrun/vmtemplate/workshop"
 	"github.com/jrun-hpc/jrun/vmtemplate/workspace"
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 )
 
 // pushOptions are the flags of jbuild push.
@@ -112,7 +115,7 @@ func (p *program) refuseSecrets(ctx context.Context, shop *workshop.Workshop, w 
 // pushed asks what there is to ask, uploads, and tells the outcome. Nobody is asked for
 // a yes: a command says --overwrite.
 func (p *program) pushed(cmd *cobra.Command, o *pushOptions, shop *workshop.Workshop, target upload.Target, push func(context.Context, workshop.PushOptions) (upload.Result, error)) error {
-	po := workshop.PushOptions{Overwrite: o.overwrite, Zstd: o.compression == "zstd"}
+	po := workshop.PushOptions{Overwrite: o.overwrite, Zstd: o.compression == "zstd", Relogin: p.relogin(shop, target.Host)}
 	report, err := shop.Inspect(cmd.Context(), target, 0, po)
 	if err != nil {
 		return err
@@ -163,4 +166,28 @@ func (p *program) printPushed(out io.Writer, target upload.Target, r upload.Resu
 	}
 	_, err := fmt.Fprintln(out, p.Say("push.done", target.String(), message.Bytes(r.Counts.Wire), message.Bytes(r.Size), took.Round(time.Second/10).String())+"\n"+p.Say("push.next", target.String()))
 	return err
+}
+
+// relogin asks for another login on a terminal when the registry refuses the one that is
+// kept, so that an upload goes on; nil where nobody can be asked.
+func (p *program) relogin(shop *workshop.Workshop, host string) func(context.Context, error) (registry.Login, error) {
+	if !term.IsTerminal(int(os.Stdin.Fd())) || !term.IsTerminal(int(os.Stdout.Fd())) {
+		return nil
+	}
+	return func(ctx context.Context, why error) (registry.Login, error) {
+		fmt.Fprint(os.Stderr, "\r\x1b[K"+p.Format("jbuild", why))
+		face, err := p.face()
+		if err != nil {
+			return registry.Login{}, err
+		}
+		defer func() { _ = face.Close() }()
+		user, password, err := askLogin(ctx, face, "", host)
+		if err != nil {
+			return registry.Login{}, err
+		}
+		if err := shop.Login(ctx, host, user, password); err != nil {
+			return registry.Login{}, err
+		}
+		return registry.Login{User: user, Password: password}, nil
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/jrun-hpc/jrun/image"
 	"github.com/jrun-hpc/jrun/image/harbor"
@@ -153,7 +154,44 @@ func (e *Engine) images(ctx context.Context, c *bases.Catalogue) ([]flow.Image, 
 	if len(all) > 0 {
 		failed = nil
 	}
+	newest(ctx, c, all)
 	return all, failed
+}
+
+// Sizes and dates are asked for one by one: of so many images, so many at a time. For
+// the others the list of their tags tells.
+const (
+	mostSizes   = 60
+	sizesAtOnce = 8
+)
+
+// newest fills in what the newest image of each repository weighs and when it was
+// uploaded. What cannot be found out stays empty.
+func newest(ctx context.Context, c *bases.Catalogue, all []flow.Image) {
+	var work sync.WaitGroup
+	turns := make(chan struct{}, sizesAtOnce)
+	for i := range min(len(all), mostSizes) {
+		turns <- struct{}{}
+		work.Go(func() {
+			defer func() { <-turns }()
+			_, name, _ := strings.Cut(all[i].Repository, "/")
+			tags, err := c.Tags(ctx, name)
+			if err != nil || len(tags) == 0 {
+				return
+			}
+			if tags[0].Size == 0 && c.Details(ctx, name, &tags[0]) != nil {
+				return
+			}
+			all[i].Bytes = tags[0].Size
+			if !tags[0].Date.IsZero() {
+				all[i].Updated = tags[0].Date
+			}
+			if all[i].Description == "" {
+				all[i].Description = tags[0].Description
+			}
+		})
+	}
+	work.Wait()
 }
 
 // Tags implements flow.Registry.
@@ -168,7 +206,11 @@ func (e *Engine) Tags(ctx context.Context, repository string) ([]flow.Tag, error
 		return nil, err
 	}
 	all := make([]flow.Tag, len(tags))
-	for i, t := range tags {
+	for i := range tags {
+		if t := &tags[i]; i < mostSizes && t.Size == 0 {
+			_ = c.Details(ctx, name, t) // without them the name alone is shown
+		}
+		t := tags[i]
 		all[i] = flow.Tag{Name: t.Name, Bytes: t.Size, Pushed: t.Date}
 	}
 	return all, nil

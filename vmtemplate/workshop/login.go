@@ -1,6 +1,7 @@
 package workshop
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"net/http"
@@ -64,4 +65,16 @@ func LoginFault(to image.LoginTarget, user string, err error) error {
 		return message.Fail(message.Of("workshop.not-kept", to.String()), err, message.Of("workshop.not-kept.next", path.Path))
 	}
 	return message.Fail(message.Of("workshop.no-login", to.String()), err, message.Of("workshop.no-login.next"))
+}
+
+// Login keeps a login to a registry, if the registry accepts it.
+func (s *Workshop) Login(ctx context.Context, host, user, password string) error {
+	to, err := image.ParseLoginTarget(host)
+	if err != nil {
+		return err
+	}
+	if _, err := s.Store.Client().Login(ctx, nil, to, user, password); err != nil {
+		return LoginFault(to, user, err)
+	}
+	return nil
 }
