@@ -188,10 +188,11 @@ func layOut(name, dir string, run func(dir, program string, args ...string) erro
 	if err := os.CopyFS(dir, os.DirFS(filepath.Join(examples, name))); err != nil {
 		return err
 	}
-	if _, err := os.Stat(filepath.Join(dir, "context.sh")); err == nil {
-		return run(dir, "sh", "-e", "context.sh")
+	_, err := os.Stat(filepath.Join(dir, "context.sh"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
-	return nil
+	return errors.Join(err, run(dir, "sh", "-e", "context.sh"))
 }
 
 // buildExample builds an example with jbuild.

@@ -84,7 +84,7 @@ func readImage(file, called string) (imageFile, error) {
 	if err := json.Unmarshal(raw, &top); err != nil {
 		return imageFile{}, err
 	}
-	i := imageFile{tree: tree{}, below: tree{}, config: withoutChance(top.Config)}
+	i := imageFile{tree: tree{}, below: tree{}, config: meaning(top.Config)}
 	layers, err := img.Layers()
 	if err != nil {
 		return imageFile{}, err
@@ -102,8 +102,8 @@ func readImage(file, called string) (imageFile, error) {
 	return i, nil
 }
 
-// comparable drops names of builds, and what says nothing.
-func withoutChance(config map[string]any) map[string]any {
+// meaning drops names of builds, and what says nothing.
+func meaning(config map[string]any) map[string]any {
 	for _, name := range []string{"Hostname", "Image"} {
 		delete(config, name)
 	}

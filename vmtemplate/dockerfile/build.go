@@ -17,6 +17,7 @@ import (
 	"go.podman.io/buildah/pkg/parse"
 	nettypes "go.podman.io/common/libnetwork/types"
 	"go.podman.io/image/v5/types"
+	"golang.org/x/sys/unix"
 )
 
 // Options are those of docker build, under their names there.
@@ -160,6 +161,7 @@ func (b *build) options() (define.BuildOptions, error) {
 		CommonBuildOpts: &define.CommonBuildOptions{
 			Secrets: b.o.Secrets, SSHSources: b.o.SSH, AddHost: b.o.AddHost,
 			IdentityLabel: types.OptionalBoolFalse, // docker writes no such label
+			Ulimit:        limits(),
 		},
 
 		RemoveIntermediateCtrs:  true,
@@ -175,6 +177,19 @@ func (b *build) options() (define.BuildOptions, error) {
 		o.Output, o.AdditionalTags = b.names[0], b.names[1:]
 	}
 	return o, nil
+}
+
+// limits are this process's own of what buildah sets otherwise (to a million, for which
+// even root may lack the right).
+func limits() []string {
+	var all []string
+	for name, resource := range map[string]int{"nofile": unix.RLIMIT_NOFILE, "nproc": unix.RLIMIT_NPROC} {
+		var l unix.Rlimit
+		if unix.Getrlimit(resource, &l) == nil {
+			all = append(all, fmt.Sprintf("%s=%d:%d", name, int64(l.Cur), int64(l.Max))) // -1: none (RLIM_INFINITY)
+		}
+	}
+	return all
 }
 
 // run lets buildah build. When ctx ends it is given a moment to clean up: it looks at ctx

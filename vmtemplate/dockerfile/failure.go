@@ -1,6 +1,7 @@
 package dockerfile
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"os/exec"
@@ -30,10 +31,10 @@ func (b *build) explain(err error) error {
 		return message.Fail(message.Of("dockerfile.not-run", where), fault, message.Of("dockerfile.not-run.next"))
 	}
 	var exit *exec.ExitError
-	if errors.As(err, &exit) && firstWord(text, current.Text) == "RUN" {
+	if errors.As(err, &exit) && firstWord(cmp.Or(text, current.Text)) == "RUN" {
 		return ended(where, rootless.Status(exit.ProcessState))
 	}
-	return failed(where, firstWord(text, current.Text), innermost(err), b.context.dir)
+	return failed(where, cmp.Or(text, current.Text), innermost(err), b.context.dir)
 }
 
 // added is how many instructions --label adds to a stage.
@@ -44,14 +45,10 @@ func (b *build) added(s Step) int {
 	return 0
 }
 
-// firstWord is the instruction: that of the file, or what buildah makes of it.
-func firstWord(texts ...string) string {
-	for _, text := range texts {
-		if word, _, _ := strings.Cut(strings.TrimSpace(text), " "); word != "" {
-			return strings.ToUpper(word)
-		}
-	}
-	return ""
+// firstWord is what an instruction is called.
+func firstWord(text string) string {
+	word, _, _ := strings.Cut(strings.TrimSpace(text), " ")
+	return strings.ToUpper(word)
 }
 
 // ended is the error of a RUN whose program failed. Its status becomes jbuild's, as with
@@ -76,9 +73,9 @@ func ended(where message.Text, status int) error {
 func failed(where message.Text, instruction string, why error, dir string) error {
 	next := message.Of("dockerfile.failed.next")
 	denied := errors.Is(why, fs.ErrPermission)
-	switch instruction {
+	switch firstWord(instruction) {
 	case "RUN":
-		if denied {
+		if denied && strings.Contains(instruction, "--mount=") {
 			// A file that is bound is opened for writing, which another user's refuses.
 			next = message.Of("dockerfile.failed.others-file")
 		}

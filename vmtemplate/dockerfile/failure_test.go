@@ -25,7 +25,7 @@ func failedRun(t *testing.T, script string) error {
 }
 
 func TestExplain(t *testing.T) {
-	const text = "FROM a\nRUN make \\\n  install\nCOPY x /\n"
+	const text = "FROM a\nRUN make \\\n  install\nCOPY x /\nRUN --mount=source=x,target=/x true\n"
 	id := strings.Repeat("ab", 32)
 	at := func(n int, err error) error { return fmt.Errorf("building at STEP \"%d\": %w", n, err) }
 	for name, c := range map[string]struct {
@@ -37,36 +37,36 @@ func TestExplain(t *testing.T) {
 		code  int
 	}{
 		"a RUN that failed": {
-			step: Step{Stage: 1, Stages: 1, Number: 2, Of: 3}, err: at(2, failedRun(t, "exit 3")),
+			step: Step{Stage: 1, Stages: 1, Number: 2, Of: 4}, err: at(2, failedRun(t, "exit 3")),
 			want: "Dockerfile, line 2: RUN make   install: ended with exit status 3", next: "dockerfile.ended.next", code: 3,
 		},
 		"a program that is missing": {
-			step: Step{Stage: 1, Stages: 1, Number: 2, Of: 3}, err: at(2, failedRun(t, "exit 127")),
+			step: Step{Stage: 1, Stages: 1, Number: 2, Of: 4}, err: at(2, failedRun(t, "exit 127")),
 			want: "Dockerfile, line 2: RUN make   install: ended with exit status 127", next: "dockerfile.ended.127", code: 127,
 		},
 		"a RUN that was killed": {
-			step: Step{Stage: 1, Stages: 1, Number: 2, Of: 3}, err: at(2, failedRun(t, "kill -9 $$")),
+			step: Step{Stage: 1, Stages: 1, Number: 2, Of: 4}, err: at(2, failedRun(t, "kill -9 $$")),
 			want: "Dockerfile, line 2: RUN make   install: ended with exit status 137", next: "dockerfile.ended.137", code: 137,
 		},
 		"a RUN that was not run": {
-			step: Step{Stage: 1, Stages: 1, Number: 2, Of: 3}, err: at(2, failedRun(t, "exit 125")), fault: "no /proc",
+			step: Step{Stage: 1, Stages: 1, Number: 2, Of: 4}, err: at(2, failedRun(t, "exit 125")), fault: "no /proc",
 			want: "Dockerfile, line 2: RUN make   install: the program could not be started: no /proc", next: "dockerfile.not-run.next", code: 125,
 		},
 		"another user's file": {
-			step: Step{Stage: 1, Stages: 1, Number: 2, Of: 3},
-			err:  at(2, fmt.Errorf("resolving mountpoints for container %q: opening \"/tmp/buildah-context-1/overlay/2/merge/x\": %w", id, fs.ErrPermission)),
-			want: `Dockerfile, line 2: RUN make   install: opening "/the/context/x": permission denied`, next: "dockerfile.failed.others-file", code: 125,
+			step: Step{Stage: 1, Stages: 1, Number: 4, Of: 4},
+			err:  at(4, fmt.Errorf("resolving mountpoints for container %q: opening \"/tmp/buildah-context-1/overlay/2/merge/x\": %w", id, fs.ErrPermission)),
+			want: `Dockerfile, line 5: RUN --mount=source=x,target=/x true: opening "/the/context/x": permission denied`, next: "dockerfile.failed.others-file", code: 125,
 		},
 		"a file that is missing": {
-			step: Step{Stage: 1, Stages: 1, Number: 3, Of: 3}, err: at(3, errors.New("copier: no such file")),
+			step: Step{Stage: 1, Stages: 1, Number: 3, Of: 4}, err: at(3, errors.New("copier: no such file")),
 			want: "Dockerfile, line 4: COPY x /: copier: no such file", next: "dockerfile.failed.source", code: 125,
 		},
 		"a file that cannot be read": {
-			step: Step{Stage: 1, Stages: 1, Number: 3, Of: 3}, err: at(3, fs.ErrPermission),
+			step: Step{Stage: 1, Stages: 1, Number: 3, Of: 4}, err: at(3, fs.ErrPermission),
 			want: "Dockerfile, line 4: COPY x /: permission denied", next: "dockerfile.failed.permission", code: 125,
 		},
 		"an instruction of the base": {
-			step: Step{Stage: 1, Stages: 1, Number: 2, Of: 4, Text: "RUN trigger"}, err: at(2, failedRun(t, "exit 4")),
+			step: Step{Stage: 1, Stages: 1, Number: 2, Of: 5, Text: "RUN trigger"}, err: at(2, failedRun(t, "exit 4")),
 			want: "an ONBUILD instruction of the image that Dockerfile begins with: RUN trigger: ended with exit status 4", next: "dockerfile.ended.next", code: 4,
 		},
 		"before the first step": {err: errors.New("disk full"), want: "cannot build Dockerfile: disk full", code: 125},
