@@ -88,12 +88,7 @@ func (p *program) pushWorkspace(cmd *cobra.Command, o *pushOptions, shop *worksh
 		}
 	}
 	return p.pushed(cmd, o, shop, target, func(ctx context.Context, po workshop.PushOptions) (upload.Result, error) {
-		img, err := shop.Image(ctx, w, workspace.ImageOptions{Squash: o.squash})
-		if err != nil {
-			return upload.Result{}, err
-		}
-		defer img.Close()
-		return shop.Push(ctx, w, img, target, po)
+		return shop.Push(ctx, w, workspace.ImageOptions{Squash: o.squash}, target, po)
 	})
 }
 

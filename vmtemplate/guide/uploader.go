@@ -20,12 +20,7 @@ func (e *Engine) Upload(ctx context.Context, name, reference string, report func
 	}
 	err = e.in(name, func(w *workspace.Workspace) error {
 		report(flow.Transfer{Phase: message.Of("guide.preparing")})
-		img, err := e.Shop.Image(ctx, w, workspace.ImageOptions{})
-		if err != nil {
-			return err
-		}
-		defer img.Close()
-		result, err := e.Shop.Push(ctx, w, img, target, workshop.PushOptions{Overwrite: true, Progress: func(p upload.Progress) { report(transfer(p)) }})
+		result, err := e.Shop.Push(ctx, w, workspace.ImageOptions{}, target, workshop.PushOptions{Overwrite: true, Progress: func(p upload.Progress) { report(transfer(p)) }})
 		if err != nil {
 			return errors.Join(e.pushKind(ctx, target, err), err)
 		}

@@ -72,6 +72,7 @@ type Result struct {
 	Size      int64         // bytes of config and layers, compressed
 	Unchanged bool          // the tag stood for this very image already
 	Counts    Progress
+	Layers    []Known // how each layer is called in the registry now, the lowest first
 }
 
 // pusher is a push under way.
@@ -196,6 +197,9 @@ func (p *pusher) round(ctx context.Context, config []byte, layers []Layer) (Resu
 		}
 	}
 	for _, b := range blobs {
+		result.Layers = append(result.Layers, Known{
+			Digest: b.digest, Size: b.size, MediaType: b.mediaType, Repositories: []string{p.o.Target.Host + "/" + p.o.Target.Repository},
+		})
 		p.cache.arrived(b, p.o.Target.Host+"/"+p.o.Target.Repository)
 		p.dropNotes(b)
 	}

@@ -2,6 +2,7 @@ package workshop
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"strings"
 	"time"
@@ -85,10 +86,33 @@ func (s *Workshop) PushImage(ctx context.Context, img *workspace.Image, target u
 	return upload.Push(ctx, up, options)
 }
 
-// Push uploads a workspace, and notes that in it.
-func (s *Workshop) Push(ctx context.Context, w *workspace.Workspace, img *workspace.Image, target upload.Target, o PushOptions) (upload.Result, error) {
+// Push uploads a workspace, and notes that in it. Where the registry has what was uploaded
+// last, only the difference goes up.
+func (s *Workshop) Push(ctx context.Context, w *workspace.Workspace, how workspace.ImageOptions, target upload.Target, o PushOptions) (upload.Result, error) {
+	how.Further = true
+	result, err := s.pushOnce(ctx, w, how, target, o)
+	if errors.Is(err, workspace.ErrUploaded) {
+		how.Further = false // that was another registry, or it has lost it
+		result, err = s.pushOnce(ctx, w, how, target, o)
+	}
+	return result, err
+}
+
+func (s *Workshop) pushOnce(ctx context.Context, w *workspace.Workspace, how workspace.ImageOptions, target upload.Target, o PushOptions) (upload.Result, error) {
+	img, err := s.Image(ctx, w, how)
+	if err != nil {
+		return upload.Result{}, err
+	}
+	defer img.Close()
 	result, err := s.PushImage(ctx, img, target, o)
 	if err != nil {
+		return result, err
+	}
+	var blobs []workspace.Blob
+	for _, l := range result.Layers {
+		blobs = append(blobs, workspace.Blob{Digest: l.Digest, Bytes: l.Size, MediaType: l.MediaType, Repositories: l.Repositories})
+	}
+	if err := w.Uploaded(img, blobs); err != nil {
 		return result, err
 	}
 	return result, w.Update(func(state *workspace.State) {

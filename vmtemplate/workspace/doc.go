@@ -21,6 +21,13 @@
 // same time (overlayfs(5): "undefined behavior"): each Workspace that is open holds a
 // lock file, which the kernel releases.
 //
+// # Uploading a little
+//
+// The own layer of a workspace is all that differs from the base. When it was uploaded
+// and little was changed since, the next image has the uploaded layer and a further one
+// with the difference (delta.go), so that little goes up. After six of them, or when
+// more than half has changed, all is one layer again.
+//
 // # What it does not read
 //
 // No configuration of podman, buildah or the machine: neither storage.conf nor

@@ -23,13 +23,15 @@ type Image struct {
 	Config []byte // JSON, as OCI or Docker has it
 	Layers []Layer
 
-	own *os.File // the tar of the layer that is new, without a name on the disk
+	base     int       // how many of the layers are the base's
+	contents *contents // of the others together; nil for an image of the store
+	own      []*os.File
 }
 
 // Close frees what the image holds on the disk.
 func (i *Image) Close() {
-	if i.own != nil {
-		i.own.Close()
+	for _, f := range i.own {
+		f.Close()
 	}
 }
 
@@ -39,6 +41,11 @@ type ImageOptions struct {
 	By     string                 // what the history says of the new layer
 	Squash bool                   // one layer with everything
 	Leave  func(path string) bool // what more is to stay out; may be nil
+
+	// Further lets the image have the layers that the last upload brought to a registry,
+	// and one more with what has changed since, where that is less. Those layers are only
+	// there: opening one is ErrUploaded.
+	Further bool
 }
 
 // Image is the workspace as an image. What has been changed is copied to a file first:
@@ -49,8 +56,8 @@ func (w *Workspace) Image(ctx context.Context, o ImageOptions) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	img := &Image{}
-	var own func() (io.ReadCloser, error)
+	img := &Image{contents: newContents()}
+	own := func() (io.ReadCloser, error) { return w.st.diff(w.container.LayerID) }
 	if o.Squash {
 		root, err := w.mount()
 		if err != nil {
@@ -60,29 +67,28 @@ func (w *Workspace) Image(ctx context.Context, o ImageOptions) (*Image, error) {
 			return nil, err
 		}
 		own = func() (io.ReadCloser, error) { return archive.TarWithOptions(root, &archive.TarOptions{}) }
-	} else {
-		if img.Layers, err = w.st.layers(base.TopLayer, diffIDsOf(config)); err != nil {
-			return nil, err
-		}
-		own = func() (io.ReadCloser, error) { return w.st.diff(w.container.LayerID) }
+	} else if img.Layers, err = w.st.layers(base.TopLayer, diffIDsOf(config)); err != nil {
+		return nil, err
 	}
-	layer, file, err := w.st.spool(ctx, own, o.Leave)
+	img.base = len(img.Layers)
+	all, file, err := w.st.spoolAll(ctx, own, o.Leave, img.contents)
 	if err != nil {
 		return nil, message.Fail(message.Of("workspace.read", w.Name), interrupted(ctx, err))
 	}
-	img.own = file
-	img.Layers = append(img.Layers, layer)
-	if img.Config, err = w.finish(config, layer.DiffID, o); err != nil {
+	img.own = append(img.own, file)
+	if !o.Further || o.Squash || !w.further(img, all) {
+		img.Layers = append(img.Layers, all)
+	}
+	if img.Config, err = w.finish(config, img.Layers[img.base:], o); err != nil {
 		img.Close()
 		return nil, err
 	}
 	return img, nil
 }
 
-// spool writes a tar, without what does not belong into an image, to a file without a
-// name. (The store is locked while a layer is put into it, so that one layer cannot be
-// read while another is written.)
-func (st *Store) spool(ctx context.Context, open func() (io.ReadCloser, error), leave func(string) bool) (Layer, *os.File, error) {
+// spoolAll writes a tar, without what does not belong into an image, to a file without a
+// name, and notes what is in it.
+func (st *Store) spoolAll(ctx context.Context, open func() (io.ReadCloser, error), leave func(string) bool, c *contents) (Layer, *os.File, error) {
 	all, err := open()
 	if err != nil {
 		return Layer{}, nil, fmt.Errorf("reading a layer: %w", err)
@@ -90,6 +96,12 @@ func (st *Store) spool(ctx context.Context, open func() (io.ReadCloser, error), 
 	defer all.Close()
 	stop := context.AfterFunc(ctx, func() { all.Close() })
 	defer stop()
+	return st.spool(func(out io.Writer) error { return copyTar(out, all, leave, c) })
+}
+
+// spool makes a layer of what write writes. (The store is locked while a layer is put
+// into it, so that one layer cannot be read while another is written.)
+func (st *Store) spool(write func(io.Writer) error) (Layer, *os.File, error) {
 	f, err := os.CreateTemp(filepath.Join(st.dir, "tmp"), "layer-")
 	if err != nil {
 		return Layer{}, nil, fmt.Errorf("writing a layer: %w", err)
@@ -97,8 +109,7 @@ func (st *Store) spool(ctx context.Context, open func() (io.ReadCloser, error), 
 	_ = os.Remove(f.Name())
 	sum := digest.SHA256.Digester()
 	out := bufio.NewWriterSize(io.MultiWriter(f, sum.Hash()), 1<<20)
-	err = copyTar(out, all, leave)
-	if err == nil {
+	if err = write(out); err == nil {
 		err = out.Flush()
 	}
 	info, statErr := f.Stat()
@@ -133,8 +144,8 @@ func (st *Store) Stored(name string) (*Image, error) {
 	return &Image{Config: config, Layers: layers}, nil
 }
 
-// finish is the configuration of the workspace's image, with one more layer.
-func (w *Workspace) finish(base []byte, own digest.Digest, o ImageOptions) ([]byte, error) {
+// finish is the configuration of the workspace's image, with the layers of its own.
+func (w *Workspace) finish(base []byte, own []Layer, o ImageOptions) ([]byte, error) {
 	// What is not in our types must stay: ONBUILD, HEALTHCHECK and SHELL are Docker's.
 	top, err := object(base)
 	if err != nil {
@@ -157,8 +168,10 @@ func (w *Workspace) finish(base []byte, own digest.Digest, o ImageOptions) ([]by
 	}
 	now := time.Now().UTC().Truncate(time.Second)
 	rootfs.Type = "layers"
-	rootfs.DiffIDs = append(rootfs.DiffIDs, own)
-	history = append(history, ocispec.History{Created: &now, CreatedBy: o.By, Comment: "jbuild"})
+	for _, l := range own {
+		rootfs.DiffIDs = append(rootfs.DiffIDs, l.DiffID)
+		history = append(history, ocispec.History{Created: &now, CreatedBy: o.By, Comment: "jbuild"})
+	}
 	if config.Labels == nil {
 		config.Labels = map[string]string{}
 	}

@@ -128,7 +128,8 @@ func repositoryOf(name string) (string, bool) {
 // copyTar copies a layer entry by entry. Times of access and of change of metadata are
 // dropped: they make layers differ without a meaning. Times of modification stay as
 // they are: compiled Python files name that of their source.
-func copyTar(dst io.Writer, src io.Reader, leave func(path string) bool) error {
+// What is copied is noted in c, if it is not nil.
+func copyTar(dst io.Writer, src io.Reader, leave func(path string) bool, c *contents) error {
 	in, out := tar.NewReader(src), tar.NewWriter(dst)
 	for {
 		h, err := in.Next()
@@ -145,8 +146,13 @@ func copyTar(dst io.Writer, src io.Reader, leave func(path string) bool) error {
 		if err := out.WriteHeader(h); err != nil {
 			return fmt.Errorf("writing a layer: %w", err)
 		}
-		if _, err := io.Copy(out, in); err != nil {
+		data, noted := io.Reader(in), func() {}
+		if c != nil {
+			data, noted = c.add(h, in)
+		}
+		if _, err := io.Copy(out, data); err != nil {
 			return fmt.Errorf("writing a layer: %w", err)
 		}
+		noted()
 	}
 }
