@@ -85,22 +85,42 @@ func start(t *testing.T, shell string, rc string) *terminal {
 // wait reads the screen until it shows text, and returns what it showed until then.
 func (term *terminal) wait(text string) string {
 	term.t.Helper()
-	timeout := time.After(20 * time.Second)
+	shown, ok := term.shows(text, 20*time.Second)
+	if !ok {
+		term.t.Fatalf("waiting for %q, the screen shows\n%s", text, term.seen.String())
+	}
+	return shown
+}
+
+func (term *terminal) shows(text string, within time.Duration) (shown string, ok bool) {
+	timeout := time.After(within)
 	for {
 		if i := bytes.Index(term.seen.Bytes(), []byte(text)); i >= 0 {
-			shown := string(term.seen.Next(i + len(text)))
-			return shown
+			return string(term.seen.Next(i + len(text))), true
 		}
 		select {
 		case part, open := <-term.screen:
 			if !open {
-				term.t.Fatalf("the shell has ended; waiting for %q, the screen shows\n%s", text, term.seen.String())
+				return "", false
 			}
 			term.seen.Write(part)
 		case <-timeout:
-			term.t.Fatalf("waiting for %q, the screen shows\n%s", text, term.seen.String())
+			return "", false
 		}
 	}
+}
+
+// interrupt gives up a line that is typed. A bash, with the hook or without, misses one
+// interrupt in six that comes just when it has shown a character, until the next key.
+func (term *terminal) interrupt() {
+	term.t.Helper()
+	for range 20 {
+		term.keys("\x03")
+		if _, ok := term.shows(prompt, time.Second); ok {
+			return
+		}
+	}
+	term.t.Fatalf("no prompt after an interrupt; the screen shows\n%s", term.seen.String())
 }
 
 // run types a command and waits until the prompt is there again.
