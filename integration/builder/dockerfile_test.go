@@ -257,6 +257,9 @@ func startPeer(t *testing.T, names []string, files string) *peer {
 		t.Fatalf("%v: run integration/setup.sh test", err)
 	}
 	p := &peer{dir: filepath.Join(lab.dir, "peer"), results: map[string]chan built{}}
+	if err := os.Mkdir(p.dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	for _, name := range names {
 		p.results[name] = make(chan built, 1)
 	}
@@ -328,7 +331,7 @@ func (p *peer) buildah(ctx context.Context, dir string, args ...string) error {
 	cmd := exec.CommandContext(ctx, "buildah", append([]string{
 		"--root", filepath.Join(p.dir, "storage"), "--runroot", filepath.Join(p.dir, "run"), "--storage-driver", driverFor(p.dir),
 	}, args...)...)
-	cmd.Dir, cmd.Env = dir, append(os.Environ(), exampleEnv)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), exampleEnv, "TMPDIR="+p.dir) // the caches of RUN --mount, too
 	return quiet(cmd)
 }
 
