@@ -62,13 +62,13 @@ func (t tree) apply(layer []byte) {
 		if strings.HasPrefix(path.Base(name), whiteout) {
 			continue
 		}
-		switch {
-		case e.h.Typeflag == tar.TypeDir:
+		switch e.h.Typeflag {
+		case tar.TypeDir:
 			if t[name] != "d" {
 				t.remove(name)
 			}
 			t[name] = "d"
-		case e.h.Typeflag == tar.TypeLink:
+		case tar.TypeLink:
 			t.remove(name)
 			t[name] = "a link to a file of another layer"
 			if here[e.h.Linkname] {
