@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -83,33 +82,55 @@ func (w *Workspace) Image(ctx context.Context, o ImageOptions) (*Image, error) {
 // name. (The store is locked while a layer is put into it, so that one layer cannot be
 // read while another is written.)
 func (st *Store) spool(ctx context.Context, open func() (io.ReadCloser, error), leave func(string) bool) (Layer, *os.File, error) {
-	all, err := open()
-	if err != nil {
-		return Layer{}, nil, fmt.Errorf("reading a layer: %w", err)
-	}
-	defer all.Close()
-	stop := context.AfterFunc(ctx, func() { all.Close() })
-	defer stop()
 	f, err := os.CreateTemp(filepath.Join(st.dir, "tmp"), "layer-")
 	if err != nil {
 		return Layer{}, nil, fmt.Errorf("writing a layer: %w", err)
 	}
 	_ = os.Remove(f.Name())
-	sum := digest.SHA256.Digester()
-	out := bufio.NewWriterSize(io.MultiWriter(f, sum.Hash()), 1<<20)
-	err = copyTar(out, all, leave)
-	if err == nil {
-		err = out.Flush()
+	filter := filter{leave: leave}
+	for {
+		l, again, err := filter.spool(ctx, open, f)
+		if err != nil {
+			f.Close()
+			return Layer{}, nil, err
+		}
+		if !again {
+			return l, f, nil
+		}
+		if _, err = f.Seek(0, io.SeekStart); err == nil {
+			err = f.Truncate(0)
+		}
+		if err != nil {
+			f.Close()
+			return Layer{}, nil, fmt.Errorf("writing a layer: %w", err)
+		}
 	}
-	info, statErr := f.Stat()
-	if err = errors.Join(err, statErr); err != nil {
-		f.Close()
-		return Layer{}, nil, err
+}
+
+func (f *filter) spool(ctx context.Context, open func() (io.ReadCloser, error), to *os.File) (l Layer, again bool, err error) {
+	all, err := open()
+	if err != nil {
+		return Layer{}, false, fmt.Errorf("reading a layer: %w", err)
+	}
+	defer all.Close()
+	stop := context.AfterFunc(ctx, func() { all.Close() })
+	defer stop()
+	sum := digest.SHA256.Digester()
+	out := bufio.NewWriterSize(io.MultiWriter(to, sum.Hash()), 1<<20)
+	if again, err = f.copy(out, all); err != nil {
+		return Layer{}, false, err
+	}
+	if err := out.Flush(); err != nil {
+		return Layer{}, false, fmt.Errorf("writing a layer: %w", err)
+	}
+	info, err := to.Stat()
+	if err != nil {
+		return Layer{}, false, fmt.Errorf("writing a layer: %w", err)
 	}
 	size := info.Size()
 	return Layer{DiffID: sum.Digest(), Bytes: size, open: func() (io.ReadCloser, error) {
-		return io.NopCloser(io.NewSectionReader(f, 0, size)), nil
-	}}, f, nil
+		return io.NopCloser(io.NewSectionReader(to, 0, size)), nil
+	}}, again, nil
 }
 
 // Stored is an image of the store, as it is.
