@@ -11,6 +11,7 @@ import (
 
 	"github.com/jrun-hpc/jrun/vmtemplate/dockerfile"
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
+	"github.com/jrun-hpc/jrun/vmtemplate/rootless"
 	"github.com/jrun-hpc/jrun/vmtemplate/workspace"
 	"github.com/spf13/cobra"
 )
@@ -81,7 +82,8 @@ func (p *program) runBuild(cmd *cobra.Command, o *buildOptions) error {
 		return err
 	}
 	if o.idFile != "" {
-		if err := os.WriteFile(o.idFile, []byte("sha256:"+result.ID), 0o644); err != nil {
+		write := func() error { return os.WriteFile(o.idFile, []byte("sha256:"+result.ID), 0o644) }
+		if err := rootless.ForUser(write); err != nil {
 			return message.Fail(message.Of("docker.build.iidfile-failed", o.idFile), err)
 		}
 	}

@@ -53,6 +53,9 @@ func newBench(ctx context.Context, o options) (*bench, error) {
 		return b, err
 	}
 	for _, name := range o.images {
+		if !o.needSubjects() {
+			break
+		}
 		s, err := b.newSubject(ctx, name)
 		if err != nil {
 			return b, err

@@ -38,6 +38,12 @@ var parts = []part{
 	{"start", benchStart, true},
 	{"mpi", benchMPI, true},
 	{"pbs", benchPBS, true},
+	{"builder", benchBuilder, true},
+}
+
+// needSubjects says whether a chosen part measures with an image.
+func (o options) needSubjects() bool {
+	return slices.ContainsFunc(parts, func(p part) bool { return !p.once && (len(o.only) == 0 || slices.Contains(o.only, p.name)) })
 }
 
 func main() {
@@ -47,7 +53,7 @@ func main() {
 	var o options
 	flag.IntVar(&o.rounds, "rounds", 5, "how often each thing is measured")
 	short := flag.Bool("short", false, "one round only, to see that everything works")
-	only := flag.String("only", "", "measure only some of conversion,scaling,again,files,cold,storm,start,mpi,pbs (default all)")
+	only := flag.String("only", "", "measure only some of conversion,scaling,again,files,cold,storm,start,mpi,pbs,builder (default all)")
 	images := flag.String("images", "sci", "the images to measure with, of sci,big; making the big one takes four minutes and 15 GB of disk, once, and measuring it 12 GB of memory")
 	flag.StringVar(&o.dir, "dir", memory, "where work files go; memory by default, so that no disk is measured")
 	flag.Parse()

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"os/exec"
@@ -34,6 +35,9 @@ type sample struct {
 // of its arguments to run at once.
 const copiesVariable = "BENCH_COPIES"
 
+// leaveVariable tells it not to wait for what outlives the command.
+const leaveVariable = "BENCH_LEAVE"
+
 // reportFD is where the measuring child writes its sample.
 const reportFD = 3
 
@@ -45,6 +49,9 @@ type task struct {
 	env    map[string]string
 	stdin  string // name of a file; "" for none
 	args   []string
+	// leave is for commands that start what is to stay: nothing is waited for but the
+	// command itself, and counted.
+	leave bool
 }
 
 // measure runs a task in a child that counts.
@@ -63,6 +70,9 @@ func measure(ctx context.Context, t task) (sample, error) {
 	}
 	maps.Copy(env, t.env)
 	env[copiesVariable] = strconv.Itoa(max(t.copies, 1))
+	if t.leave {
+		env[leaveVariable] = "1"
+	}
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		cmd.Env = append(cmd.Env, name+"="+env[name])
 	}
@@ -75,12 +85,20 @@ func measure(ctx context.Context, t task) (sample, error) {
 		cmd.Stdin = stdin
 	}
 	cmd.ExtraFiles = []*os.File{reportEnd} // becomes reportFD
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err = cmd.Run()
+	var stdout bytes.Buffer
+	cmd.Stdout = &stdout
+	// A file, since what stays may keep it open.
+	stderr, err := os.CreateTemp("", "bench-stderr-")
+	if err != nil {
+		return sample{}, errors.Join(err, reportEnd.Close())
+	}
+	defer stderr.Close()
+	cmd.Stderr = stderr
+	err = errors.Join(os.Remove(stderr.Name()), cmd.Run())
 	reportEnd.Close()
 	if err != nil {
-		return sample{}, fmt.Errorf("measuring %q: %w: %s", t.args, err, stderr.Bytes())
+		text, _ := io.ReadAll(io.NewSectionReader(stderr, 0, 1<<20))
+		return sample{}, fmt.Errorf("measuring %q: %w: %s", t.args, err, text)
 	}
 	s := sample{Output: stdout.String()}
 	if err := json.NewDecoder(report).Decode(&s); err != nil {
@@ -100,7 +118,9 @@ func measureHere(copies int, args []string) error {
 	if err != nil {
 		return err
 	}
+	leave := os.Getenv(leaveVariable) != ""
 	os.Unsetenv(copiesVariable)
+	os.Unsetenv(leaveVariable)
 	attr := &os.ProcAttr{Files: []*os.File{os.Stdin, os.Stdout, os.Stderr}}
 	running := map[int]bool{}
 	began := time.Now()
@@ -112,7 +132,7 @@ func measureHere(copies int, args []string) error {
 		running[process.Pid] = true
 	}
 	var s sample
-	for {
+	for len(running) > 0 || !leave {
 		var status syscall.WaitStatus
 		var usage syscall.Rusage
 		pid, err := syscall.Wait4(-1, &status, 0, &usage)

@@ -10,10 +10,12 @@ import (
 	"sync/atomic"
 )
 
-// meter stands before the registry and counts the bytes that it sends.
+// meter stands before the registry and counts the bytes that it sends, and those that
+// are sent to it.
 type meter struct {
 	host  string
 	count atomic.Int64
+	sent  atomic.Int64 // of requests' bodies
 	stop  func()
 }
 
@@ -24,7 +26,13 @@ func startMeter(registry string) (*meter, error) {
 	}
 	m := &meter{}
 	proxy := &httputil.ReverseProxy{
-		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(target)
+			r.Out.Host = r.In.Host // the registry's answers name where uploads go on
+			if r.In.Body != nil {
+				r.Out.Body = &countedBody{r.In.Body, &m.sent}
+			}
+		},
 		ModifyResponse: func(response *http.Response) error {
 			response.Body = &countedBody{response.Body, &m.count}
 			return nil
@@ -36,8 +44,11 @@ func startMeter(registry string) (*meter, error) {
 	return m, nil
 }
 
-// reset returns the bytes counted so far and starts anew.
-func (m *meter) reset() int64 { return m.count.Swap(0) }
+// reset returns the bytes that the registry sent so far, and starts anew.
+func (m *meter) reset() int64 {
+	m.sent.Store(0)
+	return m.count.Swap(0)
+}
 
 type countedBody struct {
 	io.ReadCloser

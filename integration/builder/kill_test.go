@@ -62,7 +62,7 @@ func TestKilled(t *testing.T) {
 	chance := newCampaign(t)
 	eachUser(t, func(t *testing.T, s *session) {
 		s.run("new", "--base", ref(base), "--name", "w").ok()
-		s.run("run", "w", "--", "sh", "-ec", lab.packages.use()+"; apt-get -q install -y jviewer; head -c 3000000 /dev/urandom >/opt/data").ok()
+		s.run("run", "w", "--", "sh", "-ec", lab.packages.Use()+"; apt-get -q install -y jviewer; head -c 3000000 /dev/urandom >/opt/data").ok()
 		want := s.run("run", "w", "--", "sh", "-c", witness).ok().stdout
 		s.run("new", "--base", ref(base), "--name", "y").ok()
 		took := map[string]time.Duration{} // of an undisturbed one

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/jrun-hpc/jrun/integration/debrepo"
 	"github.com/jrun-hpc/jrun/integration/images"
 	"github.com/jrun-hpc/jrun/integration/ordinary"
 	"github.com/jrun-hpc/jrun/integration/registry"
@@ -25,7 +26,7 @@ var lab struct {
 	plain        *ordinary.Account // no subordinate ids
 	ranges       *ordinary.Account // with subordinate ids; nil where there is none
 	registry     *registry.Server
-	packages     *repository
+	packages     *debrepo.Repository
 }
 
 // base is an image of the distribution with apt.
@@ -70,10 +71,10 @@ func runTests(m *testing.M) (status int, err error) {
 		return 0, err
 	}
 	defer lab.registry.Stop()
-	if lab.packages, err = startRepository(filepath.Join(lab.dir, "packages")); err != nil {
+	if lab.packages, err = debrepo.Start(filepath.Join(lab.dir, "packages")); err != nil {
 		return 0, err
 	}
-	defer lab.packages.stop()
+	defer lab.packages.Stop()
 	if err := push(ctx, base, images.Apt); err != nil {
 		return 0, err
 	}

@@ -31,7 +31,7 @@ func TestPowerCut(t *testing.T) {
 	s := newSession(t, lab.plain)
 	d := newDisk(t, s)
 	s.run("new", "--base", ref(base), "--name", "w").ok()
-	s.run("run", "w", "--", "sh", "-ec", lab.packages.use()+"; apt-get -q install -y jviewer; head -c 3000000 /dev/urandom >/opt/data").ok()
+	s.run("run", "w", "--", "sh", "-ec", lab.packages.Use()+"; apt-get -q install -y jviewer; head -c 3000000 /dev/urandom >/opt/data").ok()
 	want := s.run("run", "w", "--", "sh", "-c", witness).ok().stdout
 	d.unmount()
 	golden := d.snapshot("golden")

@@ -16,7 +16,7 @@ func TestWorkspace(t *testing.T) {
 	eachUser(t, func(t *testing.T, s *session) {
 		s.run("list").ok().says("no workspaces")
 		s.run("new", "--base", ref(base), "--name", "cfd").ok().says("cfd")
-		s.run("run", "cfd", "--", "sh", "-ec", lab.packages.use()+"; apt-get -q install -y jviewer jaccount; touch /tmp/x /root/.bash_history; rm /etc/issue").ok()
+		s.run("run", "cfd", "--", "sh", "-ec", lab.packages.Use()+"; apt-get -q install -y jviewer jaccount; touch /tmp/x /root/.bash_history; rm /etc/issue").ok()
 		s.run("run", "cfd", "--", "jviewer").ok().says("jviewer 0.9-7")
 		s.run("run", "cfd", "sh", "-c", "exit 7").status(7)
 		s.run("run", "cfd", "sh", "-c", "kill -9 $$").status(137)

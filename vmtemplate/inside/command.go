@@ -130,8 +130,11 @@ func runOnce(ctx context.Context, p plan) (int, error) {
 		}
 	}()
 	var served *serving
+	noProc := false
 	if p.OnTerminal {
-		if _, master, err := receive(ours, 0); err == nil && master != nil {
+		word, master, err := receive(ours, 0)
+		noProc = err == nil && word == wordNoProc
+		if err == nil && master != nil {
 			served = serve(p.Terminal, master)
 		}
 	}
@@ -147,10 +150,13 @@ func runOnce(ctx context.Context, p plan) (int, error) {
 		return 0, fmt.Errorf("waiting for a program: %w", err)
 	}
 	status := rootless.Status(cmd.ProcessState)
-	if status == statusCannotExecute && served == nil {
-		if word, _, err := receive(ours, unix.MSG_DONTWAIT); err == nil && word == wordNoProc {
-			return 0, errNoProc
+	if status == statusCannotExecute && !p.OnTerminal {
+		if word, _, err := receive(ours, unix.MSG_DONTWAIT); err == nil {
+			noProc = word == wordNoProc
 		}
+	}
+	if noProc {
+		return 0, errNoProc
 	}
 	return status, nil
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -58,7 +59,7 @@ func first() (status int, err error) {
 	}
 	cmd, err := program(p)
 	if err != nil {
-		return statusNotFound, err
+		return statusOf(err), err
 	}
 	if p.OnTerminal {
 		slave, err := openTerminal(socket)
@@ -107,6 +108,15 @@ func program(p plan) (*exec.Cmd, error) {
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		SysProcAttr: &syscall.SysProcAttr{},
 	}, nil
+}
+
+// statusOf is a shell's (POSIX, Shell Command Language, 2.8.2): 127 for what is not
+// found, 126 for what is and cannot be executed.
+func statusOf(err error) int {
+	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
+		return statusNotFound
+	}
+	return statusCannotExecute
 }
 
 // passOn hands SIGTERM and SIGHUP to the program.

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	securejoin "github.com/cyphar/filepath-securejoin"
@@ -15,13 +16,7 @@ import (
 // and returns a function that removes them again. Links inside lead nowhere else.
 func makeMountPoints(c Command) (remove func(), err error) {
 	var made []string
-	remove = func() {
-		for i := len(made) - 1; i >= 0; i-- {
-			if info, err := os.Lstat(made[i]); err == nil && (info.IsDir() || info.Size() == 0) {
-				_ = os.Remove(made[i]) // a directory in which something is stays
-			}
-		}
-	}
+	remove = func() { removeMountPoints(c.Root, made) }
 	points := map[string]bool{"/proc": true, "/sys": true, "/dev": true, "/tmp": true} // whether it is a directory
 	for _, b := range c.Binds {
 		if strings.HasPrefix(b.Target, "/dev/") {
@@ -47,6 +42,26 @@ func makeMountPoints(c Command) (remove func(), err error) {
 		}
 	}
 	return remove, nil
+}
+
+// removeMountPoints removes what was made, unless something is in it. What ran inside may
+// have put a link to the machine's files in a directory's place: an os.Root does not
+// follow it.
+func removeMountPoints(root string, made []string) {
+	in, err := os.OpenRoot(root)
+	if err != nil {
+		return
+	}
+	defer func() { _ = in.Close() }()
+	for _, path := range slices.Backward(made) {
+		name, err := filepath.Rel(root, path)
+		if err != nil {
+			continue
+		}
+		if info, err := in.Lstat(name); err == nil && (info.IsDir() || info.Size() == 0) {
+			_ = in.Remove(name) // a directory in which something is stays
+		}
+	}
 }
 
 // makeMountPoint makes path and its parents below root, and notes what it made.

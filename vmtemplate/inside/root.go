@@ -111,16 +111,23 @@ func mountDev(p plan) error {
 			return err
 		}
 	}
-	options := "newinstance,ptmxmode=0666,mode=0620"
-	if p.IDs != rootless.Single {
-		options += ",gid=5" // tty, in all distributions
-	}
-	if mount("devpts", dev+"/pts", "devpts", unix.MS_NOSUID|unix.MS_NOEXEC, options) != nil {
-		if err := mount("/dev/pts", dev+"/pts", "", unix.MS_BIND, ""); err != nil {
-			return err
-		}
+	if err := mountTerminals(p, dev+"/pts"); err != nil {
+		return err
 	}
 	return mount("shm", dev+"/shm", "tmpfs", safe, "mode=1777")
+}
+
+// mountTerminals makes terminals of the run's own. They belong to the group tty, which is
+// 5 in all distributions, where there is such an id.
+func mountTerminals(p plan, target string) error {
+	const own = "newinstance,ptmxmode=0666,mode=0620"
+	if p.IDs != rootless.Single && mount("devpts", target, "devpts", unix.MS_NOSUID|unix.MS_NOEXEC, own+",gid=5") == nil {
+		return nil
+	}
+	if mount("devpts", target, "devpts", unix.MS_NOSUID|unix.MS_NOEXEC, own) == nil {
+		return nil
+	}
+	return mount("/dev/pts", target, "", unix.MS_BIND, "")
 }
 
 func writeFiles(p plan) error {

@@ -2,12 +2,10 @@ package inside
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
-	"sync"
 	"syscall"
 	"time"
 
@@ -78,60 +76,6 @@ func sizes(ctx context.Context, fd int) <-chan Size {
 		}
 	}()
 	return out
-}
-
-// keys reads a terminal and can be closed without taking what is typed next. (A
-// goroutine in read(2) would take the answer to the next question.)
-type keys struct {
-	fd          int
-	wakeR, wake int
-	mu          sync.Mutex
-	closed      bool
-}
-
-func newKeys(fd int) (*keys, error) {
-	var p [2]int
-	if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
-		return nil, fmt.Errorf("making a pipe: %w", err)
-	}
-	return &keys{fd: fd, wakeR: p[0], wake: p[1]}, nil
-}
-
-// Read returns what has been typed, or io.EOF when k is closed.
-func (k *keys) Read(b []byte) (int, error) {
-	for {
-		fds := []unix.PollFd{{Fd: int32(k.fd), Events: unix.POLLIN}, {Fd: int32(k.wakeR), Events: unix.POLLIN}}
-		if _, err := unix.Poll(fds, -1); err != nil && !errors.Is(err, unix.EINTR) {
-			return 0, err
-		}
-		if fds[1].Revents != 0 {
-			return 0, io.EOF
-		}
-		if fds[0].Revents == 0 {
-			continue
-		}
-		n, err := unix.Read(k.fd, b)
-		switch {
-		case errors.Is(err, unix.EINTR) || errors.Is(err, unix.EAGAIN):
-		case err != nil:
-			return 0, err
-		case n == 0:
-			return 0, io.EOF
-		default:
-			return n, nil
-		}
-	}
-}
-
-// Close makes Read return.
-func (k *keys) Close() error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.closed {
-		return nil
-	}
-	k.closed = true
-	return unix.Close(k.wake) // the other end is readable from now on
 }
 
 // drainFor is how long output is waited for after the program has ended. All of its

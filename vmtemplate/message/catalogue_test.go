@@ -29,6 +29,10 @@ var sources = []string{"..", "../../cmd/jbuild"}
 // given, and is used.
 func TestCatalogue(t *testing.T) {
 	uses := findUses(t)
+	entries, err := load(files)
+	if err != nil {
+		t.Fatal(err)
+	}
 	used := map[string]bool{}
 	for _, u := range uses {
 		used[u.name] = true
@@ -44,6 +48,9 @@ func TestCatalogue(t *testing.T) {
 		}
 	}
 	for name, e := range entries {
+		if found, ok := texts.find(name); !ok || found != e {
+			t.Errorf("%q is not in the file where it is looked for", name)
+		}
 		if !used[name] {
 			t.Errorf("nobody uses %q", name)
 		}

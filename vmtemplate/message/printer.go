@@ -9,7 +9,12 @@ import (
 	"github.com/jrun-hpc/jrun/fault"
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
+	"golang.org/x/text/message/catalog"
 )
+
+// nothing is a catalogue without texts. Ours are handed to the printer as they are
+// needed: compiling all of them takes longer than most commands.
+var nothing = catalog.NewBuilder()
 
 // Printer turns texts into the words of one language.
 type Printer struct {
@@ -48,7 +53,7 @@ func Detect(getenv func(string) string) *Printer {
 }
 
 func newPrinter(tag language.Tag) *Printer {
-	return &Printer{tag: tag, out: message.NewPrinter(tag, message.Catalog(texts))}
+	return &Printer{tag: tag, out: message.NewPrinter(tag, message.Catalog(nothing))}
 }
 
 // Language is en or ja.
@@ -66,7 +71,11 @@ func (p *Printer) Text(t Text) string {
 	if t.name == "" {
 		return fmt.Sprint(args...)
 	}
-	return p.out.Sprintf(message.Key(t.name, t.name), args...)
+	format := t.name
+	if e, ok := texts.find(t.name); ok {
+		format = e.in(p.tag)
+	}
+	return p.out.Sprintf(format, args...)
 }
 
 func (p *Printer) argument(a any) any {

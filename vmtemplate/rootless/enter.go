@@ -12,10 +12,26 @@ import (
 
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
 	"go.podman.io/storage/pkg/unshare"
+	"golang.org/x/sys/unix"
 )
 
 // entered tells the new process which ids it has.
 const entered = "_JBUILD_ENTERED"
+
+// imageMask is the umask under which images are made, as everywhere: with a stricter
+// one of the user's, / would be closed to all users inside but root.
+const imageMask = 0o022
+
+// userMask is the caller's umask.
+var userMask = imageMask
+
+// ForUser writes files that are the caller's and belong to no image, under the
+// caller's umask. It is the whole process's: nothing else must write files meanwhile.
+func ForUser(write func() error) error {
+	before := unix.Umask(userMask)
+	defer unix.Umask(before)
+	return write()
+}
 
 // EndedError is what Enter returns in the process that stayed outside, when the one
 // inside has ended. It has reported what there was to report.
@@ -26,7 +42,7 @@ type EndedError struct {
 func (e *EndedError) Error() string { return fmt.Sprintf("the program ended with status %d", e.Status) }
 
 // Enter executes the program again as root of a new user and mount namespace, with the
-// same arguments, and returns in that one. Outside it returns an [EndedError], or a
+// same arguments, and returns in that one, with the umask 022. Outside it returns an [EndedError], or a
 // fault that says why there is no namespace.
 //
 // Go's part of the program must not have done anything yet that is not to be done
@@ -37,6 +53,7 @@ func Enter() (IDs, error) {
 		if os.Geteuid() != 0 {
 			return "", errors.New("started as if in a user namespace, but not root of it")
 		}
+		userMask = unix.Umask(imageMask)
 		if ids == Single {
 			return ids, fakeOwnership()
 		}

@@ -13,9 +13,12 @@ import (
 func fakeOwnership() error {
 	program := ownershipFilter()
 	fprog := unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
-	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&fprog)))
+	thread, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&fprog)))
 	if errno != 0 {
 		return fmt.Errorf("installing the filter for changes of owner: %w", errno)
+	}
+	if thread != 0 { // TSYNC's way to say that nothing was installed (seccomp(2))
+		return fmt.Errorf("installing the filter for changes of owner: thread %d has another one", thread)
 	}
 	return nil
 }

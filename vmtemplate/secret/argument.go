@@ -122,7 +122,7 @@ type finder struct {
 // add notes a part of the text, unless it only mentions a secret.
 func (f *finder) add(from, to int) {
 	s := unquoted(f.text, from, to)
-	if s.from < s.to && hides(f.text[s.from:s.to]) || s.to-s.from < 3 && s.to > s.from && !reference.MatchString(f.text[s.from:s.to]) {
+	if s.from < s.to && hides(f.text[s.from:s.to]) || s.to-s.from < 3 && s.to > s.from && !reference().MatchString(f.text[s.from:s.to]) {
 		f.spans = append(f.spans, s)
 	}
 }

@@ -1,7 +1,6 @@
 package secret
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -61,14 +60,14 @@ func tokens(text string) []span {
 		if !strings.Contains(text, s.anchor) {
 			continue
 		}
-		for _, m := range s.match.FindAllStringSubmatchIndex(text, -1) {
+		for _, m := range s.match().FindAllStringSubmatchIndex(text, -1) {
 			all = append(all, span{m[2], m[3]})
 		}
 	}
-	for _, m := range privateKeyBlock.FindAllStringIndex(text, -1) {
+	for _, m := range privateKeyBlock().FindAllStringIndex(text, -1) {
 		all = append(all, span{m[0], m[1]})
 	}
-	for _, m := range robot.FindAllStringSubmatchIndex(text, -1) {
+	for _, m := range robot().FindAllStringSubmatchIndex(text, -1) {
 		all = append(all, span{m[2], m[3]})
 	}
 	return append(all, inURLs(text)...)
@@ -76,22 +75,22 @@ func tokens(text string) []span {
 
 // robot is the login of a Harbor robot account with its secret, as Harbor shows and
 // exports both.
-var robot = regexp.MustCompile(`robot\$[A-Za-z0-9_.+-]{1,200}["']?[\s:,]{1,3}(?:-p\s*|--password[ =]|["']?secret["']?\s*:\s*)?["']?([A-Za-z0-9]{20,})`)
+var robot = form(`robot\$[A-Za-z0-9_.+-]{1,200}["']?[\s:,]{1,3}(?:-p\s*|--password[ =]|["']?secret["']?\s*:\s*)?["']?([A-Za-z0-9]{20,})`)
 
 // assignment is a name, something between, and a value: NAME=value, --name value,
 // "name": "value", Name: value.
-var assignment = regexp.MustCompile(`(?:^|[^A-Za-z0-9_$])([A-Za-z_][A-Za-z0-9_.-]{0,80}|--?[A-Za-z][A-Za-z0-9_-]{1,60})` +
+var assignment = form(`(?:^|[^A-Za-z0-9_$])([A-Za-z_][A-Za-z0-9_.-]{0,80}|--?[A-Za-z][A-Za-z0-9_-]{1,60})` +
 	`(["']?\]?\s*(?:=>|:=|[=:])\s*|["']?,\s*(?:["'])|\s+)` +
 	`("(?:[^"\\]|\\.)*"?|'[^']*'?|(?:[^\s"';&|<>()\\,}]|\\.)+)`)
 
 // header is an HTTP header that logs in.
-var header = regexp.MustCompile(`(?i)\b(?:(?:proxy-)?authorization|cookie)\s*:\s*(?:(?:basic|bearer|token|negotiate|digest)\s+)?([^\s"'\\]+)`)
+var header = form(`(?i)\b(?:(?:proxy-)?authorization|cookie)\s*:\s*(?:(?:basic|bearer|token|negotiate|digest)\s+)?([^\s"'\\]+)`)
 
 // assignments are values that are called secrets.
 func assignments(text string) []span {
 	var all []span
 	for at := 0; at < len(text); {
-		m := assignment.FindStringSubmatchIndex(text[at:])
+		m := assignment().FindStringSubmatchIndex(text[at:])
 		if m == nil {
 			break
 		}
@@ -114,7 +113,7 @@ func assignments(text string) []span {
 		all = append(all, unquoted(text, m[6], m[7]))
 		at = m[7]
 	}
-	for _, m := range header.FindAllStringSubmatchIndex(text, -1) {
+	for _, m := range header().FindAllStringSubmatchIndex(text, -1) {
 		if hides(text[m[2]:m[3]]) {
 			all = append(all, span{m[2], m[3]})
 		}

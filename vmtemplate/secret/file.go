@@ -132,7 +132,7 @@ func (f *fileFinder) tokens() {
 		if !strings.Contains(f.text, s.anchor) {
 			continue
 		}
-		for _, m := range s.match.FindAllStringSubmatchIndex(f.text, mostFindings) {
+		for _, m := range s.match().FindAllStringSubmatchIndex(f.text, mostFindings) {
 			// Programs that people install hold keys of their makers for Google, and manuals
 			// hold JWTs.
 			if public := s.anchor == "AIza" || s.anchor == "eyJ"; public && isForeign(f.name) {
@@ -144,7 +144,7 @@ func (f *fileFinder) tokens() {
 		}
 	}
 	if strings.Contains(f.text, "robot$") {
-		for _, m := range robot.FindAllStringSubmatchIndex(f.text, mostFindings) {
+		for _, m := range robot().FindAllStringSubmatchIndex(f.text, mostFindings) {
 			f.add(m[2], Token, "Harbor")
 		}
 	}
@@ -167,7 +167,7 @@ func (f *fileFinder) privateKeys() {
 	if !strings.Contains(f.text, "PRIVATE KEY") || strings.Contains(path.Base(f.name), "snakeoil") {
 		return
 	}
-	for _, m := range privateKey.FindAllStringSubmatchIndex(f.text, mostFindings) {
+	for _, m := range privateKey().FindAllStringSubmatchIndex(f.text, mostFindings) {
 		if entropy(f.text[m[4]:m[5]]) > 3.5 {
 			f.add(m[0], PrivateKey, "")
 		}

@@ -4,29 +4,28 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"path"
-	"regexp"
 	"strings"
 )
 
 var (
 	// netrc is an entry of a .netrc, also over several lines.
-	netrc = regexp.MustCompile(`(?m)^[ \t]*(?:machine[ \t]+\S+|default)\s+login\s+\S+\s+(?:account\s+\S+\s+)?password\s+(\S+)`)
+	netrc = form(`(?m)^[ \t]*(?:machine[ \t]+\S+|default)\s+login\s+\S+\s+(?:account\s+\S+\s+)?password\s+(\S+)`)
 	// pgpass is a line of PostgreSQL's file: host:port:database:user:password.
-	pgpass = regexp.MustCompile(`(?m)^[^:#\s]+:(?:\d+|\*):[^:\s]+:[^:\s]+:(\S+)$`)
+	pgpass = form(`(?m)^[^:#\s]+:(?:\d+|\*):[^:\s]+:[^:\s]+:(\S+)$`)
 	// hex32 is kaggle's key.
-	hex32 = regexp.MustCompile(`^[0-9a-f]{32}$`)
+	hex32 = form(`^[0-9a-f]{32}$`)
 )
 
 // logins looks for files of logins by what is in them, wherever they are.
 func (f *fileFinder) logins() {
-	for _, m := range netrc.FindAllStringSubmatchIndex(f.text, mostFindings) {
+	for _, m := range netrc().FindAllStringSubmatchIndex(f.text, mostFindings) {
 		if hides(f.text[m[2]:m[3]]) {
 			f.add(m[0], Login, "")
 		}
 	}
 	base := path.Base(f.name)
 	if strings.Contains(base, "pgpass") {
-		for _, m := range pgpass.FindAllStringSubmatchIndex(f.text, mostFindings) {
+		for _, m := range pgpass().FindAllStringSubmatchIndex(f.text, mostFindings) {
 			f.add(m[0], Login, "")
 		}
 	}
@@ -54,7 +53,7 @@ func (f *fileFinder) logins() {
 			f.add(strings.Index(f.text, `"auths"`), Login, "")
 		}
 	}
-	if j.Username != "" && hex32.MatchString(j.Key) {
+	if j.Username != "" && hex32().MatchString(j.Key) {
 		f.add(strings.Index(f.text, `"key"`), Token, "Kaggle")
 	}
 }
@@ -64,7 +63,7 @@ func (f *fileFinder) logins() {
 var configExtensions = set(".conf .cfg .cnf .ini .env .yml .yaml .json .toml .properties .xml .sh .bash .zsh .profile .rc .config .tf .tfvars .r .service .envrc .txt .netrc .secret .secrets .credentials")
 
 // setting is a line of a configuration file that gives a name a value.
-var setting = regexp.MustCompile(`(?m)^[ \t]*(?:export[ \t]+|set[ \t]+|-[ \t]+|Environment=)?["']?([A-Za-z_][A-Za-z0-9_.-]{1,80})["']?[ \t]*[=:][ \t]*("[^"\n]*"|'[^'\n]*'|[^\s#,;]+)`)
+var setting = form(`(?m)^[ \t]*(?:export[ \t]+|set[ \t]+|-[ \t]+|Environment=)?["']?([A-Za-z_][A-Za-z0-9_.-]{1,80})["']?[ \t]*[=:][ \t]*("[^"\n]*"|'[^'\n]*'|[^\s#,;]+)`)
 
 // values are settings that are called like secrets, and passwords in URLs.
 func (f *fileFinder) values() {
@@ -74,7 +73,7 @@ func (f *fileFinder) values() {
 	if !configExtensions[extension] && !strings.HasPrefix(base, ".") && (extension != "" || !strings.HasPrefix(f.name, "/etc/")) {
 		return
 	}
-	for _, m := range setting.FindAllStringSubmatchIndex(f.text, 2000) {
+	for _, m := range setting().FindAllStringSubmatchIndex(f.text, 2000) {
 		name, value := f.text[m[2]:m[3]], strings.Trim(f.text[m[4]:m[5]], `"'`)
 		if namesSecret(name) && hides(value) && !wording(value) && (environment && len(value) >= 6 || random(value)) {
 			f.add(m[2], Password, "")

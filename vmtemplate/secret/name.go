@@ -2,7 +2,6 @@ package secret
 
 import (
 	"math"
-	"regexp"
 	"strings"
 )
 
@@ -27,12 +26,12 @@ var notSecret = map[string]bool{
 	"helper": true, "store": true, "provider": true, "required": true, "enabled": true, "authentication": true, "sock": true, "scope": true, "id": true,
 }
 
-var camel = regexp.MustCompile(`([a-z0-9])([A-Z])`)
+var camel = form(`([a-z0-9])([A-Z])`)
 
 // namesSecret reports whether a variable, an option or a key of a file is called like
 // something that must not be told: GITHUB_TOKEN, --api-key, dbPassword.
 func namesSecret(name string) bool {
-	name = strings.ToLower(camel.ReplaceAllString(name, "${1}_$2"))
+	name = strings.ToLower(camel().ReplaceAllString(name, "${1}_$2"))
 	words := strings.FieldsFunc(name, func(r rune) bool { return r == '_' || r == '-' || r == '.' || r == ' ' || r == '/' || r == ':' })
 	if len(words) == 0 || notSecret[words[len(words)-1]] || words[0] == "no" {
 		return false
@@ -51,9 +50,9 @@ func namesSecret(name string) bool {
 }
 
 var (
-	reference = regexp.MustCompile(`^(?:\$[A-Za-z_{(]|%[A-Za-z_(]|\{\{|<[A-Za-z_ -]+>?$|\$\$)`)
-	aPath     = regexp.MustCompile(`^(?:\.{0,2}|~)/[A-Za-z0-9._/-]+$`)
-	plain     = regexp.MustCompile(`(?i)^(?:true|false|yes|no|on|off|none|null|nil|undef|optional|required|empty|auto|default|default_value|x+|\*+|\.+|-+|[0-9]{1,3}|str|string|bytes|int|bool|self|any|prompt|basic|bearer|digest|token|password|passwd|secret|md5|sha(1|256|512)|pass|passphrase|login|-)$`)
+	reference = form(`^(?:\$[A-Za-z_{(]|%[A-Za-z_(]|\{\{|<[A-Za-z_ -]+>?$|\$\$)`)
+	aPath     = form(`^(?:\.{0,2}|~)/[A-Za-z0-9._/-]+$`)
+	plain     = form(`(?i)^(?:true|false|yes|no|on|off|none|null|nil|undef|optional|required|empty|auto|default|default_value|x+|\*+|\.+|-+|[0-9]{1,3}|str|string|bytes|int|bool|self|any|prompt|basic|bearer|digest|token|password|passwd|secret|md5|sha(1|256|512)|pass|passphrase|login|-)$`)
 )
 
 // hides reports whether a value is a secret and not the mention of one: a variable, a
@@ -61,9 +60,9 @@ var (
 func hides(value string) bool {
 	value = strings.Trim(value, `"'`)
 	switch {
-	case len(value) < 3, reference.MatchString(value), plain.MatchString(value):
+	case len(value) < 3, reference().MatchString(value), plain().MatchString(value):
 		return false
-	case aPath.MatchString(value):
+	case aPath().MatchString(value):
 		// A key of AWS may begin with a slash, too; words have less entropy.
 		return strings.Count(value, "/") == 1 && len(value) >= 30 && entropy(value) > 4.2
 	}

@@ -19,7 +19,7 @@ const (
 type shape struct {
 	issuer string
 	anchor string // occurs in all of them: looking for it is fast
-	match  *regexp.Regexp
+	match  func() *regexp.Regexp
 }
 
 // shapes are from the issuers' documentation. Where the shape alone is weak, the
@@ -65,14 +65,14 @@ var shapes = []shape{
 
 // word is a pattern that stands alone, not inside of a longer word. The token is the
 // first group.
-func word(pattern string) *regexp.Regexp {
-	return regexp.MustCompile(`(?:^|[^A-Za-z0-9_+-])(` + pattern + `)(?:$|[^A-Za-z0-9_/+-])`)
+func word(pattern string) func() *regexp.Regexp {
+	return form(`(?:^|[^A-Za-z0-9_+-])(` + pattern + `)(?:$|[^A-Za-z0-9_/+-])`)
 }
 
 // privateKey is the first line of a PEM block (RFC 7468, section 11 and older forms;
 // OpenSSH; PGP) and what follows of the key itself: documentation shows the first line
 // alone, or with dots.
-var privateKey = regexp.MustCompile(`-----BEGIN ((?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)?)-----(?:\\n|[\s"'+,\\])*(?:[A-Za-z-]{3,20}: [^\n]{0,200}\n|\s)*([A-Za-z0-9+/=]{40,})`)
+var privateKey = form(`-----BEGIN ((?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)?)-----(?:\\n|[\s"'+,\\])*(?:[A-Za-z-]{3,20}: [^\n]{0,200}\n|\s)*([A-Za-z0-9+/=]{40,})`)
 
 // privateKeyBlock is all of it, to be taken out of a command.
-var privateKeyBlock = regexp.MustCompile(`(?s)-----BEGIN (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]{0,60}-----|$)`)
+var privateKeyBlock = form(`(?s)-----BEGIN (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]{0,60}-----|$)`)

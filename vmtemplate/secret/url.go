@@ -26,12 +26,12 @@ func inURLs(text string) []span {
 		name, password, both := strings.Cut(userinfo, ":")
 		from := at + len(name) + 1
 		switch {
-		case both && password != "" && !reference.MatchString(password):
+		case both && password != "" && !reference().MatchString(password):
 			all = append(all, span{from, at + len(userinfo)})
-			if len(name) >= 16 && !reference.MatchString(name) {
+			if len(name) >= 16 && !reference().MatchString(name) {
 				all = append(all, span{at, at + len(name)}) // the token is the name, and the password a filler
 			}
-		case len(name) >= 16 && !strings.Contains(name, ".") && !reference.MatchString(name):
+		case len(name) >= 16 && !strings.Contains(name, ".") && !reference().MatchString(name):
 			all = append(all, span{at, at + len(name)})
 		}
 	}

@@ -1,7 +1,6 @@
 package starter
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
@@ -10,7 +9,7 @@ import (
 
 // debianPackage is a package's name (Debian Policy, 5.6.1) with an architecture and a
 // version or a release, as apt-get(8) takes them.
-var debianPackage = regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]+(:[a-z0-9]+)?(=[A-Za-z0-9.+:~-]+|/[a-z-]+)?$`)
+var debianPackage = form(`^[a-z0-9][a-z0-9+.-]+(:[a-z0-9]+)?(=[A-Za-z0-9.+:~-]+|/[a-z-]+)?$`)
 
 // parseApt reads a list of packages: one or more a line, '#' begins a comment, as
 // repo2docker's apt.txt.
@@ -21,7 +20,7 @@ func parseApt(name string, text []byte) ([]string, error) {
 		number++
 		line, _, _ = strings.Cut(line, "#")
 		for word := range strings.FieldsSeq(line) {
-			if !debianPackage.MatchString(word) {
+			if !debianPackage().MatchString(word) {
 				return nil, wrong(name, number, message.Of("starter.apt.name", word))
 			}
 			if !slices.Contains(packages, word) {

@@ -1,7 +1,6 @@
 package starter
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
@@ -38,7 +37,7 @@ type candidate struct {
 	version string // the number that the tag begins with, or of the release that it names
 }
 
-var leadingVersion = regexp.MustCompile(`^v?(\d+(?:\.\d+)*)`)
+var leadingVersion = form(`^v?(\d+(?:\.\d+)*)`)
 
 // releases are the distributions' code names.
 var releases = map[string]string{"bullseye": "11", "bookworm": "12", "trixie": "13", "focal": "20.04", "jammy": "22.04", "noble": "24.04"}
@@ -49,7 +48,7 @@ func parseBase(name string) candidate {
 	repository := plain[strings.LastIndexByte(plain, '/')+1:]
 	repository, c.tag, _ = strings.Cut(repository, ":")
 	c.family = families[strings.ToLower(repository)]
-	if m := leadingVersion.FindStringSubmatch(c.tag); m != nil {
+	if m := leadingVersion().FindStringSubmatch(c.tag); m != nil {
 		c.version = m[1]
 	}
 	if c.family == debian || c.family == ubuntu {

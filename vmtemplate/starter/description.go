@@ -1,7 +1,6 @@
 package starter
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
@@ -27,7 +26,7 @@ type rPackage struct {
 	version  string
 }
 
-var fieldName = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9/@._-]*):(.*)$`)
+var fieldName = form(`^([A-Za-z][A-Za-z0-9/@._-]*):(.*)$`)
 
 // parseDescription reads the fields. A line that begins with a space goes on with the
 // field before it.
@@ -37,7 +36,7 @@ func parseDescription(name string, text []byte) (*description, error) {
 	for line := range strings.Lines(string(text)) {
 		number++
 		line = strings.TrimRight(line, " \t\r\n")
-		switch m := fieldName.FindStringSubmatch(line); {
+		switch m := fieldName().FindStringSubmatch(line); {
 		case line == "" || strings.HasPrefix(line, "#"):
 		case line[0] == ' ' || line[0] == '\t':
 			if current == "" {
@@ -59,7 +58,7 @@ func parseDescription(name string, text []byte) (*description, error) {
 	return d, nil
 }
 
-var rDependency = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9.]*[A-Za-z0-9]|[A-Za-z])\s*(?:\(\s*(>=|<=|==|!=|>|<)\s*([0-9][0-9.-]*)\s*\))?$`)
+var rDependency = form(`^([A-Za-z][A-Za-z0-9.]*[A-Za-z0-9]|[A-Za-z])\s*(?:\(\s*(>=|<=|==|!=|>|<)\s*([0-9][0-9.-]*)\s*\))?$`)
 
 // dependencies reads a field with a list of packages.
 func (d *description) dependencies(name, of string) ([]rPackage, error) {
@@ -69,7 +68,7 @@ func (d *description) dependencies(name, of string) ([]rPackage, error) {
 		if item.text == "" {
 			continue
 		}
-		m := rDependency.FindStringSubmatch(item.text)
+		m := rDependency().FindStringSubmatch(item.text)
 		if m == nil {
 			return nil, wrong(name, f.line+item.line, message.Of("starter.r.dependency", item.text, of))
 		}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,9 +31,9 @@ type spec struct {
 }
 
 // condaSpec is a match specification as far as its form: channel, name, version, build.
-var condaSpec = regexp.MustCompile(`^(?:[A-Za-z0-9_./:-]+::)?([A-Za-z0-9_][A-Za-z0-9_.-]*)\s*(\[[^\]]*\])?\s*((?:[=<>!~].*)?|[0-9*][^=]*)$`)
+var condaSpec = form(`^(?:[A-Za-z0-9_./:-]+::)?([A-Za-z0-9_][A-Za-z0-9_.-]*)\s*(\[[^\]]*\])?\s*((?:[=<>!~].*)?|[0-9*][^=]*)$`)
 
-var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+var variableName = form(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 func readEnvironment(dir fs.FS, name string, text []byte) (*environment, error) {
 	var document yaml.Node
@@ -91,7 +90,7 @@ func (e *environment) dependencies(dir fs.FS, name string, list *yaml.Node) erro
 	for _, n := range list.Content {
 		switch {
 		case n.Kind == yaml.ScalarNode:
-			m := condaSpec.FindStringSubmatch(strings.TrimSpace(n.Value))
+			m := condaSpec().FindStringSubmatch(strings.TrimSpace(n.Value))
 			if m == nil {
 				return wrong(name, n.Line, message.Of("starter.conda.spec", n.Value))
 			}
@@ -138,7 +137,7 @@ func (e *environment) setVariables(name string, list *yaml.Node) error {
 	}
 	for i := 0; i+1 < len(list.Content); i += 2 {
 		key, value := list.Content[i], list.Content[i+1]
-		if value.Kind != yaml.ScalarNode || !variableName.MatchString(key.Value) || strings.ContainsAny(value.Value, "\n\x00") {
+		if value.Kind != yaml.ScalarNode || !variableName().MatchString(key.Value) || strings.ContainsAny(value.Value, "\n\x00") {
 			return wrong(name, key.Line, message.Of("starter.conda.variable", key.Value))
 		}
 		e.variables = append(e.variables, key.Value+"="+value.Value)
@@ -162,12 +161,12 @@ func eachText(name string, list *yaml.Node, do func(*yaml.Node) error) error {
 	return nil
 }
 
-var yamlLine = regexp.MustCompile(`^yaml: line (\d+): (.*)$`)
+var yamlLine = form(`^yaml: line (\d+): (.*)$`)
 
 // yamlError is the library's error with the line where a person looks for it: the
 // library says it in its text only.
 func yamlError(name string, err error) error {
-	if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
+	if m := yamlLine().FindStringSubmatch(err.Error()); m != nil {
 		if line, convErr := strconv.Atoi(m[1]); convErr == nil {
 			return message.Fail(message.Of("starter.line", name, line), errors.New(m[2]), message.Of("starter.line.next", name))
 		}

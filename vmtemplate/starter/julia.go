@@ -2,7 +2,6 @@ package starter
 
 import (
 	"bytes"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,7 +31,7 @@ const (
 // for several processors, as Julia's own (JULIA_CPU_TARGETS of its release builds).
 const juliaTargets = `case "$(uname -m)" in x86_64) export JULIA_CPU_TARGET='generic;sandybridge,-xsaveopt,clone_all;haswell,-rdrnd,base(1)';; *) export JULIA_CPU_TARGET=generic;; esac; `
 
-var uuid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+var uuid = form(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
 func (p *planner) julia(text []byte) error {
 	var file juliaFile
@@ -43,7 +42,7 @@ func (p *planner) julia(text []byte) error {
 		return message.Fail(message.Of("starter.empty", p.Name), nil, message.Of("starter.julia.empty.next"))
 	}
 	for name, id := range file.Deps {
-		if !uuid.MatchString(id) {
+		if !uuid().MatchString(id) {
 			return wrong(p.Name, lineOf(text, name), message.Of("starter.julia.uuid", name))
 		}
 	}

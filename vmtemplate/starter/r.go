@@ -2,7 +2,6 @@ package starter
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -85,7 +84,7 @@ var rLibraries = map[string][]string{
 }
 
 // remote is owner/repository of GitHub, with a branch, a tag or a commit.
-var remote = regexp.MustCompile(`^(?:github::)?([A-Za-z0-9-]+/[A-Za-z0-9._-]+(?:@[A-Za-z0-9._/-]+)?)$`)
+var remote = form(`^(?:github::)?([A-Za-z0-9-]+/[A-Za-z0-9._-]+(?:@[A-Za-z0-9._/-]+)?)$`)
 
 func (p *planner) rDescription(text []byte) error {
 	d, err := parseDescription(p.Name, text)
@@ -143,7 +142,7 @@ func (p *planner) remotes(d *description) ([]string, error) {
 	f := d.fields["Remotes"]
 	var list []string
 	for _, item := range splitCounting(f.text) {
-		m := remote.FindStringSubmatch(item.text)
+		m := remote().FindStringSubmatch(item.text)
 		switch {
 		case item.text == "":
 		case hasPassword(item.text):

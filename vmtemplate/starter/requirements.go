@@ -71,12 +71,12 @@ func (r *requirements) read(dir fs.FS, name string, text []byte) error {
 }
 
 var (
-	comment = regexp.MustCompile(`(^|\s)#.*$`)
+	comment = form(`(^|\s)#.*$`)
 	// pythonName is PEP 508's identifier, with extras.
-	pythonName = regexp.MustCompile(`^([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(\[[A-Za-z0-9._,\s-]*\])?\s*(.*)$`)
+	pythonName = form(`^([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(\[[A-Za-z0-9._,\s-]*\])?\s*(.*)$`)
 	// specifiers are PEP 440's, as far as their form.
-	specifiers = regexp.MustCompile(`^\(?\s*(?:(?:===|~=|==|!=|<=|>=|<|>)\s*[^\s,;()]+\s*(?:,\s*|$))+\)?$`)
-	hashes     = regexp.MustCompile(`\s--(?:hash|config-settings?|global-option)[= ].*$`)
+	specifiers = form(`^\(?\s*(?:(?:===|~=|==|!=|<=|>=|<|>)\s*[^\s,;()]+\s*(?:,\s*|$))+\)?$`)
+	hashes     = form(`\s--(?:hash|config-settings?|global-option)[= ].*$`)
 )
 
 // valued are options that are followed by a value.
@@ -89,7 +89,7 @@ var alone = []string{"--no-index", "--prefer-binary", "--require-hashes", "--pre
 
 // line reads a logical line. keep is false if pip must not see it.
 func (r *requirements) line(dir fs.FS, name string, number int, text string) (keep bool, err error) {
-	text = strings.TrimSpace(comment.ReplaceAllString(text, ""))
+	text = strings.TrimSpace(comment().ReplaceAllString(text, ""))
 	if text == "" {
 		return true, nil
 	}
@@ -155,7 +155,7 @@ func wrongFile(name string, number int, why error) error {
 }
 
 func (r *requirements) requirement(name string, number int, text string) (keep bool, err error) {
-	text = strings.TrimSpace(hashes.ReplaceAllString(text, ""))
+	text = strings.TrimSpace(hashes().ReplaceAllString(text, ""))
 	if isLocal(text) {
 		r.left = append(r.left, message.Of("starter.pip.local", name, number, text))
 		return false, nil
@@ -164,7 +164,7 @@ func (r *requirements) requirement(name string, number int, text string) (keep b
 		r.list = append(r.list, requirement{name: eggName(text), url: text})
 		return true, nil
 	}
-	m := pythonName.FindStringSubmatch(text)
+	m := pythonName().FindStringSubmatch(text)
 	if m == nil {
 		return false, wrong(name, number, message.Of("starter.pip.requirement", text))
 	}
@@ -179,7 +179,7 @@ func (r *requirements) requirement(name string, number int, text string) (keep b
 		rest = ""
 	}
 	rest, marker, marked := strings.Cut(rest, ";")
-	if rest = strings.TrimSpace(rest); rest != "" && !specifiers.MatchString(rest) || marked && strings.TrimSpace(marker) == "" {
+	if rest = strings.TrimSpace(rest); rest != "" && !specifiers().MatchString(rest) || marked && strings.TrimSpace(marker) == "" {
 		return false, wrong(name, number, message.Of("starter.pip.requirement", text))
 	}
 	r.list = append(r.list, found)
@@ -229,7 +229,7 @@ func eggName(text string) string {
 	return ""
 }
 
-var separators = regexp.MustCompile(`[-_.]+`)
+var separators = form(`[-_.]+`)
 
 // normalise writes a package's name in the one way that PEP 503 gives.
-func normalise(name string) string { return strings.ToLower(separators.ReplaceAllString(name, "-")) }
+func normalise(name string) string { return strings.ToLower(separators().ReplaceAllString(name, "-")) }

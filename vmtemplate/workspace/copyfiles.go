@@ -26,29 +26,49 @@ func (w *Workspace) CopyIn(source, target string) (inside string, err error) {
 	if err != nil {
 		return "", err
 	}
-	info, err := os.Stat(source)
-	if err != nil {
-		return "", message.Fail(message.Of("workspace.copy", source), err)
-	}
 	if strings.HasSuffix(target, "/") || isDirectory(root, target) {
 		target = path.Join(target, filepath.Base(filepath.Clean(source)))
 	}
-	place, err := securejoin.SecureJoin(root, target)
-	if err != nil {
-		return "", message.Fail(message.Of("workspace.copy", source), err)
-	}
-	if err := os.MkdirAll(filepath.Dir(place), 0o755); err != nil {
-		return "", message.Fail(message.Of("workspace.copy", source), err)
-	}
-	if !info.IsDir() {
-		err = copyFile(source, place, info.Mode())
-	} else {
-		err = copyTree(source, place)
-	}
-	if err != nil {
+	if err := copyInto(root, source, target); err != nil {
 		return "", message.Fail(message.Of("workspace.copy", source), err)
 	}
 	return path.Clean(target), nil
+}
+
+// copyInto copies what source is, or links to, to a place below root. Links below root
+// lead nowhere else.
+func copyInto(root, source, target string) error {
+	source, err := filepath.EvalSymlinks(source)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(source)
+	if err != nil {
+		return err
+	}
+	// A link in the last place is replaced; those on the way are followed.
+	place := func(name string) (string, error) {
+		name = path.Join("/", target, filepath.ToSlash(name))
+		dir, err := securejoin.SecureJoin(root, path.Dir(name))
+		return filepath.Join(dir, path.Base(name)), err
+	}
+	to, err := place(".")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return copyFile(source, to, info.Mode())
+	}
+	return copyTree(source, func(name string) (string, error) {
+		to, err := place(name)
+		if err != nil || !isDirectory(root, path.Join(target, filepath.ToSlash(name))) {
+			return to, err
+		}
+		return securejoin.SecureJoin(root, path.Join(target, filepath.ToSlash(name)))
+	})
 }
 
 // CopyOut copies a file or directory out of the workspace. Set-id bits are not copied.
@@ -69,7 +89,7 @@ func (w *Workspace) CopyOut(source, target string) error {
 		target = filepath.Join(target, path.Base(path.Clean("/"+source)))
 	}
 	if info.IsDir() {
-		err = copyTree(place, target)
+		err = copyTree(place, func(name string) (string, error) { return filepath.Join(target, name), nil })
 	} else {
 		err = copyFile(place, target, info.Mode().Perm())
 	}
@@ -88,9 +108,11 @@ func isDirectory(root, target string) bool {
 	return err == nil && info.IsDir()
 }
 
-// copyTree copies files, directories and links; what a link points to is not looked at.
-// Sockets, pipes and devices are an error, because nobody expects them to be left out.
-func copyTree(source, target string) error {
+// copyTree copies files, directories and links to the places that they get by their
+// names below source; what a link points to is not looked at. A link in the place of a
+// directory is an error, and so are sockets, pipes and devices, because nobody expects
+// them to be left out.
+func copyTree(source string, place func(name string) (string, error)) error {
 	return filepath.WalkDir(source, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -103,13 +125,13 @@ func copyTree(source, target string) error {
 		if err != nil {
 			return err
 		}
-		to := filepath.Join(target, relative)
+		to, err := place(relative)
+		if err != nil {
+			return err
+		}
 		switch {
 		case d.IsDir():
-			if err := os.Mkdir(to, info.Mode().Perm()|0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-				return err
-			}
-			return nil
+			return makeDirectory(to, info.Mode().Perm()|0o700)
 		case d.Type()&fs.ModeSymlink != 0:
 			link, err := os.Readlink(name)
 			if err != nil {
@@ -122,6 +144,19 @@ func copyTree(source, target string) error {
 		}
 		return fmt.Errorf("%s is neither a file nor a directory nor a link", name)
 	})
+}
+
+// makeDirectory makes a directory if it is not there.
+func makeDirectory(name string, mode fs.FileMode) error {
+	err := os.Mkdir(name, mode)
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	info, err := os.Lstat(name)
+	if err == nil && !info.IsDir() {
+		return fmt.Errorf("%s is there and is not a directory", name)
+	}
+	return err
 }
 
 // copyFile replaces target. A link in its place is replaced, not followed.

@@ -194,7 +194,8 @@ func (o *overlay) layer(t *rapid.T) ([]byte, *contents) {
 	_ = out.Close()
 	var spooled bytes.Buffer
 	c := newContents()
-	if err := copyTar(&spooled, &b, nil, c); err != nil {
+	f := filter{contents: c}
+	if _, err := f.copy(&spooled, &b); err != nil {
 		t.Fatal(err)
 	}
 	return spooled.Bytes(), c

@@ -59,7 +59,7 @@ func (w *Workspace) further(img *Image, all Layer) bool {
 		if err != nil {
 			return false
 		}
-		more, file, err := w.st.spool(func(out io.Writer) error { return d.write(out, tar) })
+		more, file, err := w.st.spool(func(out io.Writer) (bool, error) { return false, d.write(out, tar) })
 		if err != nil {
 			return false
 		}

@@ -89,38 +89,61 @@ func (w *Workspace) Image(ctx context.Context, o ImageOptions) (*Image, error) {
 // spoolAll writes a tar, without what does not belong into an image, to a file without a
 // name, and notes what is in it.
 func (st *Store) spoolAll(ctx context.Context, open func() (io.ReadCloser, error), leave func(string) bool, c *contents) (Layer, *os.File, error) {
-	all, err := open()
-	if err != nil {
-		return Layer{}, nil, fmt.Errorf("reading a layer: %w", err)
-	}
-	defer all.Close()
-	stop := context.AfterFunc(ctx, func() { all.Close() })
-	defer stop()
-	return st.spool(func(out io.Writer) error { return copyTar(out, all, leave, c) })
+	f := filter{leave: leave, contents: c}
+	return st.spool(func(out io.Writer) (again bool, err error) {
+		all, err := open()
+		if err != nil {
+			return false, fmt.Errorf("reading a layer: %w", err)
+		}
+		defer all.Close()
+		stop := context.AfterFunc(ctx, func() { all.Close() })
+		defer stop()
+		return f.copy(out, all)
+	})
 }
 
-// spool makes a layer of what write writes. (The store is locked while a layer is put
-// into it, so that one layer cannot be read while another is written.)
-func (st *Store) spool(write func(io.Writer) error) (Layer, *os.File, error) {
+// spool makes a layer of what write writes, which is called until it has no reason to be
+// called again. (The store is locked while a layer is put into it, so that one layer
+// cannot be read while another is written.)
+func (st *Store) spool(write func(io.Writer) (again bool, err error)) (Layer, *os.File, error) {
 	f, err := os.CreateTemp(filepath.Join(st.dir, "tmp"), "layer-")
 	if err != nil {
 		return Layer{}, nil, fmt.Errorf("writing a layer: %w", err)
 	}
 	_ = os.Remove(f.Name())
+	for {
+		l, again, err := spoolOnce(f, write)
+		if err == nil && again {
+			_, err = f.Seek(0, io.SeekStart)
+			err = errors.Join(err, f.Truncate(0))
+		}
+		if err != nil {
+			f.Close()
+			return Layer{}, nil, err
+		}
+		if !again {
+			return l, f, nil
+		}
+	}
+}
+
+func spoolOnce(f *os.File, write func(io.Writer) (bool, error)) (l Layer, again bool, err error) {
 	sum := digest.SHA256.Digester()
 	out := bufio.NewWriterSize(io.MultiWriter(f, sum.Hash()), 1<<20)
-	if err = write(out); err == nil {
-		err = out.Flush()
+	if again, err = write(out); err != nil {
+		return Layer{}, false, err
 	}
-	info, statErr := f.Stat()
-	if err = errors.Join(err, statErr); err != nil {
-		f.Close()
-		return Layer{}, nil, err
+	if err := out.Flush(); err != nil {
+		return Layer{}, false, fmt.Errorf("writing a layer: %w", err)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return Layer{}, false, fmt.Errorf("writing a layer: %w", err)
 	}
 	size := info.Size()
 	return Layer{DiffID: sum.Digest(), Bytes: size, open: func() (io.ReadCloser, error) {
 		return io.NopCloser(io.NewSectionReader(f, 0, size)), nil
-	}}, f, nil
+	}}, again, nil
 }
 
 // Stored is an image of the store, as it is.

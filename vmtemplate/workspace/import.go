@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
 	"github.com/opencontainers/go-digest"
@@ -70,19 +71,17 @@ func (st *Store) importFrom(ctx context.Context, from io.Reader, name, dir strin
 	if err != nil {
 		return nil, err
 	}
-	w, err := st.Create(name, Base{Name: about.State.Base, Digest: base, id: id})
+	about.State.Used = time.Now().UTC().Truncate(time.Second)
+	w, err := st.create(name, Base{Name: about.State.Base, Digest: base, id: id}, about.State, func(w *Workspace) error { return w.fill(dir, whole) })
 	if err != nil {
+		st.removeImported(id)
 		return nil, err
-	}
-	if err := w.fill(dir, whole, about.State); err != nil {
-		w.Close()
-		return nil, errors.Join(err, st.Remove(name))
 	}
 	return w, nil
 }
 
 // fill puts into a new workspace what the other one had.
-func (w *Workspace) fill(dir string, whole ocispec.Manifest, state State) error {
+func (w *Workspace) fill(dir string, whole ocispec.Manifest) error {
 	own := whole.Layers[len(whole.Layers)-1]
 	f, err := os.Open(filepath.Join(dir, blobName(own.Digest)))
 	if err != nil {
@@ -110,11 +109,7 @@ func (w *Workspace) fill(dir string, whole ocispec.Manifest, state State) error 
 	if err := os.CopyFS(notes, os.DirFS(filepath.Join(dir, filepath.Clean(notesDir)))); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	return w.Update(func(s *State) {
-		used := s.Used
-		*s = state
-		s.Used = used
-	})
+	return nil
 }
 
 // unpack writes the regular files of a tar into a directory, and nothing outside of

@@ -32,6 +32,13 @@ func (w *Workspace) Keep(ctx context.Context, name string, o ImageOptions) (id s
 		return "", err
 	}
 	defer img.Close()
+	// Saved twice within a second it is the same image.
+	if same, err := w.st.store.Image(digest.FromBytes(img.Config).Encoded()); err == nil {
+		if err := w.st.store.AddNames(same.ID, []string{name}); err != nil {
+			return "", message.Fail(message.Of("workspace.keep", w.Name, name), err)
+		}
+		return same.ID, nil
+	}
 	base, _, err := w.base()
 	if err != nil {
 		return "", err

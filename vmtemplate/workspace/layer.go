@@ -1,15 +1,11 @@
 package workspace
 
 import (
-	"archive/tar"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/jrun-hpc/jrun/vmtemplate/change"
 	"github.com/opencontainers/go-digest"
 	"go.podman.io/storage"
 	"go.podman.io/storage/pkg/archive"
@@ -123,36 +119,4 @@ func repositoryOf(name string) (string, bool) {
 	}
 	host, _, ok := strings.Cut(name, "/")
 	return name, ok && host != "localhost"
-}
-
-// copyTar copies a layer entry by entry. Times of access and of change of metadata are
-// dropped: they make layers differ without a meaning. Times of modification stay as
-// they are: compiled Python files name that of their source.
-// What is copied is noted in c, if it is not nil.
-func copyTar(dst io.Writer, src io.Reader, leave func(path string) bool, c *contents) error {
-	in, out := tar.NewReader(src), tar.NewWriter(dst)
-	for {
-		h, err := in.Next()
-		if errors.Is(err, io.EOF) {
-			return out.Close()
-		}
-		if err != nil {
-			return fmt.Errorf("reading a layer: %w", err)
-		}
-		if change.Filter(h.Name) != "" || leave != nil && leave("/"+strings.Trim(h.Name, "/")) {
-			continue
-		}
-		h.AccessTime, h.ChangeTime = time.Time{}, time.Time{}
-		if err := out.WriteHeader(h); err != nil {
-			return fmt.Errorf("writing a layer: %w", err)
-		}
-		data, noted := io.Reader(in), func() {}
-		if c != nil {
-			data, noted = c.add(h, in)
-		}
-		if _, err := io.Copy(out, data); err != nil {
-			return fmt.Errorf("writing a layer: %w", err)
-		}
-		noted()
-	}
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"github.com/jrun-hpc/jrun/image"
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
@@ -203,8 +204,19 @@ func (st *Store) sync() {
 }
 
 // lock takes a lock that the kernel releases when the process ends. busy is returned
-// when another process has it.
+// when another process has it for longer than a look at it takes.
 func (st *Store) lock(name string, busy error) (release func(), err error) {
+	for range 10 {
+		if release, err = st.tryLock(name, busy); release != nil || err != busy { //nolint:errorlint // that very one
+			return release, err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return nil, busy
+}
+
+// tryLock takes a lock if nobody has it.
+func (st *Store) tryLock(name string, busy error) (release func(), err error) {
 	f, err := os.OpenFile(filepath.Join(st.dir, "locks", name), os.O_CREATE|os.O_RDWR|unix.O_CLOEXEC, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("locking: %w", err)

@@ -84,6 +84,14 @@ func (st *Store) lockWorkspace(name string) (func(), error) {
 
 // Create makes a workspace from a base.
 func (st *Store) Create(name string, base Base) (*Workspace, error) {
+	now := time.Now().UTC().Truncate(time.Second)
+	return st.create(name, base, State{Base: base.Name, Digest: base.Digest, Created: now, Used: now}, nil)
+}
+
+// create makes a workspace, which has its name only after fill, if that is not nil, has
+// put into it what it begins with: until then it is nobody's, and the next jbuild would
+// remove it.
+func (st *Store) create(name string, base Base, state State, fill func(*Workspace) error) (*Workspace, error) {
 	if err := CheckName(name); err != nil {
 		return nil, err
 	}
@@ -91,32 +99,54 @@ func (st *Store) Create(name string, base Base) (*Workspace, error) {
 	if err != nil {
 		return nil, err
 	}
-	now := time.Now().UTC().Truncate(time.Second)
-	w := &Workspace{Name: name, State: State{Base: base.Name, Digest: base.Digest, Created: now, Used: now}, st: st, release: release}
+	w := &Workspace{Name: name, State: state, st: st, release: release, used: true}
+	if err := w.make(base, fill); err != nil {
+		release()
+		return nil, err
+	}
+	return w, nil
+}
+
+func (w *Workspace) make(base Base, fill func(*Workspace) error) error {
+	if w.st.Has(w.Name) {
+		return w.exists()
+	}
 	metadata, err := json.Marshal(w.State)
 	if err != nil {
-		release()
-		return nil, fmt.Errorf("noting what the workspace is: %w", err)
+		return fmt.Errorf("noting what the workspace is: %w", err)
 	}
-	c, err := st.store.CreateContainer("", []string{prefix + name}, base.id, "", string(metadata), &storage.ContainerOptions{})
+	names := []string{prefix + w.Name}
+	if fill != nil {
+		names = nil
+	}
+	c, err := w.st.store.CreateContainer("", names, base.id, "", string(metadata), &storage.ContainerOptions{})
+	if errors.Is(err, storage.ErrDuplicateName) {
+		return w.exists()
+	}
 	if err != nil {
-		release()
-		if errors.Is(err, storage.ErrDuplicateName) {
-			return nil, message.Fail(message.Of("workspace.exists", name), nil, message.Of("workspace.exists.go-on", name), message.Of("workspace.exists.other"))
-		}
-		return nil, message.Fail(message.Of("workspace.create", name), err)
+		return message.Fail(message.Of("workspace.create", w.Name), err)
 	}
-	w.container, w.used = *c, true
-	return w, nil
+	w.container = *c
+	if fill == nil {
+		return nil
+	}
+	if err = fill(w); err == nil {
+		w.st.sync()
+		err = w.st.store.SetNames(c.ID, []string{prefix + w.Name})
+	}
+	if err != nil {
+		return errors.Join(err, w.st.store.DeleteContainer(c.ID))
+	}
+	return nil
+}
+
+func (w *Workspace) exists() error {
+	return message.Fail(message.Of("workspace.exists", w.Name), nil, message.Of("workspace.exists.go-on", w.Name), message.Of("workspace.exists.other"))
 }
 
 // Open opens a workspace for working in it. Close it.
 func (st *Store) Open(name string) (*Workspace, error) {
-	c, err := st.container(name)
-	if err != nil {
-		return nil, err
-	}
-	release, err := st.lockWorkspace(name)
+	c, release, err := st.lockContainer(name)
 	if err != nil {
 		return nil, err
 	}
@@ -126,6 +156,22 @@ func (st *Store) Open(name string) (*Workspace, error) {
 		return nil, fmt.Errorf("reading what workspace %s is: %w", name, err)
 	}
 	return w, nil
+}
+
+// lockContainer finds a workspace and takes its lock. What was found before the lock was
+// there may have got another name, or another state, from whoever had it.
+func (st *Store) lockContainer(name string) (c *storage.Container, release func(), err error) {
+	if _, err := st.container(name); err != nil {
+		return nil, nil, err
+	}
+	if release, err = st.lockWorkspace(name); err != nil {
+		return nil, nil, err
+	}
+	if c, err = st.container(name); err != nil {
+		release()
+		return nil, nil, err
+	}
+	return c, release, nil
 }
 
 func (st *Store) container(name string) (*storage.Container, error) {
@@ -205,7 +251,7 @@ func (st *Store) List(ctx context.Context) ([]Summary, error) {
 			if err := json.Unmarshal([]byte(c.Metadata), &s.State); err != nil {
 				return nil, fmt.Errorf("reading what workspace %s is: %w", name, err)
 			}
-			release, err := st.lock(prefix+name, ErrInUse)
+			release, err := st.tryLock(prefix+name, ErrInUse)
 			if s.InUse = err != nil; !s.InUse {
 				release()
 			}
@@ -239,11 +285,7 @@ func (st *Store) ownBytes(ctx context.Context, layer string) int64 {
 
 // Remove deletes a workspace with all that was changed in it.
 func (st *Store) Remove(name string) error {
-	c, err := st.container(name)
-	if err != nil {
-		return err
-	}
-	release, err := st.lockWorkspace(name)
+	c, release, err := st.lockContainer(name)
 	if err != nil {
 		return err
 	}
@@ -251,12 +293,18 @@ func (st *Store) Remove(name string) error {
 	if err := st.store.DeleteContainer(c.ID); err != nil {
 		return message.Fail(message.Of("workspace.remove", name), err)
 	}
-	base, err := st.store.Image(c.ImageID)
-	onlyImported := func(name string) bool { return strings.HasPrefix(name, importedBase) }
-	if err == nil && len(base.Names) > 0 && !slices.ContainsFunc(base.Names, func(n string) bool { return !onlyImported(n) }) {
-		_, _ = st.store.DeleteImage(base.ID, true) // refused while another workspace needs it
-	}
+	st.removeImported(c.ImageID)
 	return nil
+}
+
+// removeImported removes a base that came with a workspace, and that has no name but for
+// that. The store refuses to while another workspace needs it.
+func (st *Store) removeImported(id string) {
+	base, err := st.store.Image(id)
+	other := func(name string) bool { return !strings.HasPrefix(name, importedBase) }
+	if err == nil && len(base.Names) > 0 && !slices.ContainsFunc(base.Names, other) {
+		_, _ = st.store.DeleteImage(base.ID, true)
+	}
 }
 
 // Rename gives a workspace another name.
@@ -264,12 +312,13 @@ func (st *Store) Rename(name, other string) error {
 	if err := CheckName(other); err != nil {
 		return err
 	}
-	c, err := st.container(name)
+	c, release, err := st.lockContainer(name)
 	if err != nil {
 		return err
 	}
-	for _, n := range []string{name, other} {
-		release, err := st.lockWorkspace(n)
+	defer release()
+	if other != name {
+		release, err := st.lockWorkspace(other)
 		if err != nil {
 			return err
 		}
