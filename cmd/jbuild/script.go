@@ -22,11 +22,11 @@ type scriptOptions struct {
 func (p *program) newScriptCommand() *cobra.Command {
 	var o scriptOptions
 	cmd := &cobra.Command{
-		Use:     "script IMAGE [-- COMMAND [ARGUMENT...]]",
+		Use:     p.Say("script.use"),
 		Short:   p.Say("script.short"),
 		Long:    p.Say("script.long"),
 		Example: p.Say("script.examples"),
-		Args:    p.wantArgs(cobra.MinimumNArgs(1)),
+		Args:    p.args(1, many),
 		RunE:    func(cmd *cobra.Command, args []string) error { return p.runScript(cmd, &o, args) },
 	}
 	f := cmd.Flags()
@@ -51,7 +51,10 @@ func (p *program) runScript(cmd *cobra.Command, o *scriptOptions, args []string)
 	if err != nil {
 		return err
 	}
-	o.job.Image, o.job.Kind, o.job.Command = args[0], jobscript.Kind(o.kind), commandIn(args[1:])
+	o.job.Image, o.job.Kind = args[0], jobscript.Kind(o.kind)
+	if o.job.Command, err = commandIn(cmd, args[1:]); err != nil {
+		return err
+	}
 	if host := config.Registry; host != "" && strings.Count(o.job.Image, "/") == 1 {
 		o.job.Image = host + "/" + o.job.Image // PROJECT/NAME, as push takes it
 	}
@@ -76,7 +79,7 @@ func (p *program) runScript(cmd *cobra.Command, o *scriptOptions, args []string)
 		err = errors.Join(err, f.Close())
 	}
 	if err != nil {
-		return message.Fail(message.Of("export.write", o.output), err)
+		return message.Fail(message.Of("export.write", o.output), err, message.Of("export.write.next"))
 	}
 	_, err = fmt.Fprintln(cmd.OutOrStdout(), p.Say("script.done", o.output, o.output))
 	return err
