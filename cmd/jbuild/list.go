@@ -19,6 +19,7 @@ func (p *program) newListCommand() *cobra.Command {
 		Aliases: []string{"ls"},
 		Short:   p.Say("list.short"),
 		Long:    p.Say("list.long"),
+		Example: p.Say("list.examples"),
 		Args:    p.args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			st, err := p.open()

@@ -56,10 +56,11 @@ func (p *program) runLogin(cmd *cobra.Command, o *loginOptions, args []string) e
 
 func (p *program) newLogoutCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   p.Say("logout.use"),
-		Short: p.Say("logout.short"),
-		Long:  p.Say("logout.long"),
-		Args:  p.args(0, 1),
+		Use:     p.Say("logout.use"),
+		Short:   p.Say("logout.short"),
+		Long:    p.Say("logout.long"),
+		Example: p.Say("logout.examples"),
+		Args:    p.args(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			config, err := p.config()
 			if err != nil {

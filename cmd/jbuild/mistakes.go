@@ -82,8 +82,11 @@ func flagFault(cmd *cobra.Command, err error) error {
 			slices.Insert(next, 0, message.Of("root.usage", "--"+value.GetFlag().Name+" "+takes))...)
 	case errors.As(err, &invalid):
 		what := message.Of("root.bad-value", invalid.GetValue(), "--"+invalid.GetFlag().Name)
-		if invalid.GetFlag().Value.Type() == "int" {
+		switch invalid.GetFlag().Value.Type() {
+		case "int":
 			return message.Fail(what, nil, slices.Insert(next, 0, message.Of("root.number"))...)
+		case "bool":
+			return message.Fail(what, nil, slices.Insert(next, 0, message.Of("root.yes-no"))...)
 		}
 		return message.Fail(what, invalid.Unwrap(), next...)
 	case errors.As(err, &syntax):

@@ -50,10 +50,11 @@ func (p *program) newRemoveImageCommand() *cobra.Command {
 
 func (p *program) newPruneCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "prune",
-		Short: p.Say("docker.prune.short"),
-		Long:  p.Say("docker.prune.long"),
-		Args:  p.args(0, 0),
+		Use:     "prune",
+		Short:   p.Say("docker.prune.short"),
+		Long:    p.Say("docker.prune.long"),
+		Example: p.Say("docker.prune.examples"),
+		Args:    p.args(0, 0),
 		RunE: func(_ *cobra.Command, _ []string) error {
 			st, err := p.open()
 			if err != nil {
