@@ -80,7 +80,8 @@ func listedImages(all []workspace.Kept, unnamed bool, wanted string) []listedIma
 
 // splitName takes a name apart: a digest is no tag.
 func splitName(name string) (repository, tag string) {
-	if repository, _, ok := strings.Cut(name, "@"); ok {
+	if name, _, ok := strings.Cut(name, "@"); ok {
+		repository, _ := splitName(name)
 		return repository, none
 	}
 	if colon := strings.LastIndexByte(name, ':'); colon > strings.LastIndexByte(name, '/') {
