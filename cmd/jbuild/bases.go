@@ -5,15 +5,15 @@ import (
 	"io"
 	"iter"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/jrun-hpc/jrun/vmtemplate/bases"
+	"github.com/jrun-hpc/jrun/vmtemplate/terminal"
 	"github.com/spf13/cobra"
 )
 
 func (p *program) newBasesCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "bases [WORD...]",
+		Use:     p.Say("bases.use"),
 		Short:   p.Say("bases.short"),
 		Long:    p.Say("bases.long"),
 		Example: p.Say("bases.examples"),
@@ -60,11 +60,15 @@ func (p *program) runBases(cmd *cobra.Command, words []string) error {
 	if p.json {
 		return printJSON(cmd.OutOrStdout(), all)
 	}
-	table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-	for _, b := range all {
-		fmt.Fprintf(table, "%s\t%s\t%s\n", b.Name, b.Updated, b.Description)
+	if len(all) == 0 && failed == nil {
+		_, err := fmt.Fprintln(cmd.OutOrStdout(), p.Say("bases.none"))
+		return err
 	}
-	if err := table.Flush(); err != nil {
+	var rows [][]string
+	for _, b := range all {
+		rows = append(rows, []string{b.Name, b.Updated, b.Description})
+	}
+	if _, err := io.WriteString(cmd.OutOrStdout(), terminal.Table(rows)); err != nil {
 		return err
 	}
 	if failed != nil {
@@ -126,13 +130,14 @@ func (p *program) printTags(cmd *cobra.Command, c *bases.Catalogue, repository s
 }
 
 func (p *program) tagTable(out io.Writer, repository string, all []tagJSON) error {
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	var rows [][]string
 	for _, t := range all {
 		size := ""
 		if t.Bytes > 0 {
 			size = p.bytes(t.Bytes)
 		}
-		fmt.Fprintf(table, "%s:%s\t%s\t%s\t%s\n", repository, t.Tag, t.Date, size, t.Scan)
+		rows = append(rows, []string{repository + ":" + t.Tag, t.Date, size, t.Scan})
 	}
-	return table.Flush()
+	_, err := io.WriteString(out, terminal.Table(rows))
+	return err
 }

@@ -30,11 +30,11 @@ type buildOptions struct {
 func (p *program) newBuildCommand() *cobra.Command {
 	var o buildOptions
 	cmd := &cobra.Command{
-		Use:     "build [-t NAME] [-f FILE] DIR|TAR|-",
+		Use:     p.Say("docker.build.use"),
 		Short:   p.Say("docker.build.short"),
 		Long:    p.Say("docker.build.long"),
 		Example: p.Say("docker.build.examples"),
-		Args:    p.wantArgs(cobra.ExactArgs(1)),
+		Args:    p.args(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Context = args[0]
 			return p.runBuild(cmd, &o)

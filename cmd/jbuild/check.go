@@ -17,11 +17,12 @@ const statusWillNotRun = 1
 
 func (p *program) newCheckCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "check NAME",
-		Short: p.Say("checking.short"),
-		Long:  p.Say("checking.long"),
-		Args:  p.wantArgs(cobra.ExactArgs(1)),
-		RunE:  func(cmd *cobra.Command, args []string) error { return p.runCheck(cmd, args[0]) },
+		Use:     p.Say("checking.use"),
+		Short:   p.Say("checking.short"),
+		Long:    p.Say("checking.long"),
+		Example: p.Say("checking.examples"),
+		Args:    p.args(1, 1),
+		RunE:    func(cmd *cobra.Command, args []string) error { return p.runCheck(cmd, args[0]) },
 	}
 }
 

@@ -10,10 +10,11 @@ import (
 
 func (p *program) newCopyCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "cp SOURCE... NAME:PATH | NAME:PATH TARGET",
+		Use:     p.Say("cp.use"),
 		Short:   p.Say("cp.short"),
+		Long:    p.Say("cp.long"),
 		Example: p.Say("cp.examples"),
-		Args:    p.wantArgs(cobra.MinimumNArgs(2)),
+		Args:    p.args(2, many),
 		RunE:    func(_ *cobra.Command, args []string) error { return p.runCopy(args) },
 	}
 }

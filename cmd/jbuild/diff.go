@@ -14,10 +14,11 @@ import (
 func (p *program) newDiffCommand() *cobra.Command {
 	var files bool
 	cmd := &cobra.Command{
-		Use:   "diff NAME",
-		Short: p.Say("diff.short"),
-		Long:  p.Say("diff.long"),
-		Args:  p.wantArgs(cobra.ExactArgs(1)),
+		Use:     p.Say("diff.use"),
+		Short:   p.Say("diff.short"),
+		Long:    p.Say("diff.long"),
+		Example: p.Say("diff.examples"),
+		Args:    p.args(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			st, err := p.open()
 			if err != nil {

@@ -23,8 +23,10 @@ var dockerWords = map[string]string{
 // docker's words, so that docker run is not taken for jbuild run.
 func (p *program) newDockerCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:                "docker-compat COMMAND [ARGUMENT...]",
+		Use:                p.Say("docker.use"),
 		Short:              p.Say("docker.short"),
+		Long:               p.Say("docker.long"),
+		Example:            p.Say("docker.examples"),
 		Hidden:             true,
 		DisableFlagParsing: true,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -6,9 +6,9 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
+	"github.com/jrun-hpc/jrun/vmtemplate/terminal"
 	"github.com/jrun-hpc/jrun/vmtemplate/workspace"
 	"github.com/spf13/cobra"
 )
@@ -22,9 +22,11 @@ type imagesOptions struct {
 func (p *program) newImagesCommand() *cobra.Command {
 	var o imagesOptions
 	cmd := &cobra.Command{
-		Use:   "images [NAME]",
-		Short: p.Say("docker.images.short"),
-		Args:  p.wantArgs(cobra.MaximumNArgs(1)),
+		Use:     p.Say("docker.images.use"),
+		Short:   p.Say("docker.images.short"),
+		Long:    p.Say("docker.images.long"),
+		Example: p.Say("docker.images.examples"),
+		Args:    p.args(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			st, err := p.open()
 			if err != nil {
@@ -78,7 +80,8 @@ func listedImages(all []workspace.Kept, unnamed bool, wanted string) []listedIma
 
 // splitName takes a name apart: a digest is no tag.
 func splitName(name string) (repository, tag string) {
-	if repository, _, ok := strings.Cut(name, "@"); ok {
+	if name, _, ok := strings.Cut(name, "@"); ok {
+		repository, _ := splitName(name)
 		return repository, none
 	}
 	if colon := strings.LastIndexByte(name, ':'); colon > strings.LastIndexByte(name, '/') {
@@ -105,10 +108,10 @@ func (p *program) printImages(out io.Writer, list []listedImage, quiet bool) err
 		}
 		return nil
 	}
-	table := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(table, p.Say("docker.images.head"))
+	rows := [][]string{strings.Split(p.Say("docker.images.head"), "\t")}
 	for _, img := range list {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", img.Repository, img.Tag, shortID(img.ID), p.time(img.Created), p.bytes(img.Bytes))
+		rows = append(rows, []string{img.Repository, img.Tag, shortID(img.ID), p.time(img.Created), p.bytes(img.Bytes)})
 	}
-	return table.Flush()
+	_, err := io.WriteString(out, terminal.Table(rows))
+	return err
 }

@@ -6,11 +6,11 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"text/template"
 	"time"
 
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
+	"github.com/jrun-hpc/jrun/vmtemplate/terminal"
 	"github.com/jrun-hpc/jrun/vmtemplate/workspace"
 	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
@@ -49,9 +49,11 @@ func inspectedImage(d workspace.Details) (inspected, error) {
 func (p *program) newInspectCommand() *cobra.Command {
 	var format string
 	cmd := &cobra.Command{
-		Use:   "inspect IMAGE...",
-		Short: p.Say("docker.inspect.short"),
-		Args:  p.wantArgs(cobra.MinimumNArgs(1)),
+		Use:     p.Say("docker.inspect.use"),
+		Short:   p.Say("docker.inspect.short"),
+		Long:    p.Say("docker.inspect.long"),
+		Example: p.Say("docker.inspect.examples"),
+		Args:    p.args(1, many),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			st, err := p.open()
 			if err != nil {
@@ -100,9 +102,11 @@ func formatAll(out io.Writer, format string, all []inspected) error {
 func (p *program) newHistoryCommand() *cobra.Command {
 	var whole bool
 	cmd := &cobra.Command{
-		Use:   "history IMAGE",
-		Short: p.Say("docker.history.short"),
-		Args:  p.wantArgs(cobra.ExactArgs(1)),
+		Use:     p.Say("docker.history.use"),
+		Short:   p.Say("docker.history.short"),
+		Long:    p.Say("docker.history.long"),
+		Example: p.Say("docker.history.examples"),
+		Args:    p.args(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			st, err := p.open()
 			if err != nil {
@@ -137,14 +141,14 @@ func (p *program) printHistory(out io.Writer, all []workspace.Event, whole bool)
 	if p.json {
 		return printJSON(out, list)
 	}
-	table := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(table, p.Say("docker.history.head"))
+	rows := [][]string{strings.Split(p.Say("docker.history.head"), "\t")}
 	for _, e := range list {
 		by := strings.Join(strings.Fields(e.CreatedBy), " ")
 		if runes := []rune(by); !whole && len(runes) > 60 {
 			by = string(runes[:59]) + "…"
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\n", p.time(e.Created), by, p.bytes(e.Bytes))
+		rows = append(rows, []string{p.time(e.Created), by, p.bytes(e.Bytes)})
 	}
-	return table.Flush()
+	_, err := io.WriteString(out, terminal.Table(rows))
+	return err
 }

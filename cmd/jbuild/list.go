@@ -4,10 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"text/tabwriter"
+	"strings"
 	"time"
 
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
+	"github.com/jrun-hpc/jrun/vmtemplate/terminal"
 	"github.com/jrun-hpc/jrun/vmtemplate/workspace"
 	"github.com/spf13/cobra"
 )
@@ -17,7 +18,9 @@ func (p *program) newListCommand() *cobra.Command {
 		Use:     "list",
 		Aliases: []string{"ls"},
 		Short:   p.Say("list.short"),
-		Args:    p.wantArgs(cobra.NoArgs),
+		Long:    p.Say("list.long"),
+		Example: p.Say("list.examples"),
+		Args:    p.args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			st, err := p.open()
 			if err != nil {
@@ -57,16 +60,16 @@ func (p *program) printList(out io.Writer, all []workspace.Summary) error {
 		_, err := fmt.Fprintln(out, p.Say("list.none"))
 		return err
 	}
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, p.Say("list.head"))
+	rows := [][]string{strings.Split(p.Say("list.head"), "\t")}
 	for _, s := range all {
 		uploaded := ""
 		if n := len(s.State.Pushes); n > 0 {
 			uploaded = s.State.Pushes[n-1].Image
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", s.Name, s.State.Base, p.bytes(s.Bytes), p.time(s.State.Used), uploaded)
+		rows = append(rows, []string{s.Name, s.State.Base, p.bytes(s.Bytes), p.time(s.State.Used), uploaded})
 	}
-	return table.Flush()
+	_, err := io.WriteString(out, terminal.Table(rows))
+	return err
 }
 
 func (p *program) bytes(n int64) string { return p.Text(message.Plain(message.Bytes(n))) }

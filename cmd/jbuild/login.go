@@ -21,11 +21,11 @@ type loginOptions struct {
 func (p *program) newLoginCommand() *cobra.Command {
 	var o loginOptions
 	cmd := &cobra.Command{
-		Use:     "login [-u USER] [REGISTRY]",
+		Use:     p.Say("login.use"),
 		Short:   p.Say("login.short"),
 		Long:    p.Say("login.long"),
 		Example: p.Say("login.examples"),
-		Args:    p.wantArgs(cobra.MaximumNArgs(1)),
+		Args:    p.args(0, 1),
 		RunE:    func(cmd *cobra.Command, args []string) error { return p.runLogin(cmd, &o, args) },
 	}
 	cmd.Flags().StringVarP(&o.user, "username", "u", "", p.Say("login.username"))
@@ -56,9 +56,11 @@ func (p *program) runLogin(cmd *cobra.Command, o *loginOptions, args []string) e
 
 func (p *program) newLogoutCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "logout [REGISTRY]",
-		Short: p.Say("logout.short"),
-		Args:  p.wantArgs(cobra.MaximumNArgs(1)),
+		Use:     p.Say("logout.use"),
+		Short:   p.Say("logout.short"),
+		Long:    p.Say("logout.long"),
+		Example: p.Say("logout.examples"),
+		Args:    p.args(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			config, err := p.config()
 			if err != nil {

@@ -27,7 +27,8 @@ func run(args []string) int {
 	logrus.SetLevel(logrus.ErrorLevel) // libraries warn of what is no matter here
 	printer := chooseLanguage(args, os.Getenv)
 	ctx, interrupted := untilSignal(context.Background())
-	err := newRootCommand(printer).ExecuteContext(ctx)
+	root := newRootCommand(printer)
+	err := root.ExecuteContext(ctx)
 	if number := interrupted(); number != 0 && err != nil && !errors.Is(err, errReported) {
 		fmt.Fprintln(os.Stderr, "jbuild: "+printer.Say("main.interrupted"))
 		return 128 + number
@@ -40,7 +41,7 @@ func run(args []string) int {
 		return ended.Status
 	}
 	if !errors.Is(err, errReported) {
-		fmt.Fprint(os.Stderr, printer.Format("jbuild", flagFault(err)))
+		fmt.Fprint(os.Stderr, printer.Format("jbuild", flagFault(root, err)))
 	}
 	return message.ExitCode(err)
 }

@@ -26,11 +26,11 @@ type newOptions struct {
 func (p *program) newNewCommand() *cobra.Command {
 	var o newOptions
 	cmd := &cobra.Command{
-		Use:     "new --base IMAGE [--name NAME] [--run COMMAND]... [--push IMAGE]",
+		Use:     p.Say("new.use"),
 		Short:   p.Say("new.short"),
 		Long:    p.Say("new.long"),
 		Example: p.Say("new.examples"),
-		Args:    p.wantArgs(cobra.NoArgs),
+		Args:    p.args(0, 0),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return p.runNew(cmd, &o) },
 	}
 	cmd.Flags().StringVar(&o.base, "base", "", p.Say("new.base"))

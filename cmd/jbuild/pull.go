@@ -10,9 +10,11 @@ import (
 func (p *program) newPullCommand() *cobra.Command {
 	var quiet bool
 	cmd := &cobra.Command{
-		Use:   "pull IMAGE[:TAG]",
-		Short: p.Say("docker.pull.short"),
-		Args:  p.wantArgs(cobra.ExactArgs(1)),
+		Use:     p.Say("docker.pull.use"),
+		Short:   p.Say("docker.pull.short"),
+		Long:    p.Say("docker.pull.long"),
+		Example: p.Say("docker.pull.examples"),
+		Args:    p.args(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			st, err := p.open()
 			if err != nil {

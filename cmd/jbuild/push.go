@@ -34,11 +34,11 @@ func (o *pushOptions) addFlags(p *program, cmd *cobra.Command) {
 func (p *program) newPushCommand() *cobra.Command {
 	var o pushOptions
 	cmd := &cobra.Command{
-		Use:     "push NAME [IMAGE[:TAG]]",
+		Use:     p.Say("push.use"),
 		Short:   p.Say("push.short"),
 		Long:    p.Say("push.long"),
 		Example: p.Say("push.examples"),
-		Args:    p.wantArgs(cobra.RangeArgs(1, 2)),
+		Args:    p.args(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.runPush(cmd, &o, args[0], args[len(args)-1])
 		},
@@ -58,16 +58,16 @@ func (p *program) runPush(cmd *cobra.Command, o *pushOptions, name, to string) e
 	}
 	defer st.Close()
 	shop := p.workshop(st)
-	target, err := shop.Target(to)
-	if err != nil {
-		return err
-	}
 	if workspace.CheckName(name) == nil && st.Has(name) {
 		w, err := st.Open(name)
 		if err != nil {
 			return err
 		}
 		defer w.Close()
+		target, err := shop.Target(to)
+		if err != nil {
+			return err
+		}
 		return p.pushWorkspace(cmd, o, shop, w, target)
 	}
 	img, err := st.Stored(name)
@@ -75,6 +75,10 @@ func (p *program) runPush(cmd *cobra.Command, o *pushOptions, name, to string) e
 		return err
 	}
 	defer img.Close()
+	target, err := shop.Target(to)
+	if err != nil {
+		return err
+	}
 	return p.pushed(cmd, o, shop, target, func(ctx context.Context, po workshop.PushOptions) (upload.Result, error) {
 		return shop.PushImage(ctx, img, target, po)
 	})

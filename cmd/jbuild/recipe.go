@@ -8,10 +8,11 @@ import (
 
 func (p *program) newRecipeCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "recipe NAME",
-		Short: p.Say("recipes.short"),
-		Long:  p.Say("recipes.long"),
-		Args:  p.wantArgs(cobra.ExactArgs(1)),
+		Use:     p.Say("recipes.use"),
+		Short:   p.Say("recipes.short"),
+		Long:    p.Say("recipes.long"),
+		Example: p.Say("recipes.examples"),
+		Args:    p.args(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			st, err := p.open()
 			if err != nil {

@@ -14,11 +14,11 @@ func (p *program) newReplayCommand() *cobra.Command {
 	var tag string
 	var quiet bool
 	cmd := &cobra.Command{
-		Use:     "replay WORKSPACE|IMAGE|DIRECTORY",
+		Use:     p.Say("replay.use"),
 		Short:   p.Say("replay.short"),
 		Long:    p.Say("replay.long"),
 		Example: p.Say("replay.examples"),
-		Args:    p.wantArgs(cobra.ExactArgs(1)),
+		Args:    p.args(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			st, err := p.open()
 			if err != nil {

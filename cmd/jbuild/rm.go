@@ -13,10 +13,11 @@ import (
 func (p *program) newRemoveCommand() *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
-		Use:   "rm [--yes] NAME...",
-		Short: p.Say("rm.short"),
-		Long:  p.Say("rm.long"),
-		Args:  p.wantArgs(cobra.MinimumNArgs(1)),
+		Use:     p.Say("rm.use"),
+		Short:   p.Say("rm.short"),
+		Long:    p.Say("rm.long"),
+		Example: p.Say("rm.examples"),
+		Args:    p.args(1, many),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			st, err := p.open()
 			if err != nil {

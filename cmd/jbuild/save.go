@@ -10,10 +10,11 @@ import (
 func (p *program) newSaveCommand() *cobra.Command {
 	var squash bool
 	cmd := &cobra.Command{
-		Use:   "save NAME IMAGE[:TAG]",
-		Short: p.Say("save.short"),
-		Long:  p.Say("save.long"),
-		Args:  p.wantArgs(cobra.ExactArgs(2)),
+		Use:     p.Say("save.use"),
+		Short:   p.Say("save.short"),
+		Long:    p.Say("save.long"),
+		Example: p.Say("save.examples"),
+		Args:    p.args(2, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			st, err := p.open()
 			if err != nil {

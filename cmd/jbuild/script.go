@@ -9,6 +9,7 @@ import (
 
 	"github.com/jrun-hpc/jrun/vmtemplate/jobscript"
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
+	"github.com/jrun-hpc/jrun/vmtemplate/workspace"
 	"github.com/spf13/cobra"
 )
 
@@ -22,11 +23,11 @@ type scriptOptions struct {
 func (p *program) newScriptCommand() *cobra.Command {
 	var o scriptOptions
 	cmd := &cobra.Command{
-		Use:     "script IMAGE [-- COMMAND [ARGUMENT...]]",
+		Use:     p.Say("script.use"),
 		Short:   p.Say("script.short"),
 		Long:    p.Say("script.long"),
 		Example: p.Say("script.examples"),
-		Args:    p.wantArgs(cobra.MinimumNArgs(1)),
+		Args:    p.args(1, many),
 		RunE:    func(cmd *cobra.Command, args []string) error { return p.runScript(cmd, &o, args) },
 	}
 	f := cmd.Flags()
@@ -51,9 +52,19 @@ func (p *program) runScript(cmd *cobra.Command, o *scriptOptions, args []string)
 	if err != nil {
 		return err
 	}
-	o.job.Image, o.job.Kind, o.job.Command = args[0], jobscript.Kind(o.kind), commandIn(args[1:])
-	if host := config.Registry; host != "" && strings.Count(o.job.Image, "/") == 1 {
-		o.job.Image = host + "/" + o.job.Image // PROJECT/NAME, as push takes it
+	o.job.Image, o.job.Kind = args[0], jobscript.Kind(o.kind)
+	if o.job.Command, err = commandIn(cmd, args[1:]); err != nil {
+		return err
+	}
+	switch strings.Count(o.job.Image, "/") {
+	case 0:
+		if o.job.Image, err = p.uploaded(o.job.Image); err != nil {
+			return err
+		}
+	case 1: // PROJECT/NAME, as push takes it
+		if config.Registry != "" {
+			o.job.Image = config.Registry + "/" + o.job.Image
+		}
 	}
 	text, err := jobscript.Script(p.Printer, o.job, config.Job)
 	if err != nil {
@@ -76,8 +87,31 @@ func (p *program) runScript(cmd *cobra.Command, o *scriptOptions, args []string)
 		err = errors.Join(err, f.Close())
 	}
 	if err != nil {
-		return message.Fail(message.Of("export.write", o.output), err)
+		return message.Fail(message.Of("export.write", o.output), err, message.Of("export.write.next"))
 	}
 	_, err = fmt.Fprintln(cmd.OutOrStdout(), p.Say("script.done", o.output, o.output))
 	return err
+}
+
+// uploaded is where the workspace called name was uploaded last, or where 'jbuild push'
+// would put an image of that name.
+func (p *program) uploaded(name string) (string, error) {
+	st, err := p.open()
+	if err != nil {
+		return "", err
+	}
+	defer st.Close()
+	if workspace.CheckName(name) == nil && st.Has(name) {
+		w, err := st.Open(name)
+		if err != nil {
+			return "", err
+		}
+		defer w.Close()
+		if n := len(w.State.Pushes); n > 0 {
+			return w.State.Pushes[n-1].Image, nil
+		}
+		return "", message.Fail(message.Of("script.not-uploaded", name), nil, message.Of("script.not-uploaded.next", name))
+	}
+	target, err := p.workshop(st).Target(name)
+	return target.String(), err
 }

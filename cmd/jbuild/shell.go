@@ -14,11 +14,12 @@ import (
 
 func (p *program) newShellCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "shell NAME",
+		Use:     p.Say("shell.use"),
 		Aliases: []string{"start"},
 		Short:   p.Say("shell.short"),
 		Long:    p.Say("shell.long"),
-		Args:    p.wantArgs(cobra.ExactArgs(1)),
+		Example: p.Say("shell.examples"),
+		Args:    p.args(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.inWorkspace(args[0], func(shop *workshop.Workshop, w *workspace.Workspace, s workspace.Session) (int, error) {
 				status, err := shop.Shell(cmd.Context(), w, p.Say("flow.prompt", w.Name), p.Say("shell.welcome", w.Name)+"\n\n", s)
@@ -33,13 +34,16 @@ func (p *program) newShellCommand() *cobra.Command {
 
 func (p *program) newRunCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "run NAME -- COMMAND [ARGUMENT...]",
+		Use:     p.Say("run.use"),
 		Short:   p.Say("run.short"),
 		Long:    p.Say("run.long"),
 		Example: p.Say("run.examples"),
-		Args:    p.wantArgs(cobra.MinimumNArgs(2)),
+		Args:    p.args(2, many),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			command := commandIn(args[1:])
+			command, err := commandIn(cmd, args[1:])
+			if err != nil {
+				return err
+			}
 			return p.inWorkspace(args[0], func(shop *workshop.Workshop, w *workspace.Workspace, s workspace.Session) (int, error) {
 				return shop.Exec(cmd.Context(), w, command, s)
 			})

@@ -8,9 +8,11 @@ import (
 
 func (p *program) newTagCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "tag IMAGE NAME[:TAG]",
-		Short: p.Say("docker.tag.short"),
-		Args:  p.wantArgs(cobra.ExactArgs(2)),
+		Use:     p.Say("docker.tag.use"),
+		Short:   p.Say("docker.tag.short"),
+		Long:    p.Say("docker.tag.long"),
+		Example: p.Say("docker.tag.examples"),
+		Args:    p.args(2, 2),
 		RunE: func(_ *cobra.Command, args []string) error {
 			st, err := p.open()
 			if err != nil {
@@ -24,9 +26,11 @@ func (p *program) newTagCommand() *cobra.Command {
 
 func (p *program) newRemoveImageCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "rmi IMAGE...",
-		Short: p.Say("docker.rmi.short"),
-		Args:  p.wantArgs(cobra.MinimumNArgs(1)),
+		Use:     p.Say("docker.rmi.use"),
+		Short:   p.Say("docker.rmi.short"),
+		Long:    p.Say("docker.rmi.long"),
+		Example: p.Say("docker.rmi.examples"),
+		Args:    p.args(1, many),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			st, err := p.open()
 			if err != nil {
@@ -46,9 +50,11 @@ func (p *program) newRemoveImageCommand() *cobra.Command {
 
 func (p *program) newPruneCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "prune",
-		Short: p.Say("docker.prune.short"),
-		Args:  p.wantArgs(cobra.NoArgs),
+		Use:     "prune",
+		Short:   p.Say("docker.prune.short"),
+		Long:    p.Say("docker.prune.long"),
+		Example: p.Say("docker.prune.examples"),
+		Args:    p.args(0, 0),
 		RunE: func(_ *cobra.Command, _ []string) error {
 			st, err := p.open()
 			if err != nil {

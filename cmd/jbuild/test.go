@@ -27,13 +27,17 @@ type testOptions struct {
 func (p *program) newTestCommand() *cobra.Command {
 	var o testOptions
 	cmd := &cobra.Command{
-		Use:     "test NAME [-- COMMAND [ARGUMENT...]]",
+		Use:     p.Say("test.use"),
 		Short:   p.Say("test.short"),
 		Long:    p.Say("test.long"),
 		Example: p.Say("test.examples"),
-		Args:    p.wantArgs(cobra.MinimumNArgs(1)),
+		Args:    p.args(1, many),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.runTest(cmd.Context(), &o, args[0], commandIn(args[1:]))
+			command, err := commandIn(cmd, args[1:])
+			if err != nil {
+				return err
+			}
+			return p.runTest(cmd.Context(), &o, args[0], command)
 		},
 	}
 	cmd.Flags().SetInterspersed(false)
@@ -41,14 +45,6 @@ func (p *program) newTestCommand() *cobra.Command {
 	cmd.Flags().StringVar(&o.gpu, "gpu", "auto", p.Say("test.gpu"))
 	cmd.Flags().StringVar(&o.mpi, "mpi", "auto", p.Say("test.mpi"))
 	return cmd
-}
-
-// commandIn drops the -- between a name and a command.
-func commandIn(args []string) []string {
-	if len(args) > 0 && args[0] == "--" {
-		return args[1:]
-	}
-	return args
 }
 
 // runTest converts in a process of its own, which enters the user namespace; this one
@@ -96,7 +92,7 @@ func (p *program) newConvertForTestCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:    "convert-for-test NAME",
 		Hidden: true,
-		Args:   p.wantArgs(cobra.ExactArgs(1)),
+		Args:   p.args(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			st, err := p.open()
 			if err != nil {

@@ -13,11 +13,12 @@ import (
 
 func (p *program) newExportCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "export NAME FILE",
-		Short: p.Say("export.short"),
-		Long:  p.Say("export.long"),
-		Args:  p.wantArgs(cobra.ExactArgs(2)),
-		RunE:  func(cmd *cobra.Command, args []string) error { return p.runExport(cmd, args[0], args[1]) },
+		Use:     p.Say("export.use"),
+		Short:   p.Say("export.short"),
+		Long:    p.Say("export.long"),
+		Example: p.Say("export.examples"),
+		Args:    p.args(2, 2),
+		RunE:    func(cmd *cobra.Command, args []string) error { return p.runExport(cmd, args[0], args[1]) },
 	}
 }
 
@@ -41,7 +42,7 @@ func (p *program) runExport(cmd *cobra.Command, name, file string) error {
 	}
 	out, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*")
 	if err != nil {
-		return message.Fail(message.Of("export.write", file), err)
+		return message.Fail(message.Of("export.write", file), err, message.Of("export.write.next"))
 	}
 	defer func() { _ = os.Remove(out.Name()) }() // after the renaming there is none
 	err = w.Export(cmd.Context(), out)
@@ -61,10 +62,12 @@ func (p *program) runExport(cmd *cobra.Command, name, file string) error {
 func (p *program) newImportCommand() *cobra.Command {
 	var name string
 	cmd := &cobra.Command{
-		Use:   "import FILE",
-		Short: p.Say("import.short"),
-		Args:  p.wantArgs(cobra.ExactArgs(1)),
-		RunE:  func(cmd *cobra.Command, args []string) error { return p.runImport(cmd, name, args[0]) },
+		Use:     p.Say("import.use"),
+		Short:   p.Say("import.short"),
+		Long:    p.Say("import.long"),
+		Example: p.Say("import.examples"),
+		Args:    p.args(1, 1),
+		RunE:    func(cmd *cobra.Command, args []string) error { return p.runImport(cmd, name, args[0]) },
 	}
 	cmd.Flags().StringVar(&name, "name", "", p.Say("import.name"))
 	return cmd
@@ -75,7 +78,7 @@ func (p *program) runImport(cmd *cobra.Command, name, file string) error {
 	if file != "-" {
 		f, err := os.Open(file)
 		if err != nil {
-			return message.Fail(message.Of("import.read", file), err)
+			return message.Fail(message.Of("import.read", file), err, message.Of("import.read.next"))
 		}
 		defer f.Close()
 		in = f
@@ -90,15 +93,20 @@ func (p *program) runImport(cmd *cobra.Command, name, file string) error {
 		return err
 	}
 	defer w.Close()
+	if p.json {
+		return printJSON(cmd.OutOrStdout(), listedWorkspace{Name: w.Name, State: w.State})
+	}
 	_, err = fmt.Fprintln(cmd.OutOrStdout(), p.Say("new.made", w.Name, w.State.Base, w.Name))
 	return err
 }
 
 func (p *program) newRenameCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "rename NAME NEW-NAME",
-		Short: p.Say("rename.short"),
-		Args:  p.wantArgs(cobra.ExactArgs(2)),
+		Use:     p.Say("rename.use"),
+		Short:   p.Say("rename.short"),
+		Long:    p.Say("rename.long"),
+		Example: p.Say("rename.examples"),
+		Args:    p.args(2, 2),
 		RunE: func(_ *cobra.Command, args []string) error {
 			st, err := p.open()
 			if err != nil {

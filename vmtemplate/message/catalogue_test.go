@@ -138,17 +138,26 @@ func findUses(t *testing.T) []use {
 	return all
 }
 
+// namesText reports whether a call's first argument is the name of a text.
+func namesText(call *ast.CallExpr, inMessage bool) bool {
+	if len(call.Args) == 0 {
+		return false
+	}
+	switch called := call.Fun.(type) {
+	case *ast.Ident:
+		return inMessage && called.Name == "Of"
+	case *ast.SelectorExpr:
+		from, isPackage := called.X.(*ast.Ident)
+		return called.Sel.Name == "Say" || called.Sel.Name == "Of" && isPackage && from.Name == "message"
+	}
+	return false
+}
+
 func usesIn(t *testing.T, files *token.FileSet, call *ast.CallExpr) []use {
-	selector, ok := call.Fun.(*ast.SelectorExpr)
-	if !ok || len(call.Args) == 0 {
-		return nil
-	}
-	from, isPackage := selector.X.(*ast.Ident)
-	of := selector.Sel.Name == "Of" && isPackage && from.Name == "message"
-	if !of && selector.Sel.Name != "Say" {
-		return nil
-	}
 	place := files.Position(call.Pos()).String()
+	if !namesText(call, strings.Contains(place, "/message/")) {
+		return nil
+	}
 	literal, ok := call.Args[0].(*ast.BasicLit)
 	if !ok || literal.Kind != token.STRING {
 		if !strings.Contains(place, "message/printer.go") {

@@ -2,9 +2,15 @@ package message
 
 import (
 	"errors"
+	"fmt"
+	"net"
+	"os"
+	"syscall"
 	"testing"
 	"testing/fstest"
 	"time"
+
+	"github.com/jrun-hpc/jrun/fault"
 )
 
 func TestLanguages(t *testing.T) {
@@ -78,5 +84,32 @@ func TestMistakes(t *testing.T) {
 	both := fstest.MapFS{"catalogue/a.toml": {Data: []byte("[a]\nen='x'\n")}, "catalogue/b.toml": {Data: []byte("[a]\nen='x'\n")}}
 	if _, err := load(both); err == nil {
 		t.Error("a name in two files is not noticed")
+	}
+}
+
+func TestCausesOfTheSystem(t *testing.T) {
+	japanese, _ := For("ja")
+	_, missing := os.Open("/nonexistent/file")
+	for _, test := range []struct {
+		name   string
+		err    error
+		en, ja string
+	}{
+		{"a path", missing, "open /nonexistent/file: no such file or directory", "そのようなファイルやディレクトリはありません (open /nonexistent/file: no such file or directory)"},
+		{"wrapped", fmt.Errorf("writing: %w", syscall.ENOSPC), "writing: no space left on device", "ディスクの空きがありません (writing: no space left on device)"},
+		{"a name", &net.DNSError{Err: "no such host", Name: "h.example"}, "lookup h.example: no such host", "h.example というホストが見つからないか、ネットワークにつながっていません (lookup h.example: no such host)"},
+		{"another", syscall.ENOEXEC, "exec format error", "exec format error"},
+		{"not the system's", errors.New("x"), "x", "x"},
+	} {
+		if got := english.Cause(test.err); got != test.en {
+			t.Errorf("%s in English: %s", test.name, got)
+		}
+		if got := japanese.Cause(test.err); got != test.ja {
+			t.Errorf("%s in Japanese: %s", test.name, got)
+		}
+	}
+	advice := fault.New("cannot do it", nil, "type this")
+	if got, want := japanese.Format("jbuild", advice), "jbuild: cannot do it\n  next: type this\n"; got != want {
+		t.Errorf("a fault of jrun's packages:\n%s", got)
 	}
 }

@@ -109,11 +109,12 @@ func size(n int64) string {
 	return fmt.Sprintf("%.1f %s", value, unit)
 }
 
-// Cause is what an error says, on one line: ours in words, others' as they are.
+// Cause is what an error says, on one line: ours in words, others' as they are, with
+// the system's in words before it.
 func (p *Printer) Cause(err error) string {
 	var ours *Error
 	if !errors.As(err, &ours) {
-		return err.Error()
+		return p.system(err)
 	}
 	if ours.Why == nil {
 		return p.Text(ours.What)
@@ -125,6 +126,10 @@ func (p *Printer) Cause(err error) string {
 func (p *Printer) Format(program string, err error) string {
 	var ours *Error
 	if !errors.As(err, &ours) {
+		var advice *fault.Error
+		if !errors.As(err, &advice) {
+			err = errors.New(p.system(err))
+		}
 		return fault.Format(program, err)
 	}
 	f := &fault.Error{What: p.Text(ours.What)}

@@ -10,7 +10,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
 	"github.com/opencontainers/go-digest"
@@ -189,7 +188,9 @@ func (w *Workspace) finish(base []byte, own []Layer, o ImageOptions) ([]byte, er
 			return nil, fmt.Errorf("reading the image's configuration: %w", err)
 		}
 	}
-	now := time.Now().UTC().Truncate(time.Second)
+	// Not the time of day: an image of which nothing has changed stays the same image, and
+	// uploading it again sends nothing.
+	now := w.State.Used
 	rootfs.Type = "layers"
 	for _, l := range own {
 		rootfs.DiffIDs = append(rootfs.DiffIDs, l.DiffID)
