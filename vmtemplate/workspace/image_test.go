@@ -12,7 +12,7 @@ func TestUnchangedImage(t *testing.T) {
 	base := []byte(`{"architecture":"amd64","os":"linux","config":{"Cmd":["sh"]},"rootfs":{"type":"layers","diff_ids":[]}}`)
 	w := &Workspace{Name: "cfd", State: State{Used: time.Date(2026, 4, 1, 9, 0, 0, 0, time.UTC)}}
 	finish := func() []byte {
-		raw, err := w.finish(base, "sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae", ImageOptions{By: "jbuild"})
+		raw, err := w.finish(base, []Layer{{DiffID: "sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"}}, ImageOptions{By: "jbuild"})
 		if err != nil {
 			t.Fatal(err)
 		}
