@@ -9,6 +9,7 @@ import (
 
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
 	"github.com/jrun-hpc/jrun/vmtemplate/starter"
+	"github.com/jrun-hpc/jrun/vmtemplate/upload"
 	"github.com/jrun-hpc/jrun/vmtemplate/workshop"
 	"github.com/jrun-hpc/jrun/vmtemplate/workspace"
 	"github.com/spf13/cobra"
@@ -58,9 +59,11 @@ func (o *newOptions) check() error {
 		}
 	}
 	if o.name != "" {
-		return workspace.CheckName(o.name)
+		if err := workspace.CheckName(o.name); err != nil {
+			return err
+		}
 	}
-	return nil
+	return o.pushOptions.check()
 }
 
 func (p *program) runNew(cmd *cobra.Command, o *newOptions) error {
@@ -73,6 +76,12 @@ func (p *program) runNew(cmd *cobra.Command, o *newOptions) error {
 	}
 	defer st.Close()
 	shop := p.workshop(st)
+	var target upload.Target
+	if o.push != "" {
+		if target, err = shop.Target(o.push); err != nil {
+			return err
+		}
+	}
 	var plan *starter.Plan
 	if o.from != "" {
 		if plan, err = p.plan(cmd.Context(), shop, o); err != nil {
@@ -95,10 +104,6 @@ func (p *program) runNew(cmd *cobra.Command, o *newOptions) error {
 		return err
 	}
 	if o.push != "" {
-		target, err := shop.Target(o.push)
-		if err != nil {
-			return err
-		}
 		return p.pushWorkspace(cmd, &o.pushOptions, shop, w, target)
 	}
 	if p.json {

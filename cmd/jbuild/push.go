@@ -31,6 +31,13 @@ func (o *pushOptions) addFlags(p *program, cmd *cobra.Command) {
 	cmd.Flags().StringVar(&o.compression, "compression", "gzip", p.Say("push.compression"))
 }
 
+func (o *pushOptions) check() error {
+	if o.compression != "gzip" && o.compression != "zstd" {
+		return message.Fail(message.Of("push.bad-compression", o.compression), nil, message.Of("push.bad-compression.next"))
+	}
+	return nil
+}
+
 func (p *program) newPushCommand() *cobra.Command {
 	var o pushOptions
 	cmd := &cobra.Command{
@@ -49,8 +56,8 @@ func (p *program) newPushCommand() *cobra.Command {
 }
 
 func (p *program) runPush(cmd *cobra.Command, o *pushOptions, name, to string) error {
-	if o.compression != "gzip" && o.compression != "zstd" {
-		return message.Fail(message.Of("push.bad-compression", o.compression), nil, message.Of("push.bad-compression.next"))
+	if err := o.check(); err != nil {
+		return err
 	}
 	st, err := p.open()
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"runtime"
 	"syscall"
+	"time"
 
 	"github.com/jrun-hpc/jrun/vmtemplate/rootless"
 	"go.podman.io/storage/pkg/reexec"
@@ -59,7 +60,8 @@ func init() { reexec.Register(firstProcess, runFirst) }
 
 // Run runs the program and returns its exit status: 128+n after signal n, 126 when it
 // cannot be executed, 127 when it is not found. An error says that it could not be tried.
-// SIGTERM and SIGHUP are passed on to it; the end of ctx kills it.
+// SIGTERM and SIGHUP are passed on to it. The end of ctx asks it to end, and kills it if
+// that takes long.
 func Run(ctx context.Context, c Command) (status int, err error) {
 	remove, err := makeMountPoints(c)
 	defer remove()
@@ -92,6 +94,9 @@ func runOnce(ctx context.Context, p plan) (int, error) {
 	defer theirs.Close()
 
 	cmd := reexec.CommandContext(ctx, firstProcess)
+	// A package manager that is killed leaves half of a package; asked to end, it does not.
+	cmd.Cancel = func() error { return cmd.Process.Signal(p.endSignal()) }
+	cmd.WaitDelay = endWithin
 	cmd.ExtraFiles = []*os.File{planOut, theirs}
 	cmd.Env = []string{"TMPDIR=/"} // of the program: part of the plan
 	cmd.SysProcAttr = &syscall.SysProcAttr{
@@ -115,7 +120,7 @@ func runOnce(ctx context.Context, p plan) (int, error) {
 	planIn.Close()
 
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGHUP)
+	rootless.Notify(signals, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(signals)
 	ended := make(chan struct{})
 	defer close(ended)
@@ -159,6 +164,17 @@ func runOnce(ctx context.Context, p plan) (int, error) {
 		return 0, errNoProc
 	}
 	return status, nil
+}
+
+// endWithin is how long a program has to end when it is asked to.
+const endWithin = 5 * time.Second
+
+// endSignal asks the program to end. Interactive shells do so when their terminal has gone.
+func (p plan) endSignal() os.Signal {
+	if p.OnTerminal {
+		return syscall.SIGHUP
+	}
+	return syscall.SIGTERM
 }
 
 // attach gives the first process its files. On a terminal it has the standard error

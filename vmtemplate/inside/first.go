@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/jrun-hpc/jrun/vmtemplate/rootless"
 	"golang.org/x/sys/unix"
 )
 
@@ -122,7 +123,7 @@ func statusOf(err error) int {
 // passOn hands SIGTERM and SIGHUP to the program.
 func passOn(to *os.Process) {
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGHUP)
+	rootless.Notify(signals, syscall.SIGTERM, syscall.SIGHUP)
 	go func() {
 		for s := range signals {
 			_ = to.Signal(s)

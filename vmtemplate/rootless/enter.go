@@ -82,7 +82,7 @@ func enterAnew() error {
 
 	signal.Reset()
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP)
+	Notify(signals, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP)
 	if err := cmd.Start(); err != nil {
 		return refused(err, ids)
 	}
@@ -102,6 +102,16 @@ func enterAnew() error {
 		return fmt.Errorf("waiting for the program: %w", err)
 	}
 	return &EndedError{Status: Status(exit.ProcessState)}
+}
+
+// Notify is signal.Notify for those signals that the caller does not ignore: catching one
+// would undo nohup(1), here and for all that is started.
+func Notify(c chan<- os.Signal, signals ...os.Signal) {
+	for _, s := range signals {
+		if !signal.Ignored(s) {
+			signal.Notify(c, s)
+		}
+	}
 }
 
 // Status is a process's exit status as a shell has it: 128+n after signal n.

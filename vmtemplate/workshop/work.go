@@ -124,10 +124,11 @@ func (s *Workshop) Write(w *workspace.Workspace, path string, content []byte) er
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
-	if _, err := w.CopyIn(f.Name(), path); err != nil {
+	inside, err := w.CopyIn(f.Name(), path)
+	if err != nil {
 		return err
 	}
-	return s.noteCopies(w, path)
+	return s.noteCopies(w, inside)
 }
 
 // noteCopies records the files below a path that was copied in.

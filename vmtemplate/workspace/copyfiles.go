@@ -15,7 +15,7 @@ import (
 )
 
 // CopyIn copies a file or directory of the machine into the workspace, where it belongs
-// to root, and returns where it is. As with cp(1), a target that is a directory, or ends
+// to root, and returns where it is, which no link leads to any more. As with cp(1), a target that is a directory, or ends
 // in a slash, gets the source into it; what is missing above the target is made.
 func (w *Workspace) CopyIn(source, target string) (inside string, err error) {
 	if !path.IsAbs(target) {
@@ -29,46 +29,47 @@ func (w *Workspace) CopyIn(source, target string) (inside string, err error) {
 	if strings.HasSuffix(target, "/") || isDirectory(root, target) {
 		target = path.Join(target, filepath.Base(filepath.Clean(source)))
 	}
-	if err := copyInto(root, source, target); err != nil {
+	place, err := copyInto(root, source, target)
+	if err == nil {
+		place, err = filepath.Rel(root, place)
+	}
+	if err != nil {
 		return "", message.Fail(message.Of("workspace.copy", source), err)
 	}
-	return path.Clean(target), nil
+	return "/" + place, nil
 }
 
-// copyInto copies what source is, or links to, to a place below root. Links below root
-// lead nowhere else.
-func copyInto(root, source, target string) error {
+// copyInto copies what source is, or links to, to a place below root, and returns that.
+// Links below root lead nowhere else.
+func copyInto(root, source, target string) (string, error) {
 	source, err := filepath.EvalSymlinks(source)
 	if err != nil {
-		return err
+		return "", err
 	}
 	info, err := os.Stat(source)
 	if err != nil {
-		return err
+		return "", err
 	}
-	// A link in the last place is replaced; those on the way are followed.
+	// A link to a file in the last place is replaced; those on the way are followed.
 	place := func(name string) (string, error) {
 		name = path.Join("/", target, filepath.ToSlash(name))
+		if isDirectory(root, name) {
+			return securejoin.SecureJoin(root, name)
+		}
 		dir, err := securejoin.SecureJoin(root, path.Dir(name))
 		return filepath.Join(dir, path.Base(name)), err
 	}
 	to, err := place(".")
 	if err != nil {
-		return err
+		return "", err
 	}
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-		return err
+		return "", err
 	}
 	if !info.IsDir() {
-		return copyFile(source, to, info.Mode())
+		return to, copyFile(source, to, info.Mode())
 	}
-	return copyTree(source, func(name string) (string, error) {
-		to, err := place(name)
-		if err != nil || !isDirectory(root, path.Join(target, filepath.ToSlash(name))) {
-			return to, err
-		}
-		return securejoin.SecureJoin(root, path.Join(target, filepath.ToSlash(name)))
-	})
+	return to, copyTree(source, place)
 }
 
 // CopyOut copies a file or directory out of the workspace. Set-id bits are not copied.

@@ -101,8 +101,12 @@ func TestCopyInto(t *testing.T) {
 			root, from := t.TempDir(), t.TempDir()
 			plant(t, root, c.inside)
 			plant(t, from, c.source)
-			if err := copyInto(root, filepath.Join(from, c.from), c.to); (err != nil) != c.fails {
+			place, err := copyInto(root, filepath.Join(from, c.from), c.to)
+			if (err != nil) != c.fails {
 				t.Fatalf("copying: %v", err)
+			}
+			if resolved, err := filepath.EvalSymlinks(place); !c.fails && (err != nil || resolved != place) {
+				t.Errorf("it is at %s, which is %s (%v)", place, resolved, err)
 			}
 			if diff := cmp.Diff(c.want, grown(t, root)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
