@@ -82,7 +82,7 @@ func newDisk(t *testing.T, s *session) *disk {
 		if d.mounted {
 			d.unmount()
 		}
-		d.sh("umount %s", d.outer)
+		d.umount(d.outer) // a loop device lets go of its file a moment after its file system
 		_ = os.RemoveAll(outer)
 	})
 	d.sh("truncate -s 2G %s && mkfs.ext4 -q -F %s", d.image, d.image)
@@ -107,13 +107,19 @@ func (d *disk) mount() {
 	d.mounted = true
 }
 
-// unmount waits until the last process inside has really gone.
+// unmount takes the home away.
 func (d *disk) unmount() {
 	d.t.Helper()
+	d.umount(d.dir)
+	d.mounted = false
+}
+
+// umount waits until the last process inside has really gone.
+func (d *disk) umount(dir string) {
+	d.t.Helper()
 	for range 50 {
-		out, err := exec.Command("umount", d.dir).CombinedOutput()
+		out, err := exec.Command("umount", dir).CombinedOutput()
 		if err == nil {
-			d.mounted = false
 			return
 		}
 		if !strings.Contains(string(out), "busy") {
@@ -121,7 +127,7 @@ func (d *disk) unmount() {
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	d.t.Fatal("the home stays busy")
+	d.t.Fatalf("%s stays busy", dir)
 }
 
 // snapshot is the device as it is in this instant.
