@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jrun-hpc/jrun/image"
@@ -160,7 +161,14 @@ var networkDisks = map[int64]string{
 	0x19830326: "BeeGFS", unix.CEPH_SUPER_MAGIC: "CephFS", unix.AFS_SUPER_MAGIC: "AFS",
 }
 
+// notInOptions are what the options of an overlay's mount are made of: in a directory's
+// name they cannot be.
+const notInOptions = ":,\\"
+
 func checkDisk(dir string) error {
+	if strings.ContainsAny(dir, notInOptions) {
+		return message.Fail(message.Of("workspace.odd-path", dir), nil, message.Of("workspace.data.next"))
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return message.Fail(message.Of("workspace.data", dir), err, message.Of("workspace.data.next"))
 	}
