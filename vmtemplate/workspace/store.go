@@ -42,6 +42,9 @@ type Store struct {
 // Prepare sets the environment so that no library reads other configuration than ours.
 // It comes before rootless.Enter. dir is Options.Dir.
 func Prepare(dir string) error {
+	if !filepath.IsAbs(dir) { // without $HOME it would be wherever the user is
+		return message.Fail(message.Of("workspace.relative", dir), nil, message.Of("workspace.relative.next"), message.Of("workspace.data.next"))
+	}
 	for _, name := range []string{"CONTAINERS_CONF", "CONTAINERS_STORAGE_CONF", "CONTAINERS_REGISTRIES_CONF"} {
 		_ = os.Setenv(name, os.DevNull)
 	}
