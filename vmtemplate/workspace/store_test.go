@@ -1,6 +1,7 @@
 package workspace
 
 import (
+	"errors"
 	"path/filepath"
 	"testing"
 )
@@ -21,7 +22,7 @@ func TestLock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := st.lock("a", ErrInUse); err != ErrInUse {
+	if _, err := st.lock("a", ErrInUse); !errors.Is(err, ErrInUse) {
 		t.Errorf("taken twice: %v", err)
 	}
 	if other, err := st.lock("b", ErrInUse); err != nil {
