@@ -15,7 +15,7 @@
 #     their services;
 #   - ordinary users without subordinate ids: jrun-test, jrun-test2 and
 #     jbuild-test, and a group jrun-test-extra that the first belongs to;
-#   - an ordinary user with subordinate ids: jbuild-test2;
+#   - ordinary users with subordinate ids: jbuild-test2 and jrun-bench;
 #   - /dev/fuse opened to all users, as every distribution's udev rules do;
 #   - golangci-lint, at a pinned version, with `go install`.
 set -euo pipefail
@@ -61,6 +61,7 @@ procps            test                  ps: is anything left running?
 e2fsprogs         test                  a disk for power cuts
 uidmap            test                  subordinate ids, which jbuild can use
 buildah           test,bench            the builder to compare with
+podman            bench                 another
 iproute2          test                  addresses for test registries
 python3           test,bench            the hook of PBS is Python
 numactl           test                  memory policies, which jobs must keep
@@ -204,11 +205,16 @@ ensure_user() {
   done
 }
 
-# ensure_ids gives a user subordinate ids, as distributions do for new users.
-ensure_ids() {
-  local file
+# ensure_user_with_ids makes a user and gives it subordinate ids from the given one on,
+# as distributions do for new users.
+ensure_user_with_ids() {
+  local name=$1 first=$2 file
+  if grep -qs "^$name:" /etc/subuid && grep -qs "^$name:" /etc/subgid; then
+    return
+  fi
+  ensure_user "$name"
   for file in /etc/subuid /etc/subgid; do
-    grep -qs "^$1:" "$file" || echo "$1:2000000:65536" | as_root tee -a "$file" >/dev/null
+    echo "$name:$first:65536" | as_root tee -a "$file" >/dev/null
   done
 }
 
@@ -223,10 +229,9 @@ ensure_users() {
   ensure_user jrun-test2
   # jbuild works without subordinate ids and with them.
   ensure_user jbuild-test
-  if ! grep -qs '^jbuild-test2:' /etc/subuid; then
-    ensure_user jbuild-test2
-    ensure_ids jbuild-test2
-  fi
+  ensure_user_with_ids jbuild-test2 2000000
+  # So do the builders that it is compared with.
+  ensure_user_with_ids jrun-bench 2065536
   if ! id -nG jrun-test | tr ' ' '\n' | grep -qx jrun-test-extra; then
     as_root usermod --append --groups jrun-test-extra jrun-test
   fi

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -123,7 +124,8 @@ func imageOf(ctx context.Context, st *workspace.Store, name string) (*workspace.
 		if err != nil {
 			return nil, nil, err
 		}
-		img, err := w.Image(ctx, workspace.ImageOptions{By: "jbuild"})
+		left := func(path string) bool { return slices.Contains(w.State.LeaveOut, path) } // as when it is uploaded
+		img, err := w.Image(ctx, workspace.ImageOptions{By: "jbuild", Leave: left})
 		if err != nil {
 			w.Close()
 			return nil, nil, err

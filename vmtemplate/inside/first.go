@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"os/exec"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -44,7 +46,9 @@ func first() (status int, err error) {
 	}
 	in.Close()
 	socket := os.NewFile(4, "terminal")
-	unix.CloseOnExec(4)
+	if err := keepDescriptors(); err != nil {
+		return statusCannotExecute, err
+	}
 	if err := enterRoot(p); err != nil {
 		if errors.Is(err, errNoProc) {
 			_ = unix.Sendmsg(int(socket.Fd()), []byte{wordNoProc}, nil, nil, 0)
@@ -89,6 +93,26 @@ func first() (status int, err error) {
 		killOrphans()
 	}
 	return status, nil
+}
+
+// keepDescriptors hands none but the first three down: through a directory that whoever
+// started jbuild has left open, a program would get out of the workspace.
+func keepDescriptors() error {
+	const first = 3
+	err := unix.CloseRange(first, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
+	if err == nil {
+		return nil
+	}
+	open, err := os.ReadDir("/proc/self/fd") // before Linux 5.11
+	if err != nil {
+		return fmt.Errorf("finding open files: %w", err)
+	}
+	for _, entry := range open {
+		if fd, err := strconv.Atoi(entry.Name()); err == nil && fd >= first {
+			unix.CloseOnExec(fd)
+		}
+	}
+	return nil
 }
 
 // program finds the program by the PATH that it gets.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jrun-hpc/jrun/image"
@@ -41,6 +42,9 @@ type Store struct {
 // Prepare sets the environment so that no library reads other configuration than ours.
 // It comes before rootless.Enter. dir is Options.Dir.
 func Prepare(dir string) error {
+	if !filepath.IsAbs(dir) { // without $HOME it would be wherever the user is
+		return message.Fail(message.Of("workspace.relative", dir), nil, message.Of("workspace.relative.next"), message.Of("workspace.data.next"))
+	}
 	for _, name := range []string{"CONTAINERS_CONF", "CONTAINERS_STORAGE_CONF", "CONTAINERS_REGISTRIES_CONF"} {
 		_ = os.Setenv(name, os.DevNull)
 	}
@@ -160,7 +164,14 @@ var networkDisks = map[int64]string{
 	0x19830326: "BeeGFS", unix.CEPH_SUPER_MAGIC: "CephFS", unix.AFS_SUPER_MAGIC: "AFS",
 }
 
+// notInOptions are what the options of an overlay's mount are made of: in a directory's
+// name they cannot be.
+const notInOptions = ":,\\"
+
 func checkDisk(dir string) error {
+	if strings.ContainsAny(dir, notInOptions) {
+		return message.Fail(message.Of("workspace.odd-path", dir), nil, message.Of("workspace.data.next"))
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return message.Fail(message.Of("workspace.data", dir), err, message.Of("workspace.data.next"))
 	}
