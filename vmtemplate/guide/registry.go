@@ -98,7 +98,7 @@ func (e *Engine) access() (image.Access, error) {
 }
 
 func (e *Engine) registry(a image.Access) *registry.Registry {
-	return registry.New(registry.Options{Access: a, UserAgent: "jbuild/" + e.Shop.Version})
+	return registry.New(registry.Options{Access: a, Patience: registry.Attended, UserAgent: "jbuild/" + e.Shop.Version})
 }
 
 func (e *Engine) catalogue(shared []string, own string) (*bases.Catalogue, error) {

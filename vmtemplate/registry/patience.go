@@ -28,6 +28,10 @@ type Patience struct {
 	Total time.Duration
 }
 
+// Attended is patience where somebody sits and waits for the answer, and nothing is lost
+// by asking again.
+var Attended = Patience{Total: 10 * time.Second}
+
 func (p *Patience) fill() {
 	if p.First == 0 {
 		p.First = time.Second

@@ -24,7 +24,7 @@ func (s *Workshop) Catalogue() (*bases.Catalogue, error) {
 		return nil, err
 	}
 	o := bases.Options{
-		Registry: registry.New(registry.Options{Access: access, UserAgent: "jbuild/" + s.Version}),
+		Registry: registry.New(registry.Options{Access: access, Patience: registry.Attended, UserAgent: "jbuild/" + s.Version}),
 		Shared:   s.Config.BaseProjects,
 	}
 	if access.User != "" {

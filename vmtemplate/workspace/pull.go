@@ -135,7 +135,7 @@ func (st *Store) Pull(ctx context.Context, name string, progress Progress) (Base
 		return Base{}, err
 	}
 	if err := st.copyIn(ctx, source, named.String(), system, progress); err != nil {
-		return Base{}, interrupted(ctx, message.Fail(message.Of("workspace.pull", named.String()), err, message.Of("workspace.pull.next")))
+		return Base{}, interrupted(ctx, message.Fail(message.Of("workspace.pull", named.String()), err, message.Of("workspace.pull.next"), message.Of("workspace.pull.room", st.dir)))
 	}
 	id, err := st.store.Lookup(named.String())
 	if err != nil {
