@@ -11,7 +11,7 @@ import (
 
 // TestLinkedCaches: what is linked to a file of a cache goes into the image without it.
 func TestLinkedCaches(t *testing.T) {
-	eachUser(t, func(t *testing.T, s *session) {
+	eachUser(t, func(_ *testing.T, s *session) {
 		s.run("new", "--base", ref(base), "--name", "w").ok()
 		s.run("run", "w", "--", "sh", "-ec", "mkdir -p /root/.cache/uv; echo content >/root/.cache/uv/a; ln /root/.cache/uv/a /usr/local/lib/a; ln /root/.cache/uv/a /usr/local/lib/b").ok()
 		s.run("save", "w", "w:1").ok()

@@ -22,7 +22,7 @@ func TestWorkspace(t *testing.T) {
 		s.run("run", "cfd", "sh", "-c", "kill -9 $$").status(137)
 		s.run("run", "cfd", "no-such-program").status(127)
 
-		diff := s.run("diff", "cfd").ok().stdout
+		diff := s.run("diff", "--files", "cfd").ok().stdout
 		for _, want := range []string{"A /usr/bin/jviewer\n", "D /etc/issue\n", "A /usr/bin/jlib\n"} {
 			if !strings.Contains(diff, want) {
 				t.Errorf("diff lacks %q", want)
@@ -76,7 +76,7 @@ func TestMove(t *testing.T) {
 	eachUser(t, func(t *testing.T, s *session) {
 		s.run("new", "--base", ref(base), "--name", "w").ok()
 		s.run("run", "w", "--", "sh", "-ec", "mkdir /opt/d; echo x >/opt/d/x; rm -rf /usr/share/perl5; mkdir /usr/share/perl5; rm /etc/issue").ok()
-		before := s.run("diff", "w").ok().stdout
+		before := s.run("diff", "--files", "w").ok().stdout
 		file := filepath.Join(s.home, "w.tar")
 		s.run("export", "w", file).ok().says("jbuild import " + file)
 		s.run("export", "w", file).fails("exists")
@@ -87,7 +87,7 @@ func TestMove(t *testing.T) {
 		}
 		other.run("import", file).ok().says("from " + ref(base))
 		other.run("import", file).fails("w already")
-		if after := other.run("diff", "w").ok().stdout; after != before {
+		if after := other.run("diff", "--files", "w").ok().stdout; after != before {
 			t.Errorf("before:\n%s\nafter:\n%s", before, after)
 		}
 		other.run("run", "w", "--", "cat", "/opt/d/x").ok().says("x")

@@ -54,7 +54,7 @@ func run(t *testing.T, program []unix.SockFilter, c call) uint32 {
 }
 
 func TestOwnershipFilter(t *testing.T) {
-	const faked, real = unix.SECCOMP_RET_ERRNO, unix.SECCOMP_RET_ALLOW
+	const faked, done = unix.SECCOMP_RET_ERRNO, unix.SECCOMP_RET_ALLOW
 	node := func(mode, device uint32) call {
 		return call{auditArchitecture, unix.SYS_MKNODAT, [6]uint32{0, 0, mode | 0o644, device}}
 	}
@@ -62,16 +62,16 @@ func TestOwnershipFilter(t *testing.T) {
 		call call
 		want uint32
 	}{
-		"write":                       {call{auditArchitecture, unix.SYS_WRITE, [6]uint32{}}, real},
-		"fchmodat":                    {call{auditArchitecture, unix.SYS_FCHMODAT, [6]uint32{}}, real},
-		"setgroups of 32-bit":         {call{auditArchitecture + 1, unix.SYS_SETGROUPS, [6]uint32{}}, real},
+		"write":                       {call{auditArchitecture, unix.SYS_WRITE, [6]uint32{}}, done},
+		"fchmodat":                    {call{auditArchitecture, unix.SYS_FCHMODAT, [6]uint32{}}, done},
+		"setgroups of 32-bit":         {call{auditArchitecture + 1, unix.SYS_SETGROUPS, [6]uint32{}}, done},
 		"a character device":          {node(unix.S_IFCHR, 0x103), faked},
 		"a block device":              {node(unix.S_IFBLK, 0x801), faked},
-		"a whiteout":                  {node(unix.S_IFCHR, 0), real},
-		"a fifo":                      {node(unix.S_IFIFO, 0), real},
-		"a fifo with a device number": {node(unix.S_IFIFO, 5), real},
-		"a socket":                    {node(unix.S_IFSOCK, 5), real},
-		"a file":                      {node(unix.S_IFREG, 5), real},
+		"a whiteout":                  {node(unix.S_IFCHR, 0), done},
+		"a fifo":                      {node(unix.S_IFIFO, 0), done},
+		"a fifo with a device number": {node(unix.S_IFIFO, 5), done},
+		"a socket":                    {node(unix.S_IFSOCK, 5), done},
+		"a file":                      {node(unix.S_IFREG, 5), done},
 	}
 	for _, number := range ownershipCalls {
 		c := call{auditArchitecture, number, [6]uint32{3, 33, 33}}
