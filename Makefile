@@ -60,13 +60,17 @@ fmt: ## format the code
 
 man: ## write manual pages and shell completions to bin/share
 	$(GO) run -tags=$(TAGS),docs ./cmd/jrun man bin/share/man/man1
+	$(GO) run -tags=$(TAGS),docs ./cmd/jbuild man bin/share/man/man1
 	mkdir -p bin/share/bash-completion/completions bin/share/zsh/site-functions bin/share/fish/vendor_completions.d
-	bin/jrun completion bash > bin/share/bash-completion/completions/jrun
-	bin/jrun completion zsh > bin/share/zsh/site-functions/_jrun
-	bin/jrun completion fish > bin/share/fish/vendor_completions.d/jrun.fish
+	for program in jrun jbuild; do \
+	  bin/$$program completion bash > bin/share/bash-completion/completions/$$program && \
+	  bin/$$program completion zsh > bin/share/zsh/site-functions/_$$program && \
+	  bin/$$program completion fish > bin/share/fish/vendor_completions.d/$$program.fish || exit; \
+	done
 
 install: build man ## install under $(PREFIX)
 	install -D -m 0755 bin/jrun $(DESTDIR)$(PREFIX)/bin/jrun
+	install -D -m 0755 bin/jbuild $(DESTDIR)$(PREFIX)/bin/jbuild
 	mkdir -p $(DESTDIR)$(PREFIX)/share
 	cp -R bin/share/. $(DESTDIR)$(PREFIX)/share/
 

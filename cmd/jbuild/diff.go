@@ -79,7 +79,7 @@ func (p *program) printChanges(out io.Writer, c workshop.Changes) error {
 	}
 	fmt.Fprintln(out, p.Say("diff.sum", in.files, message.Bytes(in.bytes), left.files, message.Bytes(left.bytes)))
 	for _, s := range c.Secrets {
-		fmt.Fprintln(out, p.Say("diff.secret", s.Path, s.Text()))
+		fmt.Fprintln(out, p.Say("diff.secret", s.Text()))
 	}
 	return nil
 }

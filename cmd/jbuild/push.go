@@ -115,7 +115,7 @@ func (p *program) refuseSecrets(ctx context.Context, shop *workshop.Workshop, w 
 	if n := len(changes.Secrets) - 1; n > 0 {
 		next = append([]message.Text{message.Of("push.secrets.more", n, w.Name)}, next...)
 	}
-	return message.Fail(message.Of("push.secrets", first.Path, first.Text()), nil, next...)
+	return message.Fail(message.Of("push.secrets", first.Text()), nil, next...)
 }
 
 // pushed asks what there is to ask, uploads, and tells the outcome. Nobody is asked for

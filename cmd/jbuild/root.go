@@ -43,6 +43,7 @@ func newRootCommand(printer *message.Printer) *cobra.Command {
 		}
 	}
 	root.AddCommand(p.newDockerCommand(), p.newSaveImageCommand(), p.newConvertForTestCommand())
+	root.AddCommand(extraCommands...)
 	root.SetHelpCommand(p.newHelpCommand())
 	root.InitDefaultHelpCmd()
 	root.SuggestionsMinimumDistance = 2
@@ -55,6 +56,9 @@ func newRootCommand(printer *message.Printer) *cobra.Command {
 	})
 	return root
 }
+
+// extraCommands are those of builds with other tags; see man.go.
+var extraCommands []*cobra.Command
 
 // group is a part of the list of commands, in the order in which one needs them.
 type group struct {
