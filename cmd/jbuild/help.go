@@ -69,7 +69,7 @@ func filled(text string) string {
 	for i, paragraph := range paragraphs {
 		joined := ""
 		for l := range strings.SplitSeq(paragraph, "\n") {
-			if joined != "" && !(isWide(lastRune(joined)) && isWide(firstRune(l))) {
+			if joined != "" && (!isWide(lastRune(joined)) || !isWide(firstRune(l))) {
 				joined += " "
 			}
 			joined += l
