@@ -19,6 +19,7 @@
 //	check       will it run under jrun
 //	workshop    what one does with workspaces: all of the above together
 //	jobscript   the script for the batch system
+//	guide       the same for the guided session
 //	flow        the guided session, whatever shows it
 //	terminal    the guided session on a terminal
 package vmtemplate

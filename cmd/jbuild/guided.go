@@ -24,7 +24,7 @@ func (p *program) runGuided(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = face.Close() }()
+	defer func() { _ = face.Close() }() // the answers are there
 	if st.config.Registry == "" {
 		if st.config.Registry, err = askRegistry(cmd.Context(), face); err != nil {
 			return reported(err)

@@ -111,7 +111,7 @@ func (p *program) askLogin(ctx context.Context, in io.Reader, o *loginOptions, t
 	if err != nil {
 		return "", "", err
 	}
-	defer func() { _ = face.Close() }()
+	defer func() { _ = face.Close() }() // the answers are there
 	return askLogin(ctx, face, o.user, to.String())
 }
 

@@ -20,7 +20,7 @@ var mistakes = []string{
 	"--lang xx list",
 	"push",
 	"push a b c",
-	"push --compressoin zstd cfd",
+	"push --compressed zstd cfd",
 	"push --compression",
 	"push -z cfd",
 	"push --=x cfd",

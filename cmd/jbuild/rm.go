@@ -63,7 +63,7 @@ func (p *program) sure(ctx context.Context, st *opened, name string, yes bool) (
 	if err != nil {
 		return false, err
 	}
-	defer func() { _ = face.Close() }()
+	defer func() { _ = face.Close() }() // the answers are there
 	sure, err := face.Confirm(ctx, flow.Confirmation{Asked: flow.Asked{
 		ID: "remove", Title: message.Of("rm.sure", name), Help: message.Of("rm.sure.help"), Flag: "jbuild rm --yes " + name,
 	}})
