@@ -82,4 +82,3 @@ func (s *Workshop) Replay(ctx context.Context, r recipe.Recipe, name string, pro
 	defer func() { _ = in.Close() }()
 	return r.Compare(now, r.Lock.Base, opener(in)), nil
 }
-
