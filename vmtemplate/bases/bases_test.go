@@ -2,6 +2,7 @@ package bases
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
