@@ -82,7 +82,9 @@ func newDisk(t *testing.T, s *session) *disk {
 		if d.mounted {
 			d.unmount()
 		}
-		d.umount(d.outer) // a loop device lets go of its file a moment after its file system
+		// Whatever has a mount namespace of its own, and began meanwhile, keeps what was
+		// mounted then: the disk goes with the last of them.
+		d.sh("umount --lazy %s", d.outer)
 		_ = os.RemoveAll(outer)
 	})
 	d.sh("truncate -s 2G %s && mkfs.ext4 -q -F %s", d.image, d.image)
@@ -107,19 +109,13 @@ func (d *disk) mount() {
 	d.mounted = true
 }
 
-// unmount takes the home away.
+// unmount waits until the last process inside has really gone.
 func (d *disk) unmount() {
 	d.t.Helper()
-	d.umount(d.dir)
-	d.mounted = false
-}
-
-// umount waits until the last process inside has really gone.
-func (d *disk) umount(dir string) {
-	d.t.Helper()
 	for range 50 {
-		out, err := exec.Command("umount", dir).CombinedOutput()
+		out, err := exec.Command("umount", d.dir).CombinedOutput()
 		if err == nil {
+			d.mounted = false
 			return
 		}
 		if !strings.Contains(string(out), "busy") {
@@ -127,7 +123,7 @@ func (d *disk) umount(dir string) {
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	d.t.Fatalf("%s stays busy", dir)
+	d.t.Fatal("the home stays busy")
 }
 
 // snapshot is the device as it is in this instant.

@@ -27,6 +27,8 @@ type session struct {
 	user *ordinary.Account
 	home string
 	env  []string
+	// stdin is what the next commands read.
+	stdin string
 }
 
 // eachUser runs a test as a user without subordinate ids, and as one with.
@@ -123,6 +125,9 @@ func (s *session) runProgram(program string, args ...string) *result {
 	cmd := s.command(ctx, program, args...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if s.stdin != "" {
+		cmd.Stdin = strings.NewReader(s.stdin)
+	}
 	err := cmd.Run()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) || ctx.Err() != nil {

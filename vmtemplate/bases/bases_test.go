@@ -2,6 +2,7 @@ package bases
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -179,7 +180,8 @@ func TestHidden(t *testing.T) {
 		"nobody": {"", "", "registry.login-needed"}, "a wrong password": {user, "wrong-Sekrit", "registry.wrong-password"},
 	} {
 		for _, err := range New(Options{Registry: open(h.Host, test.user, test.password), Shared: []string{"shared"}}).Repositories(context.Background()) {
-			if told, ok := err.(*message.Error); !ok || told.What.Name() != test.what { //nolint:errorlint // it is not wrapped
+			var told *message.Error
+			if !errors.As(err, &told) || told.What.Name() != test.what {
 				t.Errorf("%s is told %v", name, err)
 			}
 		}

@@ -28,17 +28,23 @@ func (r *Registry) Explain(ctx context.Context, s Subject, err error) error {
 	}
 	d := r.Diagnose(ctx, s, refused)
 	e := &explanation{r: r, s: s, d: d, why: refused}
-	if f := e.login(); f != nil {
-		return f
+	for _, words := range []func() *message.Error{e.login, e.push, e.ill} {
+		if told := words(); told != nil {
+			return &explained{told, refused}
+		}
 	}
-	if f := e.push(); f != nil {
-		return f
-	}
-	if f := e.ill(); f != nil {
-		return f
-	}
-	return e.byStatus(refused)
+	return &explained{e.byStatus(refused), refused}
 }
+
+// explained is what a person is told, with the refusal that a program decides by.
+type explained struct {
+	told    *message.Error
+	refused *RefusalError
+}
+
+func (e *explained) Error() string { return e.told.Error() }
+
+func (e *explained) Unwrap() []error { return []error{e.told, e.refused} }
 
 // explanation is a refusal on its way to words.
 type explanation struct {

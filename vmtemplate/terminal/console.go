@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"sync"
 
 	"github.com/jrun-hpc/jrun/vmtemplate/flow"
 	"golang.org/x/term"
@@ -15,12 +16,15 @@ type console struct {
 	in      *input
 	out     *os.File
 	resized chan struct{}
+	reading sync.Mutex // held by a Read
 }
 
 var _ flow.Console = (*console)(nil)
 
 func (c *console) Read(p []byte) (int, error) {
-	n, err := c.in.read(c.ctx, p, 0)
+	c.reading.Lock()
+	defer c.reading.Unlock()
+	n, err := c.in.read(c.ctx, p, 0) // nothing, once ctx has ended
 	if c.ctx.Err() != nil {
 		return 0, io.EOF
 	}
@@ -55,7 +59,9 @@ func (f *full) Shell(ctx context.Context, do func(context.Context, flow.Console)
 	return err
 }
 
-// handOver runs do with a console, whose reads end when do has returned.
+// handOver runs do with a console, whose reads end when do has returned. It waits for
+// one that is under way: two readers would take the other's event that it is over, and
+// what is typed to the next question.
 func handOver(ctx context.Context, in *input, out *os.File, resized <-chan os.Signal, do func(context.Context, flow.Console) error) error {
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
@@ -73,5 +79,9 @@ func handOver(ctx context.Context, in *input, out *os.File, resized <-chan os.Si
 			}
 		}
 	}()
-	return do(ctx, c)
+	err := do(ctx, c)
+	stop()
+	c.reading.Lock()   // and no later one reads anything
+	c.reading.Unlock() //nolint:staticcheck // it is only waited for
+	return err
 }

@@ -38,7 +38,7 @@ func (s *Screen) Golden(file string) {
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			s.t.Fatal(err)
 		}
-		if err := os.WriteFile(file, []byte(s.Text()), 0o644); err != nil {
+		if err := os.WriteFile(file, []byte(s.Mask(s.Text())), 0o644); err != nil {
 			s.t.Fatal(err)
 		}
 		return
@@ -48,6 +48,7 @@ func (s *Screen) Golden(file string) {
 		s.t.Fatal(err)
 	}
 	s.until(func(screen string) string {
+		screen = s.Mask(screen)
 		if sameButScrolled(string(want), screen) {
 			return ""
 		}

@@ -34,6 +34,13 @@ const patience = 20 * time.Second
 
 // Screen is a terminal and what is on it.
 type Screen struct {
+	// Patience is how long Wait and Golden read on. Programs that fetch and install
+	// need more than what New sets.
+	Patience time.Duration
+	// Mask replaces, in what Golden compares and writes, what differs each time: dates,
+	// ports, sizes.
+	Mask func(string) string
+
 	t            testing.TB
 	master, line *os.File
 
@@ -57,7 +64,10 @@ func New(t testing.TB, columns, rows int) *Screen {
 	if master, err = pollable(master); err != nil {
 		t.Fatalf("opening a terminal: %v", err)
 	}
-	s := &Screen{t: t, master: master, line: line, vt: vt.NewEmulator(columns, rows), changed: time.Now()}
+	s := &Screen{
+		Patience: patience, Mask: func(text string) string { return text },
+		t: t, master: master, line: line, vt: vt.NewEmulator(columns, rows), changed: time.Now(),
+	}
 	s.setSize(columns, rows)
 	go s.read()
 	go s.answer()
@@ -136,11 +146,15 @@ func (s *Screen) answer() {
 // Line is the program's side of the terminal.
 func (s *Screen) Line() *os.File { return s.line }
 
-// Start starts a program on the terminal, as its controlling terminal.
+// Start starts a program on the terminal, as its controlling terminal, and as the user
+// of its credential, if it has one.
 func (s *Screen) Start(cmd *exec.Cmd) {
 	s.t.Helper()
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = s.line, s.line, s.line
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Setsid, cmd.SysProcAttr.Setctty = true, true
 	if err := cmd.Start(); err != nil {
 		s.t.Fatalf("starting %s: %v", cmd.Path, err)
 	}
@@ -303,7 +317,7 @@ func (s *Screen) Until(missing func() string) {
 // until reads until missing has nothing to say.
 func (s *Screen) until(missing func(screen string) string) {
 	s.t.Helper()
-	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(s.Patience); ; time.Sleep(5 * time.Millisecond) {
 		screen := s.Text()
 		why := missing(screen)
 		if why == "" {
