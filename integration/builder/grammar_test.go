@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/jrun-hpc/jrun/integration/debrepo"
 )
 
 // scripted is a session that somebody might have had: steps, and how they are taken.
@@ -34,7 +36,7 @@ type writer struct {
 // there, and a package at least.
 func invent(chance *rand.Rand) scripted {
 	w := writer{chance: chance}
-	s := scripted{typed: chance.IntN(3) > 0, steps: []scriptedStep{{text: lab.packages.use()}}}
+	s := scripted{typed: chance.IntN(3) > 0, steps: []scriptedStep{{text: lab.packages.Use()}}}
 	phrases := []func() []scriptedStep{
 		w.install, w.install, w.install, w.remove, w.file, w.file, w.appended, w.edited, w.elsewhere, w.exported, w.failing, w.noise, w.noise, w.copied, w.function, w.loop, w.interrupted,
 	}
@@ -65,7 +67,7 @@ func text(lines ...string) []scriptedStep {
 }
 
 func (w *writer) install() []scriptedStep {
-	p := madePackages[w.chance.IntN(len(madePackages))][0]
+	p := w.one(debrepo.Names()...)
 	return text(w.one(
 		"apt-get install -y "+p, "apt-get -q install -y --no-install-recommends "+p+" jdata", "DEBIAN_FRONTEND=noninteractive apt-get install -y "+p,
 		"apt install -y "+p+" >/tmp/log 2>&1", "sudo apt-get install -y "+p, "apt-get install -y "+p+" && "+p, "cd /tmp && apt-get download "+p+" && dpkg -i --force-depends ./"+p+"_*.deb; apt-get install -y -f; cd",

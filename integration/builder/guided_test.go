@@ -152,7 +152,7 @@ func journey(s *session, c *campus, lang string) {
 	g.Type("solver\r")
 	g.Wait("[solver] root:~# ")
 	g.picture("08-inside")
-	g.line(lab.packages.use())
+	g.line(lab.packages.Use())
 	g.line("clear")
 	g.line("apt-get install -y jviewer")
 	g.line("echo 'set -e' >/opt/notes")
@@ -259,7 +259,7 @@ func TestGuidedPiped(t *testing.T) {
 		s.env = append(s.env, "TERM=dumb", "LANG="+map[string]string{"en": "C.UTF-8", "ja": "ja_JP.UTF-8"}[lang])
 		s.stdin = strings.Join([]string{
 			"hanako", "himitsu-8", "1", "1", "mine",
-			"(" + lab.packages.use() + " && apt-get install -y jsolver) >/dev/null 2>&1", "exit",
+			"(" + lab.packages.Use() + " && apt-get install -y jsolver) >/dev/null 2>&1", "exit",
 			"4", "1", "hanako/mine", "1", "1", "job.sh", "0",
 		}, "\n") + "\n"
 		got := s.run().ok()
@@ -282,7 +282,7 @@ func TestInstall(t *testing.T) {
 		} else {
 			t.Log("jtool, from the lab's repository: the mirror that the base names cannot be reached")
 			program, says = "jtool", "jtool 1.0-1"
-			s.run("run", "w", "--", "sh", "-ec", lab.packages.use()).ok()
+			s.run("run", "w", "--", "sh", "-ec", lab.packages.Use()).ok()
 		}
 		s.run("run", "w", "--", "apt-get", "-q", "install", "-y", program).ok()
 		image := ref("install/" + filepath.Base(s.home) + ":1")

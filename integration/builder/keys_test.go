@@ -10,7 +10,7 @@ func TestKeys(t *testing.T) {
 	s := newSession(t, lab.plain)
 	s.run("new", "--base", ref(base), "--name", "w").ok()
 	sh := s.startShell("w")
-	sh.types(lab.packages.use())
+	sh.types(lab.packages.Use())
 	for range 3 {
 		sh.types("apt-get install -y --reinstall jlib")
 		sh.types("touch /opt/never\x03")

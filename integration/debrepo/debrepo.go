@@ -39,6 +39,15 @@ var packages = []packaged{
 // withAccount is the package that makes a user and changes owners.
 const withAccount = "jaccount"
 
+// Names are those of the packages.
+func Names() []string {
+	all := make([]string, len(packages))
+	for i, p := range packages {
+		all[i] = p.name
+	}
+	return all
+}
+
 // Start builds the packages in dir and serves them.
 func Start(dir string) (*Repository, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
