@@ -15,7 +15,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 duration=${1:-10m}
-campaigns=${2:-'^Test(KilledPulls|FullStores|FailingStore|BrokenRegistry|Resume|UnreliableRegistry|ChaosOfPulls|ChaosOfSandboxes|ChaosOfLaunchers|ChaosOnNodes|NodesAgree)$'}
+campaigns=${2:-'^Test(KilledPulls|FullStores|FailingStore|BrokenRegistry|Resume|UnreliableRegistry|ChaosOfPulls|ChaosOfSandboxes|ChaosOfLaunchers|ChaosOnNodes|NodesAgree|Killed|PowerCut|Replay)$'}
 tags=containers_image_openpgp,exclude_graphdriver_btrfs,netgo,osusergo
 
 fuzz_all() {
@@ -41,5 +41,5 @@ if [[ $campaigns != none ]]; then
   # Ten thousand simulated worlds of users, nodes and a registry.
   JRUN_SOAK=1 go test -tags "$tags" -count 1 -v -timeout 3h -run "${campaigns/'^Test('/'^Test(NoStaleRun|'}" ./image/store
   make build
-  JRUN_SOAK=1 go test -tags "$tags,e2e" -count 1 -v -timeout 3h -run "$campaigns" ./integration
+  JRUN_SOAK=1 go test -tags "$tags,e2e" -count 1 -p 1 -v -timeout 3h -run "$campaigns" ./integration ./integration/builder
 fi

@@ -164,6 +164,7 @@ func (f *finder) call(call *syntax.CallExpr) {
 	if len(words) == 0 {
 		return
 	}
+	f.nested(words, args)
 	for _, o := range options[words[0]] {
 		if o.command == "" || slices.Contains(words, o.command) {
 			f.option(o, words, args)

@@ -39,8 +39,10 @@ func TestInCommand(t *testing.T) {
 		{"aws id", "echo " + "AKIA" + "IOSFODNN7EXAMPLA", "echo REDACTED"},
 		{"github", "x ghp_" + strings.Repeat("aB3d", 9), "x REDACTED"},
 		{"pem", "echo '-----BEGIN RSA PRIVATE KEY-----\nMIIs3cr3tvalue\n-----END RSA PRIVATE KEY-----' > k", "echo 'REDACTED' > k"},
-		{"in quotes", `alias up='curl -u me:s3cr3tvalue https://x'`, `alias up='curl -u me:REDACTED https://x'`},
-		{"in quotes of quotes", `ssh x "sh -c 'mysql -ps3cr3tvalue'"`, `ssh x "sh -c 'mysql -pREDACTED'"`},
+		{"in a command of a shell", `sudo bash -ec 'echo s3cr3tvalue | docker login -u me --password-stdin' && ls`, "sudo bash -ec REDACTED && ls"},
+		{"quoted twice", `sh -c 'echo '\''s3cr3tvalue'\'' | chpasswd'`, "sh -c REDACTED"},
+		{"in double quotes", `su -c "curl -u \"me:s3cr3tvalue\" https://x" hanako`, "su -c REDACTED hanako"},
+		{"eval", `eval "mysql -ps3cr3tvalue"`, "eval REDACTED"},
 		{"not to be parsed", "if true; then export MY_SECRET=s3cr3tvalue", "if true; then export MY_SECRET=REDACTED"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -65,6 +67,7 @@ func TestNothingInCommand(t *testing.T) {
 		"wget https://example.jp/a@b/c.tar.gz", "rsync me@host:/data/x .", "mysql -u root -p db", "pip install keyring secretstorage",
 		"cmake -DCMAKE_INSTALL_PREFIX=/opt -DUSE_AUTH=ON ..", "sed -i 's/PasswordAuthentication yes/PasswordAuthentication no/' /etc/ssh/sshd_config",
 		"julia -e 'using Pkg; Pkg.add(\"Tokenize\")'", "openssl x509 -in a.pem -noout", "npm install -g @angular/cli@17",
+		`sh -c 'apt-get update && apt-get install -y passwd'`, `bash -lc "echo $TOKEN | docker login --password-stdin"`, `eval "$(conda shell.bash hook)"`,
 	} {
 		if got, found := InCommand(command); found {
 			t.Errorf("%s\n  became %s", command, got)

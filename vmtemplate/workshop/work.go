@@ -1,6 +1,7 @@
 package workshop
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -87,7 +88,11 @@ func (s *Workshop) recorded(ctx context.Context, w *workspace.Workspace, text st
 		return 0, err
 	}
 	c := recipe.Command{Text: text, Dir: dir, After: dir, Start: started, End: time.Now(), Status: status, Ended: true}
-	return status, s.note(w, func(f *os.File) error { return recipe.Append(f, c) })
+	var raw bytes.Buffer
+	if err := recipe.Append(&raw, c); err != nil {
+		return status, err
+	}
+	return status, s.note(w, func(f *os.File) error { return recipe.Redact(f, &raw) })
 }
 
 // plainWord is what a shell takes as it is.
