@@ -39,6 +39,8 @@ func TestInCommand(t *testing.T) {
 		{"aws id", "echo " + "AKIA" + "IOSFODNN7EXAMPLA", "echo REDACTED"},
 		{"github", "x ghp_" + strings.Repeat("aB3d", 9), "x REDACTED"},
 		{"pem", "echo '-----BEGIN RSA PRIVATE KEY-----\nMIIs3cr3tvalue\n-----END RSA PRIVATE KEY-----' > k", "echo 'REDACTED' > k"},
+		{"in quotes", `alias up='curl -u me:s3cr3tvalue https://x'`, `alias up='curl -u me:REDACTED https://x'`},
+		{"in quotes of quotes", `ssh x "sh -c 'mysql -ps3cr3tvalue'"`, `ssh x "sh -c REDACTED"`},
 		{"in a command of a shell", `sudo bash -ec 'echo s3cr3tvalue | docker login -u me --password-stdin' && ls`, "sudo bash -ec REDACTED && ls"},
 		{"quoted twice", `sh -c 'echo '\''s3cr3tvalue'\'' | chpasswd'`, "sh -c REDACTED"},
 		{"in double quotes", `su -c "curl -u \"me:s3cr3tvalue\" https://x" hanako`, "su -c REDACTED hanako"},
