@@ -38,7 +38,7 @@ var changing = []struct {
 	{regexp.MustCompile(`(\S) +\d[\d.,]* [kMG]?B\b`), "$1 SIZE"}, // also where columns are aligned
 	{regexp.MustCompile(`\d[\d.,]* [kMG]?B\b`), "SIZE"},
 	{regexp.MustCompile(`(?m)^  \d+ %, .*\n`), ""}, // progress, where it is printed line by line
-	{regexp.MustCompile(`(hand with jbuild|# \S+: jbuild) \S+`), "$1 VERSION"},
+	{regexp.MustCompile(`(hand with jbuild|# [\w.-]+: jbuild) \S+`), "$1 VERSION"},
 	{regexp.MustCompile(`/var/tmp/jbuild-test-\d+/home-\d+`), "HOME"},
 }
 

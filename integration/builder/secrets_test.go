@@ -38,70 +38,69 @@ var typedSecrets = []struct{ place, text string }{
 // TestSecrets: what is secret, in twenty and more places, gets neither into an image nor
 // into what is written and said about it.
 func TestSecrets(t *testing.T) {
-	eachUser(t, func(t *testing.T, s *session) {
-		m := &markers{}
-		password := m.plant("the registry's password")
-		m.keptBy("hanako", "the registry's login", password)
-		r := startWithLogin(t, "hanako", password)
-		r.settles(s)
-		s.keepLogin(m)
-		r.login(s, "hanako", password)
-		s.run("new", "--base", r.Host+"/"+base, "--name", "w").ok()
-		s.run("run", "w", "--", "sh", "-c", "for p in curl git mysql docker sshpass pip; do printf '#!/bin/sh\\n' >/usr/local/bin/$p; done; chmod +x /usr/local/bin/*").ok()
+	s := newSession(t, lab.plain)
+	m := &markers{}
+	password := m.plant("the registry's password")
+	m.keptBy("hanako", "the registry's login", password)
+	r := startWithLogin(t, "hanako", password)
+	r.settles(s)
+	s.keepLogin(m)
+	r.login(s, "hanako", password)
+	s.run("new", "--base", r.Host+"/"+base, "--name", "w").ok()
+	s.run("run", "w", "--", "sh", "-c", "for p in curl git mysql docker sshpass pip; do printf '#!/bin/sh\\n' >/usr/local/bin/$p; done; chmod +x /usr/local/bin/*").ok()
 
-		sh := s.startShell("w")
-		sh.types("echo first >/opt/first")
-		for _, p := range typedSecrets {
-			// @@ is a secret and then an at sign.
-			secret := m.plant(p.place)
-			sh.types(strings.NewReplacer("@@", secret+"@", "@", secret).Replace(p.text))
-		}
-		sh.types("echo last >/opt/last")
-		sh.exits()
-		s.run("run", "w", "--", "curl", "-u", "me:"+m.plant("jbuild run"), "https://example.ac.jp").ok()
-		s.run("run", "w", "--", "sh", "-c", "echo '"+m.plant("chpasswd")+"' | docker login --password-stdin").ok()
+	sh := s.startShell("w")
+	sh.types("echo first >/opt/first")
+	for _, p := range typedSecrets {
+		// @@ is a secret and then an at sign.
+		secret := m.plant(p.place)
+		sh.types(strings.NewReplacer("@@", secret+"@", "@", secret).Replace(p.text))
+	}
+	sh.types("echo last >/opt/last")
+	sh.exits()
+	s.run("run", "w", "--", "curl", "-u", "me:"+m.plant("jbuild run"), "https://example.ac.jp").ok()
+	s.run("run", "w", "--", "sh", "-c", "echo '"+m.plant("chpasswd")+"' | docker login --password-stdin").ok()
 
-		export := filepath.Join(s.home, "w.tar")
-		said := ""
-		for _, args := range [][]string{
-			{"diff", "w"}, {"recipe", "w"}, {"recipe", "--json", "w"}, {"save", "w", "saved:1"}, {"save", "--squash", "w", "saved:2"},
-			{"push", "w", "mine:1"}, {"push", "saved:2", "mine:2"}, {"push", "--compression", "zstd", "w", "mine:3"}, {"export", "w", export},
-			{"list", "--json"}, {"images"}, {"inspect", "saved:1"}, {"replay", "--json", "w"}, {"replay", "saved:1"},
-		} {
-			got := s.run(args...)
-			if got.code > 1 || got.code == 1 && args[0] != "replay" {
-				got.ok()
-			}
-			said += got.stdout + got.stderr
+	export := filepath.Join(s.home, "w.tar")
+	said := ""
+	for _, args := range [][]string{
+		{"diff", "w"}, {"recipe", "w"}, {"recipe", "--json", "w"}, {"save", "w", "saved:1"}, {"save", "--squash", "w", "saved:2"},
+		{"push", "w", "mine:1"}, {"push", "saved:2", "mine:2"}, {"push", "--compression", "zstd", "w", "mine:3"}, {"export", "w", export},
+		{"list", "--json"}, {"images"}, {"inspect", "saved:1"}, {"replay", "--json", "w"}, {"replay", "saved:1"},
+	} {
+		got := s.run(args...)
+		if got.code > 1 || got.code == 1 && args[0] != "replay" {
+			got.ok()
 		}
-		places, err := m.inPlain(strings.NewReader(said))
-		if err != nil {
-			t.Fatal(err)
+		said += got.stdout + got.stderr
+	}
+	places, err := m.inPlain(strings.NewReader(said))
+	if err != nil {
+		t.Fatal(err)
+	}
+	clean(t, "what jbuild has said", places)
+	if t.Failed() {
+		t.Log(said)
+	}
+	for _, file := range []string{"/opt/first", "/opt/last"} {
+		if !strings.Contains(said, file) {
+			t.Errorf("the recipe does not say how %s was written:\n%s", file, said)
 		}
-		clean(t, "what jbuild has said", places)
-		if t.Failed() {
-			t.Log(said)
-		}
-		for _, file := range []string{"/opt/first", "/opt/last"} {
-			if !strings.Contains(said, file) {
-				t.Errorf("the recipe does not say how %s was written:\n%s", file, said)
-			}
-		}
-		clean(t, "the registry", m.inDir(t, r.Data, ofBase(t)))
-		f, err := os.Open(export)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		places, err = m.in(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		clean(t, "the exported file", places)
-		// A workspace's own files are where they were written.
-		s.run("rm", "w").ok()
-		clean(t, "jbuild's data", m.inDir(t, filepath.Join(s.home, ".local/share/jbuild"), nothingSkipped))
-	})
+	}
+	clean(t, "the registry", m.inDir(t, r.Data, ofBase(t)))
+	f, err := os.Open(export)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	places, err = m.in(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clean(t, "the exported file", places)
+	// A workspace's own files are where they were written.
+	s.run("rm", "w").ok()
+	clean(t, "jbuild's data", m.inDir(t, filepath.Join(s.home, ".local/share/jbuild"), nothingSkipped))
 }
 
 func nothingSkipped(string) bool { return false }
