@@ -136,7 +136,7 @@ func TestMistakes(t *testing.T) {
 		{[]string{"new", "--base", ref(base), "--name", "Ünsinn"}, "small letters"},
 		{[]string{"new", "--base", ref("base/nothing:1")}, "nothing:1"},
 		{[]string{"new", "--base", "localhost:1/a/b:1", "--name", "x"}, "network"},
-		{[]string{"--lang", "fr", "list"}, "en, ja"},
+		{[]string{"--lang", "fr", "list"}, "--lang ja"},
 		{[]string{"list", "extra"}, "jbuild list --help"},
 		{[]string{"list", "--nonsense"}, "jbuild list --help"},
 		{[]string{"save", "nothing", "x:1"}, "jbuild list"},
