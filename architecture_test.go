@@ -15,6 +15,7 @@ const module = "github.com/jrun-hpc/jrun/"
 // Arrows point downwards only: cmd, then runtime and image, then squash.
 var allowed = map[string][]string{
 	"fault":                 {},
+	"interrupt":             {},
 	"presence":              {},
 	"squash":                {},
 	"squash/reader":         {"squash"},
@@ -53,9 +54,9 @@ var allowed = map[string][]string{
 	"vmtemplate/secret":     {"vmtemplate/change", "vmtemplate/message"},
 	"vmtemplate/recipe":     {"vmtemplate/change", "vmtemplate/inventory", "vmtemplate/message", "vmtemplate/secret"},
 	"vmtemplate/trial":      {"squash/writer", "runtime/launch", "vmtemplate/workspace"},
-	"cmd/jbuild":            {"fault", "image", "vmtemplate", "runtime/launch", "runtime/sandbox"},
+	"cmd/jbuild":            {"fault", "image", "interrupt", "vmtemplate", "runtime/launch", "runtime/sandbox"},
 	"cmd/jrun-stages":       {"runtime/sandbox"},
-	"cmd/jrun":              {"fault", "pbs", "presence", "squash", "squash/reader", "squash/writer", "image", "image/store", "image/provenance", "runtime/batch", "runtime/hostmount", "runtime/hostprogram", "runtime/identity", "runtime/inject", "runtime/launch", "runtime/mpi", "runtime/nodecache", "runtime/sandbox", "runtime/spokesman"},
+	"cmd/jrun":              {"fault", "interrupt", "pbs", "presence", "squash", "squash/reader", "squash/writer", "image", "image/store", "image/provenance", "runtime/batch", "runtime/hostmount", "runtime/hostprogram", "runtime/identity", "runtime/inject", "runtime/launch", "runtime/mpi", "runtime/nodecache", "runtime/sandbox", "runtime/spokesman"},
 	"integration":           {"fault", "pbs", "squash", "image", "runtime", "integration"},
 	"vmtemplate/check":      {"squash/reader", "runtime/hostlib", "runtime/identity", "runtime/mpi", "vmtemplate/message", "vmtemplate/site"},
 	"vmtemplate/starter":    {"vmtemplate/message"},

@@ -8,6 +8,7 @@ import (
 	"github.com/jrun-hpc/jrun/vmtemplate/inventory"
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
 	"github.com/jrun-hpc/jrun/vmtemplate/workshop"
+	"github.com/jrun-hpc/jrun/vmtemplate/workspace"
 	"github.com/spf13/cobra"
 )
 
@@ -20,26 +21,18 @@ func (p *program) newDiffCommand() *cobra.Command {
 		Example: p.Say("diff.examples"),
 		Args:    p.args(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			st, err := p.open()
-			if err != nil {
-				return err
-			}
-			defer st.Close()
-			w, err := st.Open(args[0])
-			if err != nil {
-				return err
-			}
-			defer w.Close()
-			changes, err := p.workshop(st).Changes(cmd.Context(), w)
-			switch {
-			case err != nil:
-				return err
-			case p.json:
-				return printJSON(cmd.OutOrStdout(), inJSON(changes))
-			case files:
-				return printFiles(cmd.OutOrStdout(), changes.Files)
-			}
-			return p.printChanges(cmd.OutOrStdout(), changes)
+			return p.withWorkspace(args[0], func(shop *workshop.Workshop, w *workspace.Workspace) error {
+				changes, err := shop.Changes(cmd.Context(), w)
+				switch {
+				case err != nil:
+					return err
+				case p.json:
+					return printJSON(cmd.OutOrStdout(), inJSON(changes))
+				case files:
+					return printFiles(cmd.OutOrStdout(), changes.Files)
+				}
+				return p.printChanges(cmd.OutOrStdout(), changes)
+			})
 		},
 	}
 	cmd.Flags().BoolVar(&files, "files", false, p.Say("diff.files"))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/jrun-hpc/jrun/interrupt"
 	"github.com/jrun-hpc/jrun/runtime/sandbox"
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
 	"github.com/jrun-hpc/jrun/vmtemplate/rootless"
@@ -26,7 +27,7 @@ func main() {
 func run(args []string) int {
 	logrus.SetLevel(logrus.ErrorLevel) // libraries warn of what is no matter here
 	printer := chooseLanguage(args, os.Getenv)
-	ctx, interrupted := untilSignal(context.Background())
+	ctx, interrupted := interrupt.Until(context.Background())
 	root := newRootCommand(printer)
 	err := root.ExecuteContext(ctx)
 	if number := interrupted(); number != 0 && err != nil && !errors.Is(err, errReported) {

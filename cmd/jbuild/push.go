@@ -106,13 +106,13 @@ func (p *program) pushWorkspace(cmd *cobra.Command, o *pushOptions, shop *worksh
 // refuseSecrets is the check before an upload: an image is copied to many machines, and
 // what was in it once cannot be taken back.
 func (p *program) refuseSecrets(ctx context.Context, shop *workshop.Workshop, w *workspace.Workspace) error {
-	changes, err := shop.Changes(ctx, w)
-	if err != nil || len(changes.Secrets) == 0 {
+	found, err := shop.Secrets(ctx, w)
+	if err != nil || len(found) == 0 {
 		return err
 	}
-	first := changes.Secrets[0]
+	first := found[0]
 	next := []message.Text{message.Of("push.secrets.rm", w.Name, first.Path), message.Of("push.secrets.keep")}
-	if n := len(changes.Secrets) - 1; n > 0 {
+	if n := len(found) - 1; n > 0 {
 		next = append([]message.Text{message.Of("push.secrets.more", n, w.Name)}, next...)
 	}
 	return message.Fail(message.Of("push.secrets", first.Text()), nil, next...)

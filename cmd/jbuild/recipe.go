@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 
+	"github.com/jrun-hpc/jrun/vmtemplate/workshop"
+	"github.com/jrun-hpc/jrun/vmtemplate/workspace"
 	"github.com/spf13/cobra"
 )
 
@@ -14,26 +16,17 @@ func (p *program) newRecipeCommand() *cobra.Command {
 		Example: p.Say("recipes.examples"),
 		Args:    p.args(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			st, err := p.open()
-			if err != nil {
+			return p.withWorkspace(args[0], func(shop *workshop.Workshop, w *workspace.Workspace) error {
+				r, err := shop.KeepRecipe(cmd.Context(), w)
+				if err != nil {
+					return err
+				}
+				if p.json {
+					return printJSON(cmd.OutOrStdout(), r.Lock)
+				}
+				_, err = fmt.Fprint(cmd.OutOrStdout(), r.Dockerfile)
 				return err
-			}
-			defer st.Close()
-			w, err := st.Open(args[0])
-			if err != nil {
-				return err
-			}
-			defer w.Close()
-			shop := p.workshop(st)
-			r, err := shop.KeepRecipe(cmd.Context(), w)
-			if err != nil {
-				return err
-			}
-			if p.json {
-				return printJSON(cmd.OutOrStdout(), r.Lock)
-			}
-			_, err = fmt.Fprint(cmd.OutOrStdout(), r.Dockerfile)
-			return err
+			})
 		},
 	}
 }

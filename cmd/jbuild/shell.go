@@ -56,29 +56,22 @@ func (p *program) newRunCommand() *cobra.Command {
 // inWorkspace opens a workspace for a program on our terminal, or our files. The
 // program's status becomes ours.
 func (p *program) inWorkspace(name string, do func(*workshop.Workshop, *workspace.Workspace, workspace.Session) (int, error)) error {
-	st, err := p.open()
-	if err != nil {
-		return err
-	}
-	defer st.Close()
-	w, err := st.Open(name)
-	if err != nil {
-		return err
-	}
-	defer w.Close()
-	session := workspace.Session{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
-	restore := func() {}
-	if term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stdout.Fd())) {
-		if session.Terminal, restore, err = inside.OwnTerminal(); err != nil {
-			return err
+	return p.withWorkspace(name, func(shop *workshop.Workshop, w *workspace.Workspace) error {
+		session := workspace.Session{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
+		restore := func() {}
+		if term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stdout.Fd())) {
+			var err error
+			if session.Terminal, restore, err = inside.OwnTerminal(); err != nil {
+				return err
+			}
 		}
-	}
-	status, err := func() (int, error) {
-		defer restore()
-		return do(p.workshop(st), w, session)
-	}()
-	if err == nil && status != 0 {
-		err = &rootless.EndedError{Status: status}
-	}
-	return err
+		status, err := func() (int, error) {
+			defer restore()
+			return do(shop, w, session)
+		}()
+		if err == nil && status != 0 {
+			err = &rootless.EndedError{Status: status}
+		}
+		return err
+	})
 }

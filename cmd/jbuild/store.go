@@ -45,3 +45,18 @@ func client(config site.Config) *image.Client {
 func (p *program) workshop(st *opened) *workshop.Workshop {
 	return &workshop.Workshop{Store: st.Store, Config: st.config, Printer: p.Printer, Version: buildVersion}
 }
+
+// withWorkspace opens a workspace for one command.
+func (p *program) withWorkspace(name string, do func(*workshop.Workshop, *workspace.Workspace) error) error {
+	st, err := p.open()
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	w, err := st.Open(name)
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	return do(p.workshop(st), w)
+}

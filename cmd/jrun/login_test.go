@@ -221,7 +221,7 @@ func TestPrompt(t *testing.T) {
 	}
 }
 
-// TestPromptGivesUp: Ctrl-C ends the context, see untilSignal.
+// TestPromptGivesUp: Ctrl-C ends the context, see package interrupt.
 func TestPromptGivesUp(t *testing.T) {
 	person, p := terminal(t)
 	ctx, cancel := context.WithCancel(t.Context())

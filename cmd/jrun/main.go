@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/interrupt"
 	"github.com/jrun-hpc/jrun/runtime/nodecache"
 	"github.com/jrun-hpc/jrun/runtime/sandbox"
 )
@@ -18,7 +19,7 @@ func main() {
 	if status, isStage := nodecache.RunStage(); isStage {
 		os.Exit(status)
 	}
-	ctx, interrupted := untilSignal(context.Background())
+	ctx, interrupted := interrupt.Until(context.Background())
 	err := newRootCommand().ExecuteContext(ctx)
 	if number := interrupted(); number != 0 && err != nil && !errors.Is(err, errReported) {
 		fmt.Fprintln(os.Stderr, "jrun: interrupted; nothing was left behind")

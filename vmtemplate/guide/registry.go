@@ -20,14 +20,14 @@ func (e *Engine) Host() string { return e.Shop.Config.Registry }
 
 // User implements flow.Registry.
 func (e *Engine) User(ctx context.Context) (string, error) {
-	access, err := e.access()
+	access, err := e.Shop.Access()
 	if err != nil {
 		return "", err
 	}
 	if access.User == "" {
 		return "", flow.ErrNoLogin
 	}
-	r := e.registry(access)
+	r := e.Shop.Registry(access)
 	_, err = r.Do(ctx, registry.Request{Method: http.MethodGet, Path: "/v2/", Wanted: []int{http.StatusOK}})
 	if err == nil {
 		return access.User, nil
@@ -89,24 +89,12 @@ func (e *Engine) Login(ctx context.Context, user, password string) error {
 	return told
 }
 
-func (e *Engine) access() (image.Access, error) {
-	to, err := image.ParseLoginTarget(e.Host())
-	if err != nil {
-		return image.Access{}, err
-	}
-	return e.Shop.Store.Client().AccessTo(to)
-}
-
-func (e *Engine) registry(a image.Access) *registry.Registry {
-	return registry.New(registry.Options{Access: a, Patience: registry.Attended, UserAgent: "jbuild/" + e.Shop.Version})
-}
-
 func (e *Engine) catalogue(shared []string, own string) (*bases.Catalogue, error) {
-	access, err := e.access()
+	access, err := e.Shop.Access()
 	if err != nil {
 		return nil, err
 	}
-	return bases.New(bases.Options{Registry: e.registry(access), Shared: shared, Own: own}), nil
+	return bases.New(bases.Options{Registry: e.Shop.Registry(access), Shared: shared, Own: own}), nil
 }
 
 // mostImages bounds a list that is shown at once.
@@ -123,7 +111,7 @@ func (e *Engine) Bases(ctx context.Context) ([]flow.Image, error) {
 
 // Own implements flow.Registry.
 func (e *Engine) Own(ctx context.Context) ([]flow.Image, error) {
-	access, err := e.access()
+	access, err := e.Shop.Access()
 	if err != nil {
 		return nil, err
 	}
@@ -218,11 +206,11 @@ func (e *Engine) Tags(ctx context.Context, repository string) ([]flow.Tag, error
 
 // Quota implements flow.Registry. A registry without quotas has room.
 func (e *Engine) Quota(ctx context.Context, project string) (flow.Quota, error) {
-	access, err := e.access()
+	access, err := e.Shop.Access()
 	if err != nil {
 		return flow.Quota{}, err
 	}
-	api, ok := e.registry(access).Harbor(ctx)
+	api, ok := e.Shop.Registry(access).Harbor(ctx)
 	if !ok {
 		return flow.Quota{}, nil
 	}

@@ -51,11 +51,11 @@ func (e *Engine) pushKind(ctx context.Context, target upload.Target, err error) 
 		}
 		return nil
 	}
-	access, unknown := e.access()
+	access, unknown := e.Shop.Access()
 	if unknown != nil {
 		return unknown
 	}
-	r := e.registry(access)
+	r := e.Shop.Registry(access)
 	subject := registry.Subject{Repository: target.Repository, Reference: target.Tag, Method: "PUT"}
 	return e.kind(ctx, r, subject, err)
 }

@@ -9,24 +9,31 @@ import (
 	"github.com/jrun-hpc/jrun/vmtemplate/registry"
 )
 
+// Access is how the site's registry is reached, and as whom.
+func (s *Workshop) Access() (image.Access, error) {
+	to, err := image.ParseLoginTarget(s.Config.Registry)
+	if err != nil {
+		return image.Access{}, err
+	}
+	return s.Store.Client().AccessTo(to)
+}
+
+// Registry asks a registry for somebody who waits for the answer.
+func (s *Workshop) Registry(a image.Access) *registry.Registry {
+	return registry.New(registry.Options{Access: a, Patience: registry.Attended, UserAgent: "jbuild/" + s.Version})
+}
+
 // Catalogue lists the images of the site's registry: those of the shared projects, and
 // the user's own.
 func (s *Workshop) Catalogue() (*bases.Catalogue, error) {
 	if s.Config.Registry == "" {
 		return nil, message.Fail(message.Of("workshop.which-registry"), nil, message.Of("workshop.no-registry.config"))
 	}
-	to, err := image.ParseLoginTarget(s.Config.Registry)
+	access, err := s.Access()
 	if err != nil {
 		return nil, err
 	}
-	access, err := s.Store.Client().AccessTo(to)
-	if err != nil {
-		return nil, err
-	}
-	o := bases.Options{
-		Registry: registry.New(registry.Options{Access: access, Patience: registry.Attended, UserAgent: "jbuild/" + s.Version}),
-		Shared:   s.Config.BaseProjects,
-	}
+	o := bases.Options{Registry: s.Registry(access), Shared: s.Config.BaseProjects}
 	if access.User != "" {
 		o.Own = s.Config.ProjectOf(access.User)
 	}

@@ -43,6 +43,15 @@ func (s *Workshop) Changes(ctx context.Context, w *workspace.Workspace) (Changes
 	return all, err
 }
 
+// Secrets are the findings of Changes alone, which need no look at packages.
+func (s *Workshop) Secrets(ctx context.Context, w *workspace.Workspace) ([]secret.Finding, error) {
+	files, err := w.Changes()
+	if err != nil {
+		return nil, err
+	}
+	return s.secrets(ctx, w, files)
+}
+
 func (s *Workshop) inventory(w *workspace.Workspace) (inventory.Inventory, error) {
 	root, err := w.Root()
 	if err != nil {

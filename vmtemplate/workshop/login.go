@@ -44,8 +44,6 @@ func LoginTrouble(err error) Trouble {
 		return Unreachable
 	case errors.As(err, &unreachable):
 		return Unreachable
-	case errors.As(err, &refusal):
-		return Other
 	}
 	return Other
 }

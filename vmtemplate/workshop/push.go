@@ -50,11 +50,7 @@ func (s *Workshop) Target(name string) (upload.Target, error) {
 
 // User is whose login to the site's registry is kept.
 func (s *Workshop) User() (string, error) {
-	host, err := image.ParseLoginTarget(s.Config.Registry)
-	if err != nil {
-		return "", err
-	}
-	access, err := s.Store.Client().AccessTo(host)
+	access, err := s.Access()
 	if err != nil {
 		return "", err
 	}

@@ -1,21 +1,19 @@
-package main
+// Package interrupt ends a command's context when a signal asks for it.
+package interrupt
 
 import (
 	"context"
-	"errors"
 	"os"
 	"os/signal"
 	"sync/atomic"
 	"syscall"
 )
 
-// errReported is returned by commands that have told everything themselves.
-var errReported = errors.New("the failure has been reported")
-
-// untilSignal returns a context that ends with the first SIGINT, SIGTERM or SIGHUP,
-// and a function that returns that signal's number, or 0. Signals that the caller
-// ignores stay ignored.
-func untilSignal(parent context.Context) (context.Context, func() int) {
+// Until returns a context that ends with the first SIGINT, SIGTERM or SIGHUP, and a
+// function that returns that signal's number, or 0. Signals that the caller ignores
+// (nohup, background jobs of a script) stay ignored. A second one ends the process at
+// once.
+func Until(parent context.Context) (context.Context, func() int) {
 	ctx, cancel := context.WithCancel(parent)
 	var number atomic.Int32
 	var wanted []os.Signal
@@ -32,7 +30,7 @@ func untilSignal(parent context.Context) (context.Context, func() int) {
 		if s, ok := (<-caught).(syscall.Signal); ok {
 			number.Store(int32(s))
 			cancel()
-			signal.Reset(wanted...) // a second one ends us at once
+			signal.Reset(wanted...)
 		}
 	}()
 	return ctx, func() int { return int(number.Load()) }
