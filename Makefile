@@ -20,10 +20,11 @@ export GOFLAGS := -buildvcs=false -tags=$(TAGS)
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## build bin/jrun and bin/jbuild, one static binary each
+build: ## build bin/jrun, bin/jbuild and bin/jadm, one static binary each
 	CGO_ENABLED=1 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o cmd/jrun/jrun-stages ./cmd/jrun-stages
 	CGO_ENABLED=1 $(GO) build -trimpath -tags=$(TAGS),stages -ldflags '$(LDFLAGS)' -o bin/jrun ./cmd/jrun
 	CGO_ENABLED=1 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/jbuild ./cmd/jbuild
+	CGO_ENABLED=1 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/jadm ./cmd/jadm
 
 test: ## install what the tests need and run them all
 	integration/setup.sh test
@@ -61,8 +62,9 @@ fmt: ## format the code
 man: ## write manual pages and shell completions to bin/share
 	$(GO) run -tags=$(TAGS),docs ./cmd/jrun man bin/share/man/man1
 	$(GO) run -tags=$(TAGS),docs ./cmd/jbuild man bin/share/man/man1
+	$(GO) run -tags=$(TAGS),docs ./cmd/jadm man bin/share/man/man1
 	mkdir -p bin/share/bash-completion/completions bin/share/zsh/site-functions bin/share/fish/vendor_completions.d
-	for program in jrun jbuild; do \
+	for program in jrun jbuild jadm; do \
 	  bin/$$program completion bash > bin/share/bash-completion/completions/$$program && \
 	  bin/$$program completion zsh > bin/share/zsh/site-functions/_$$program && \
 	  bin/$$program completion fish > bin/share/fish/vendor_completions.d/$$program.fish || exit; \
@@ -71,6 +73,7 @@ man: ## write manual pages and shell completions to bin/share
 install: build man ## install under $(PREFIX)
 	install -D -m 0755 bin/jrun $(DESTDIR)$(PREFIX)/bin/jrun
 	install -D -m 0755 bin/jbuild $(DESTDIR)$(PREFIX)/bin/jbuild
+	install -D -m 0755 bin/jadm $(DESTDIR)$(PREFIX)/bin/jadm
 	mkdir -p $(DESTDIR)$(PREFIX)/share
 	cp -R bin/share/. $(DESTDIR)$(PREFIX)/share/
 

@@ -22,6 +22,7 @@ var allowed = map[string][]string{
 	"squash/writer":         {"squash"},
 	"squash/fusefs":         {"squash", "squash/reader"},
 	"squash/profile":        {},
+	"quantity":              {},
 	"image":                 {"fault", "squash", "squash/writer", "image/store", "image/gunzip", "image/harbor"},
 	"image/gunzip":          {},
 	"image/provenance":      {"fault", "image/store"},
@@ -56,7 +57,7 @@ var allowed = map[string][]string{
 	"vmtemplate/trial":      {"squash/writer", "runtime/launch", "vmtemplate/workspace"},
 	"cmd/jbuild":            {"fault", "image", "interrupt", "vmtemplate", "runtime/launch", "runtime/sandbox"},
 	"cmd/jrun-stages":       {"runtime/sandbox"},
-	"cmd/jrun":              {"fault", "interrupt", "pbs", "presence", "squash", "squash/reader", "squash/writer", "image", "image/store", "image/provenance", "runtime/batch", "runtime/hostmount", "runtime/hostprogram", "runtime/identity", "runtime/inject", "runtime/launch", "runtime/mpi", "runtime/nodecache", "runtime/sandbox", "runtime/spokesman"},
+	"cmd/jrun":              {"fault", "interrupt", "pbs", "quantity", "presence", "squash", "squash/reader", "squash/writer", "image", "image/store", "image/provenance", "runtime/batch", "runtime/hostmount", "runtime/hostprogram", "runtime/identity", "runtime/inject", "runtime/launch", "runtime/mpi", "runtime/nodecache", "runtime/sandbox", "runtime/spokesman"},
 	"integration":           {"fault", "pbs", "squash", "image", "runtime", "integration"},
 	"vmtemplate/check":      {"squash/reader", "runtime/hostlib", "runtime/identity", "runtime/mpi", "vmtemplate/message", "vmtemplate/site"},
 	"vmtemplate/starter":    {"vmtemplate/message"},
@@ -68,7 +69,24 @@ var allowed = map[string][]string{
 	"vmtemplate/terminal":   {"fault", "vmtemplate/flow", "vmtemplate/message"},
 	"vmtemplate/dockerfile": {"image", "vmtemplate/inside", "vmtemplate/message", "vmtemplate/rootless", "vmtemplate/workspace"},
 
-	// A session of jbuild, written down.
+	// People and images over time, for jadm.
+	"image/lifecycle":            {},
+	"image/lifecycle/settings":   {"fault", "quantity"},
+	"image/lifecycle/state":      {},
+	"image/lifecycle/audit":      {"fault"},
+	"image/lifecycle/people":     {"fault", "image/lifecycle/settings"},
+	"image/lifecycle/notice":     {"fault", "quantity", "image/harbor", "image/lifecycle/audit", "image/lifecycle/settings", "image/lifecycle/state", "image/lifecycle/people"},
+	"image/lifecycle/desired":    {"fault", "quantity", "image/harbor", "image/lifecycle/audit", "image/lifecycle/settings", "image/lifecycle/state", "image/lifecycle/people"},
+	"image/lifecycle/onboarding": {"fault", "quantity", "image/harbor", "image/lifecycle/audit", "image/lifecycle/settings", "image/lifecycle/state", "image/lifecycle/people", "image/lifecycle/desired", "image/lifecycle/notice"},
+	"image/lifecycle/mirror":     {"fault", "quantity", "image/harbor", "image/lifecycle/audit", "image/lifecycle/settings", "image/lifecycle/state", "image", "image/store", "image/lifecycle/people"},
+	"image/lifecycle/usage":      {"fault", "quantity", "image/harbor", "image/lifecycle/audit", "image/lifecycle/settings", "image/lifecycle/state", "image/provenance", "image/store"},
+	"image/lifecycle/retention":  {"fault", "quantity", "image/harbor", "image/lifecycle/audit", "image/lifecycle/settings", "image/lifecycle/state", "image/lifecycle/usage"},
+	"image/lifecycle/report":     {"fault", "quantity", "image/harbor", "image/lifecycle/audit", "image/lifecycle/settings", "image/lifecycle/state", "image/store", "image/lifecycle/people", "image/lifecycle/usage"},
+	"image/lifecycle/bundle":     {"fault", "image", "image/harbor", "image/provenance"},
+	"image/lifecycle/leaving":    {"fault", "quantity", "image/harbor", "image/lifecycle/audit", "image/lifecycle/settings", "image/lifecycle/state", "image/store", "image/lifecycle/people", "image/lifecycle/notice", "image/lifecycle/bundle", "image/lifecycle/desired", "image/lifecycle/usage"},
+	"image/lifecycle/vmlease":    {"fault", "quantity", "image/harbor", "image/lifecycle/audit", "image/lifecycle/settings", "image/lifecycle/state", "image/lifecycle/people", "image/lifecycle/notice"},
+	"image/lifecycle/service":    {"fault", "quantity", "image/harbor", "image/lifecycle/audit", "image/lifecycle/settings", "image/lifecycle/state", "image/store", "image/lifecycle/mirror", "image/lifecycle/vmlease", "image/lifecycle/usage", "image/lifecycle/onboarding", "image/lifecycle/people", "image/lifecycle/leaving", "image/lifecycle/retention", "image/lifecycle/notice"},
+	"cmd/jadm":                   {"fault", "interrupt", "quantity", "image", "image/lifecycle", "vmtemplate/recipe"},
 
 	// A Harbor for tests. It must not share even the client's types.
 	"image/harbor/fakeharbor": {},
@@ -86,6 +104,8 @@ var forbidden = []string{
 	"golang.org/x/text/message",
 	"charm.land",
 	module + "vmtemplate",
+	module + "image/lifecycle",
+	"github.com/go-ldap/ldap",
 	"github.com/google/go-containerregistry/pkg/v1", // sigstore brings pkg/name, which is small
 	"github.com/google/go-containerregistry/pkg/registry",
 	"github.com/hanwen/go-fuse",
@@ -112,7 +132,7 @@ func TestImportsPointDownwards(t *testing.T) {
 		}
 		for _, to := range fields[1:] {
 			to, ours := strings.CutPrefix(to, module)
-			if ours && !permitted(may, to, strings.HasPrefix(from, "integration") || from == "cmd/jbuild" || from == "vmtemplate/workshop" || from == "vmtemplate/guide") {
+			if ours && !permitted(may, to, strings.HasPrefix(from, "integration") || from == "cmd/jbuild" || from == "cmd/jadm" || from == "vmtemplate/workshop" || from == "vmtemplate/guide") {
 				t.Errorf("%s imports %s", from, to)
 			}
 		}

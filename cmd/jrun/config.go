@@ -12,6 +12,7 @@ import (
 	"github.com/BurntSushi/toml"
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image"
+	"github.com/jrun-hpc/jrun/quantity"
 	"github.com/jrun-hpc/jrun/runtime/mpi"
 )
 
@@ -21,18 +22,18 @@ const siteConfig = "/etc/jrun/jrun.toml"
 
 // config is jrun.toml. docs/jrun.toml.md explains the keys.
 type config struct {
-	Store             string   `toml:"store"`              // directory of converted images; ~ and $VAR are expanded
-	SiteOwner         string   `toml:"site_owner"`         // account that publishes images for everybody: a name or a uid
-	DefaultRegistry   string   `toml:"default_registry"`   // for names without a registry
-	AllowedRegistries []string `toml:"allowed_registries"` // HOST or HOST/PROJECT; all if there are none
-	OfflineGrace      *age     `toml:"offline_grace"`      // how long an answer of a registry that cannot be reached counts
-	Binds             []string `toml:"binds"`              // SOURCE[:DESTINATION[:ro]], as --bind; missing sources are left out
+	Store             string        `toml:"store"`              // directory of converted images; ~ and $VAR are expanded
+	SiteOwner         string        `toml:"site_owner"`         // account that publishes images for everybody: a name or a uid
+	DefaultRegistry   string        `toml:"default_registry"`   // for names without a registry
+	AllowedRegistries []string      `toml:"allowed_registries"` // HOST or HOST/PROJECT; all if there are none
+	OfflineGrace      *quantity.Age `toml:"offline_grace"`      // how long an answer of a registry that cannot be reached counts
+	Binds             []string      `toml:"binds"`              // SOURCE[:DESTINATION[:ro]], as --bind; missing sources are left out
 
 	CDIDirs []string `toml:"cdi_dirs"` // of CDI specifications for GPUs; /etc/cdi and /var/run/cdi if there are none
 
-	NodeCache     string    `toml:"node_cache"`      // directory on the node's own disk for copies of images; empty: none
-	NodeCacheSize *bytesize `toml:"node_cache_size"` // of all copies of one user on a node
-	NodeCacheKeep bool      `toml:"node_cache_keep"` // after the job's end, too
+	NodeCache     string          `toml:"node_cache"`      // directory on the node's own disk for copies of images; empty: none
+	NodeCacheSize *quantity.Bytes `toml:"node_cache_size"` // of all copies of one user on a node
+	NodeCacheKeep bool            `toml:"node_cache_keep"` // after the job's end, too
 
 	MPI mpiConfig `toml:"mpi"`
 	GPU gpuConfig `toml:"gpu"`
@@ -100,10 +101,10 @@ func (p pbsConfig) program() string { return firstOf(p.Jrun, "/usr/local/bin/jru
 
 // gcConfig bounds the store.
 type gcConfig struct {
-	MaxSize     *bytesize `toml:"max_size"`
-	UnusedFor   *age      `toml:"unused_for"`
-	UndeleteFor *age      `toml:"undelete_for"`
-	Auto        *bool     `toml:"auto"` // after every conversion; true where there is a limit
+	MaxSize     *quantity.Bytes `toml:"max_size"`
+	UnusedFor   *quantity.Age   `toml:"unused_for"`
+	UndeleteFor *quantity.Age   `toml:"undelete_for"`
+	Auto        *bool           `toml:"auto"` // after every conversion; true where there is a limit
 }
 
 // loadConfig reads the site's file and then the user's: $JRUN_CONFIG, or
@@ -237,7 +238,7 @@ func orElse[T any](value, other *T) *T {
 }
 
 // shorter is the shorter of two ages, where both are there.
-func shorter(a, b *age) *age {
+func shorter(a, b *quantity.Age) *quantity.Age {
 	if a == nil || b != nil && *b < *a {
 		return b
 	}

@@ -7,10 +7,11 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jrun-hpc/jrun/quantity"
 )
 
-func ageOf(d time.Duration) *age            { a := age(d); return &a }
-func bytesOf(n int64) *bytesize             { b := bytesize(n); return &b }
+func ageOf(d time.Duration) *quantity.Age   { a := quantity.Age(d); return &a }
+func bytesOf(n int64) *quantity.Bytes       { b := quantity.Bytes(n); return &b }
 func policyOf(words ...string) policyConfig { return policyConfig{words[0], words[1], words[2]} }
 
 // TestUserAtASite: what the site allows can be narrowed, the rest is the user's.
@@ -111,30 +112,5 @@ auto = false
 	}
 	if _, err := readConfig(filepath.Join(t.TempDir(), "none"), false); err != nil {
 		t.Errorf("a file that need not be there: %v", err)
-	}
-}
-
-func TestUnits(t *testing.T) {
-	for text, want := range map[string]time.Duration{"30d": 720 * time.Hour, "1.5d": 36 * time.Hour, "12h": 12 * time.Hour, "90m": 90 * time.Minute, "0": 0, "0d": 0} {
-		var a age
-		if err := a.Set(text); err != nil || time.Duration(a) != want {
-			t.Errorf("%s is %v, %v", text, a, err)
-		}
-	}
-	for text, want := range map[string]int64{"200G": 200e9, "200GB": 200e9, "1.5T": 1.5e12, "512MiB": 512 << 20, "1k": 1000, "7": 7, "0": 0} {
-		var b bytesize
-		if err := b.Set(text); err != nil || int64(b) != want {
-			t.Errorf("%s is %d, %v", text, b, err)
-		}
-	}
-	for _, text := range []string{"", "d", "x", "-1d", "1w", "NaNd", "99999999d"} {
-		if err := new(age).Set(text); err == nil {
-			t.Errorf("%q is an age", text)
-		}
-	}
-	for _, text := range []string{"", "G", "-1G", "1X", "NaN", "1e30P", "Inf"} {
-		if err := new(bytesize).Set(text); err == nil {
-			t.Errorf("%q is a size", text)
-		}
 	}
 }

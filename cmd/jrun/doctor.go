@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/quantity"
 	"github.com/jrun-hpc/jrun/runtime/sandbox"
 	"github.com/spf13/cobra"
 )
@@ -92,7 +93,7 @@ func diagnoseStore(g *globalOptions) finding {
 	s, err := g.open()
 	if err == nil {
 		usage, usableErr := s.store.Usable()
-		f.Detail = fmt.Sprintf("%s, on %s, %s free", s.store.Root(), usage.FileSystem, size(usage.FreeBytes))
+		f.Detail = fmt.Sprintf("%s, on %s, %s free", s.store.Root(), usage.FileSystem, quantity.Size(usage.FreeBytes))
 		err = usableErr
 	}
 	if err != nil {

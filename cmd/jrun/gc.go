@@ -10,6 +10,7 @@ import (
 
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/store"
+	"github.com/jrun-hpc/jrun/quantity"
 	"github.com/spf13/cobra"
 )
 
@@ -23,9 +24,9 @@ type gcOptions struct {
 	dryRun      bool
 	json        bool
 	site        bool
-	maxSize     bytesize
-	unusedFor   age
-	undeleteFor age
+	maxSize     quantity.Bytes
+	unusedFor   quantity.Age
+	undeleteFor quantity.Age
 	undelete    string
 }
 
@@ -61,7 +62,7 @@ type gcDeleted struct {
 }
 
 func newGCCommand(g *globalOptions) *cobra.Command {
-	o := gcOptions{undeleteFor: age(defaultUndeleteFor)}
+	o := gcOptions{undeleteFor: quantity.Age(defaultUndeleteFor)}
 	cmd := &cobra.Command{
 		Use:   "gc [flags]",
 		Short: "Remove images that nobody uses",
@@ -195,7 +196,7 @@ func undelete(out io.Writer, stores []*store.Store, name string) error {
 }
 
 func summarize(r store.Report, p store.Policy) gcReport {
-	undeleteFor := age(p.UndeleteFor)
+	undeleteFor := quantity.Age(p.UndeleteFor)
 	g := gcReport{
 		DryRun: p.DryRun, Images: []gcImage{}, Purged: deletedEntries(r.Purged), Deleted: deletedEntries(r.Deleted),
 		Swept: append([]string{}, r.Swept...), UndeletableFor: undeleteFor.String(),
@@ -236,7 +237,7 @@ func (g gcReport) print(out io.Writer, quiet bool) error {
 		table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 		for _, i := range g.Images {
 			if i.Removed {
-				fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", verb, shortDigest(i.Digest), size(i.SizeBytes), i.Why)
+				fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", verb, shortDigest(i.Digest), quantity.Size(i.SizeBytes), i.Why)
 			}
 		}
 		if err := table.Flush(); err != nil {
@@ -244,7 +245,7 @@ func (g gcReport) print(out io.Writer, quiet bool) error {
 		}
 	}
 	_, err := fmt.Fprintf(out, "%s %s (%s), %s %s (%s), %s %s",
-		verb, count(g.RemovedCount, "image"), size(g.RemovedBytes), keep, count(g.RemainingImages, "image"), size(g.RemainingBytes), free, size(g.FreedBytes))
+		verb, count(g.RemovedCount, "image"), quantity.Size(g.RemovedBytes), keep, count(g.RemainingImages, "image"), quantity.Size(g.RemainingBytes), free, quantity.Size(g.FreedBytes))
 	if err == nil && !g.DryRun { // which does not watch for left-overs
 		_, err = fmt.Fprintf(out, ", swept %s", count(len(g.Swept), "left-over file"))
 	}

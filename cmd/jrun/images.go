@@ -9,6 +9,7 @@ import (
 
 	"github.com/jrun-hpc/jrun/image"
 	"github.com/jrun-hpc/jrun/image/store"
+	"github.com/jrun-hpc/jrun/quantity"
 	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
 )
@@ -108,7 +109,7 @@ func printImages(out io.Writer, entries []imageEntry) error {
 			names = []string{"(no name)"}
 		}
 		for _, name := range names {
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", name, shortDigest(e.Digest), size(e.SizeBytes), e.Created.Local().Format(time.DateTime))
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", name, shortDigest(e.Digest), quantity.Size(e.SizeBytes), e.Created.Local().Format(time.DateTime))
 		}
 	}
 	return table.Flush()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jrun-hpc/jrun/image"
 	"github.com/jrun-hpc/jrun/image/store"
+	"github.com/jrun-hpc/jrun/quantity"
 	"github.com/spf13/cobra"
 )
 
@@ -83,7 +84,7 @@ func (i *inspection) print(out io.Writer, object store.Object) error {
 	if i.Platform.OS != "" {
 		row("platform", i.Platform.String())
 	}
-	row("file", fmt.Sprintf("%s (%s)", i.Path, size(i.SizeBytes)))
+	row("file", fmt.Sprintf("%s (%s)", i.Path, quantity.Size(i.SizeBytes)))
 	if !i.Created.IsZero() {
 		row("fetched", i.Created.Local().Format(time.DateTime))
 	}
@@ -97,7 +98,7 @@ func (i *inspection) print(out io.Writer, object store.Object) error {
 		row("label", name+"="+value)
 	}
 	for _, l := range i.Layers {
-		row("layer", fmt.Sprintf("%s (%s)", l.Digest, size(l.SizeBytes)))
+		row("layer", fmt.Sprintf("%s (%s)", l.Digest, quantity.Size(l.SizeBytes)))
 	}
 	return table.Flush()
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/store"
 	"github.com/jrun-hpc/jrun/presence"
+	"github.com/jrun-hpc/jrun/quantity"
 	"github.com/jrun-hpc/jrun/runtime/nodecache"
 )
 
@@ -71,7 +72,7 @@ func diagnoseNodeCache(g *globalOptions) (finding, bool) {
 		return f, true
 	}
 	kind := store.FileSystemName(usage.FileSystem)
-	f.Detail = fmt.Sprintf("%s, on %s, %s free", s.config.NodeCache, kind, size(usage.FreeBytes))
+	f.Detail = fmt.Sprintf("%s, on %s, %s free", s.config.NodeCache, kind, quantity.Size(usage.FreeBytes))
 	for _, network := range notLocal {
 		if kind == network {
 			f.Status = "warning"
@@ -115,7 +116,7 @@ func (p *progress) copying(done, all int64) {
 	default:
 		if now := time.Now(); now.Sub(p.last) >= lineInterval {
 			p.last = now
-			fmt.Fprintf(p.out, "jrun: copying %s to this node: %s of %s\n", p.name, size(done), size(all))
+			fmt.Fprintf(p.out, "jrun: copying %s to this node: %s of %s\n", p.name, quantity.Size(done), quantity.Size(all))
 		}
 	}
 }

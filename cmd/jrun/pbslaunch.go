@@ -12,6 +12,7 @@ import (
 
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/pbs"
+	"github.com/jrun-hpc/jrun/quantity"
 	"github.com/jrun-hpc/jrun/runtime/hostprogram"
 	"github.com/jrun-hpc/jrun/runtime/launch"
 	"github.com/jrun-hpc/jrun/runtime/sandbox"
@@ -139,6 +140,6 @@ func unquoted(arguments []string) []string {
 func warnOfMemory(report *progress, task pbs.Task) {
 	if limit := pbs.MemoryLimit(); limit < pbs.EnoughMemory {
 		report.warn(fmt.Sprintf("job %s has %s of memory; converting its image may need more\n"+
-			"ask for more: qsub -l select=1:mem=2gb …\nor convert it before, on a login node: jrun pull IMAGE", task.ID, size(limit)))
+			"ask for more: qsub -l select=1:mem=2gb …\nor convert it before, on a login node: jrun pull IMAGE", task.ID, quantity.Size(limit)))
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image"
 	"github.com/jrun-hpc/jrun/image/store"
+	"github.com/jrun-hpc/jrun/quantity"
 	"github.com/jrun-hpc/jrun/squash/writer"
 	"golang.org/x/term"
 )
@@ -71,11 +72,11 @@ func (p *progress) event(e image.Event) {
 	p.shown, p.last = e.Phase, now
 	switch e.Phase {
 	case image.Converting:
-		fmt.Fprintf(p.out, "jrun: converting %s: layer %d of %d, %s of %s\n", p.name, e.Layer, e.Layers, size(e.DoneBytes), size(e.AllBytes))
+		fmt.Fprintf(p.out, "jrun: converting %s: layer %d of %d, %s of %s\n", p.name, e.Layer, e.Layers, quantity.Size(e.DoneBytes), quantity.Size(e.AllBytes))
 	case image.Waiting:
 		line := fmt.Sprintf("jrun: %s (%s) that converts %s", e.Phase, e.Other, p.name)
 		if e.AllBytes > 0 {
-			line += fmt.Sprintf(": %s of %s", size(e.DoneBytes), size(e.AllBytes))
+			line += fmt.Sprintf(": %s of %s", quantity.Size(e.DoneBytes), quantity.Size(e.AllBytes))
 		}
 		fmt.Fprintln(p.out, line)
 	default:
@@ -101,7 +102,7 @@ func (p *progress) bar(done, all int64, what string) {
 	const cells = 24
 	full := int(min(done, all) * cells / all)
 	p.show(fmt.Sprintf("[%s%s] %3d%%  %s of %s  %s", strings.Repeat("=", full), strings.Repeat(" ", cells-full),
-		min(done, all)*100/all, size(done), size(all), what))
+		min(done, all)*100/all, quantity.Size(done), quantity.Size(all), what))
 }
 
 // show replaces what stands on the current line.
@@ -148,7 +149,7 @@ func (p *progress) end(object store.Object, fetched bool, err error) {
 		return
 	}
 	if fetched {
-		fmt.Fprintf(p.out, "jrun: fetched %s: %s in %.1f s\n", p.name, size(object.Meta.SizeBytes), time.Since(p.started).Seconds())
+		fmt.Fprintf(p.out, "jrun: fetched %s: %s in %.1f s\n", p.name, quantity.Size(object.Meta.SizeBytes), time.Since(p.started).Seconds())
 	}
 	if fetched && !writer.CanonicalZstd {
 		fmt.Fprintln(p.out, "jrun: this jrun was built without cgo: the file is sound, but its bytes differ from those of other builds")
@@ -156,22 +157,9 @@ func (p *progress) end(object store.Object, fetched bool, err error) {
 	if fetched && p.verbose {
 		s := p.stats
 		fmt.Fprintf(p.out, "jrun: of %d layers %d were there already; fetched %s, re-used %s, compressed %s\n",
-			s.Layers, s.ReusedLayers, size(s.FetchedBytes), size(s.ReusedBytes), size(s.CompressedBytes))
+			s.Layers, s.ReusedLayers, quantity.Size(s.FetchedBytes), quantity.Size(s.ReusedBytes), quantity.Size(s.CompressedBytes))
 	}
 	if p.verbose {
 		fmt.Fprintf(p.out, "jrun: %s is %s\njrun: its files are in %s\n", p.name, object.Digest, object.Path)
 	}
-}
-
-// size writes bytes as people read them.
-func size(bytes int64) string {
-	const unit = 1000
-	if bytes < unit {
-		return fmt.Sprintf("%d B", bytes)
-	}
-	value, i := float64(bytes)/unit, 0
-	for ; value >= unit && i < 4; i++ {
-		value /= unit
-	}
-	return fmt.Sprintf("%.1f %cB", value, "kMGTP"[i])
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image"
 	"github.com/jrun-hpc/jrun/image/store"
+	"github.com/jrun-hpc/jrun/quantity"
 	"github.com/jrun-hpc/jrun/runtime/identity"
 	"github.com/spf13/cobra"
 )
@@ -101,12 +102,12 @@ func (s *session) status(ctx context.Context, site bool) (storeStatus, error) {
 
 func (t storeStatus) print(out io.Writer) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(table, "store\t%s (%s, %s free)\n", t.Store, t.FileSystem, size(t.FreeBytes))
-	fmt.Fprintf(table, "images\t%d, %s\n", len(t.Images), size(t.SizeBytes))
+	fmt.Fprintf(table, "store\t%s (%s, %s free)\n", t.Store, t.FileSystem, quantity.Size(t.FreeBytes))
+	fmt.Fprintf(table, "images\t%d, %s\n", len(t.Images), quantity.Size(t.SizeBytes))
 	fmt.Fprintf(table, "in use\tby %s\n", count(t.Leases, "running job"))
 	fmt.Fprintf(table, "pinned\t%d\n", t.Pins)
 	fmt.Fprintf(table, "removed\t%d can be had back\n", len(t.Deleted))
-	fmt.Fprintf(table, "reclaimable\t%s\n", size(t.ReclaimableBytes))
+	fmt.Fprintf(table, "reclaimable\t%s\n", quantity.Size(t.ReclaimableBytes))
 	if err := table.Flush(); err != nil {
 		return err
 	}
@@ -119,10 +120,10 @@ func (t storeStatus) print(out io.Writer) error {
 		if i.Removed {
 			state = "jrun gc would remove it: " + i.Why
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", shortDigest(i.Digest), size(i.SizeBytes), i.LastUsed.Local().Format(time.DateTime), state)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", shortDigest(i.Digest), quantity.Size(i.SizeBytes), i.LastUsed.Local().Format(time.DateTime), state)
 	}
 	for _, d := range t.Deleted {
-		fmt.Fprintf(table, "%s\t%s\t\tremoved %s\n", shortDigest(d.Digest), size(d.SizeBytes), d.Time.Local().Format(time.DateTime))
+		fmt.Fprintf(table, "%s\t%s\t\tremoved %s\n", shortDigest(d.Digest), quantity.Size(d.SizeBytes), d.Time.Local().Format(time.DateTime))
 	}
 	return table.Flush()
 }

@@ -1,4 +1,6 @@
-package main
+// Package quantity reads and writes lengths of time and numbers of bytes as people
+// write them: 30d, 12h, 200G, 1.5T.
+package quantity
 
 import (
 	"fmt"
@@ -7,18 +9,18 @@ import (
 	"time"
 )
 
-// age is a length of time as people write it: 30d, 12h, 90m, 0.
-type age time.Duration
+// Age is a length of time as people write it: 30d, 12h, 90m, 0.
+type Age time.Duration
 
-// UnmarshalText reads an age; it is what flags and jrun.toml have.
-func (a *age) UnmarshalText(text []byte) error {
+// UnmarshalText reads an Age; it is what flags and TOML files have.
+func (a *Age) UnmarshalText(text []byte) error {
 	s := strings.TrimSpace(string(text))
 	if days, ok := strings.CutSuffix(s, "d"); ok {
 		n, err := strconv.ParseFloat(days, 64)
 		if inRange := n >= 0 && n <= 36500; err != nil || !inRange { // NaN is in no range
 			return fmt.Errorf("%q is no length of time: write 30d, 12h or 0", s)
 		}
-		*a = age(n * 24 * float64(time.Hour))
+		*a = Age(n * 24 * float64(time.Hour))
 		return nil
 	}
 	if s == "0" {
@@ -29,14 +31,14 @@ func (a *age) UnmarshalText(text []byte) error {
 	if err != nil || d < 0 {
 		return fmt.Errorf("%q is no length of time: write 30d, 12h or 0", s)
 	}
-	*a = age(d)
+	*a = Age(d)
 	return nil
 }
 
-// Set, String and Type make age a pflag.Value.
-func (a *age) Set(s string) error { return a.UnmarshalText([]byte(s)) }
+// Set reads text; with String and Type it makes Age a pflag.Value.
+func (a *Age) Set(s string) error { return a.UnmarshalText([]byte(s)) }
 
-func (a *age) String() string {
+func (a *Age) String() string {
 	const day = 24 * time.Hour
 	d := time.Duration(*a)
 	if d == 0 {
@@ -49,13 +51,13 @@ func (a *age) String() string {
 }
 
 // Type is the word for it in the help.
-func (*age) Type() string { return "age" }
+func (*Age) Type() string { return "age" }
 
-// bytesize is a number of bytes as people write it: 200G, 1.5T, 500MB, 512MiB.
-type bytesize int64
+// Bytes is a number of bytes as people write it: 200G, 1.5T, 500MB, 512MiB.
+type Bytes int64
 
 // UnmarshalText reads a size.
-func (b *bytesize) UnmarshalText(text []byte) error {
+func (b *Bytes) UnmarshalText(text []byte) error {
 	s := strings.TrimSpace(string(text))
 	upper := strings.ToUpper(s)
 	base := 1000.0
@@ -77,19 +79,32 @@ func (b *bytesize) UnmarshalText(text []byte) error {
 	if inRange := n >= 0 && n*unit <= 1<<60; err != nil || !inRange { // NaN is in no range
 		return fmt.Errorf("%q is no size: write 200G, 1.5T or 0", s)
 	}
-	*b = bytesize(n * unit)
+	*b = Bytes(n * unit)
 	return nil
 }
 
-// Set, String and Type make bytesize a pflag.Value.
-func (b *bytesize) Set(s string) error { return b.UnmarshalText([]byte(s)) }
+// Set reads text; with String and Type it makes Bytes a pflag.Value.
+func (b *Bytes) Set(s string) error { return b.UnmarshalText([]byte(s)) }
 
-func (b *bytesize) String() string {
+func (b *Bytes) String() string {
 	if *b == 0 {
 		return "0" // which is also what pflag takes for no default
 	}
-	return size(int64(*b))
+	return Size(int64(*b))
 }
 
 // Type is the word for it in the help.
-func (*bytesize) Type() string { return "size" }
+func (*Bytes) Type() string { return "size" }
+
+// Size writes bytes as people read them, in powers of 1000.
+func Size(bytes int64) string {
+	const unit = 1000
+	if bytes < unit {
+		return fmt.Sprintf("%d B", bytes)
+	}
+	value, i := float64(bytes)/unit, 0
+	for ; value >= unit && i < 4; i++ {
+		value /= unit
+	}
+	return fmt.Sprintf("%.1f %cB", value, "kMGTP"[i])
+}

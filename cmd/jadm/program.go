@@ -1,0 +1,125 @@
+package main
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/image/harbor"
+	"github.com/jrun-hpc/jrun/image/lifecycle/audit"
+	"github.com/jrun-hpc/jrun/image/lifecycle/settings"
+	"github.com/jrun-hpc/jrun/image/lifecycle/state"
+)
+
+// program is what all commands share: the flags that each has, and what is made of
+// them when a command asks for it.
+type program struct {
+	config string
+	json   bool
+	dryRun bool
+
+	loaded *settings.Settings
+}
+
+// settings reads jadm.toml, once.
+func (p *program) settings() (*settings.Settings, error) {
+	if p.loaded != nil {
+		return p.loaded, nil
+	}
+	file := p.config
+	if file == "" {
+		file = os.Getenv("JADM_CONFIG")
+	}
+	if file == "" {
+		file = settings.DefaultFile
+	}
+	s, err := settings.Load(file)
+	p.loaded = s
+	return s, err
+}
+
+// harbor is the client of the site's Harbor, as its administrator.
+func (p *program) harbor() (*harbor.Client, error) {
+	s, err := p.settings()
+	if err != nil {
+		return nil, err
+	}
+	password, err := settings.ReadSecret(s.Harbor.PasswordFile)
+	if err != nil {
+		return nil, err
+	}
+	client, err := httpClient(s.Harbor.CAFile)
+	if err != nil {
+		return nil, err
+	}
+	return harbor.New(harbor.Options{Base: s.Harbor.Base(), HTTP: client, User: s.Harbor.User, Password: password, UserAgent: "jadm/" + version()}), nil
+}
+
+// httpClient trusts those that the system trusts, and whoever is in caFile.
+func httpClient(caFile string) (*http.Client, error) {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	if caFile != "" {
+		pem, err := os.ReadFile(caFile)
+		if err != nil {
+			return nil, fault.Newf(err, "correct harbor.ca_file in jadm.toml", "cannot read the certificates in %s", caFile)
+		}
+		pool, err := x509.SystemCertPool()
+		if err != nil {
+			pool = x509.NewCertPool()
+		}
+		if !pool.AppendCertsFromPEM(pem) {
+			return nil, fault.Newf(errors.New("there is no certificate in PEM in it"), "correct harbor.ca_file in jadm.toml", "cannot use the certificates in %s", caFile)
+		}
+		transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	}
+	return &http.Client{Transport: transport, Timeout: time.Minute}, nil
+}
+
+// state is what jadm remembers.
+func (p *program) state() (state.Dir, error) {
+	s, err := p.settings()
+	if err != nil {
+		return state.Dir{}, err
+	}
+	return state.Open(s.State), nil
+}
+
+// recorder is the audit log.
+func (p *program) recorder() (audit.Recorder, error) {
+	s, err := p.settings()
+	if err != nil {
+		return nil, err
+	}
+	return audit.Open(auditFile(s), actor()), nil
+}
+
+func auditFile(s *settings.Settings) string { return filepath.Join(s.State, "audit.jsonl") }
+
+// actor is who runs jadm: the account, and who became it with sudo.
+func actor() string {
+	name := strconv.Itoa(os.Getuid())
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	if by := os.Getenv("SUDO_USER"); by != "" {
+		return fmt.Sprintf("%s (sudo by %s)", name, by)
+	}
+	return name
+}
+
+// printJSON writes a value for programs.
+func printJSON(out io.Writer, value any) error {
+	encoder := json.NewEncoder(out)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(value)
+}

@@ -1,0 +1,48 @@
+package people
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"time"
+)
+
+// ErrUnknown is wrapped by errors about a person or group that is not there.
+var ErrUnknown = errors.New("the directory knows nobody of this name")
+
+// Person is somebody with an account.
+type Person struct {
+	ID         string    // name to log in with, as Harbor writes it; a student's number may be all digits
+	Name       string    // as people write it; ID if it is not known
+	Mail       string    // empty if it is not known
+	Language   string    // en, ja; empty if it is not known
+	UID        int       // on the compute servers; -1 if it is not known
+	GID        int       // of the primary group; -1 if it is not known
+	Groups     []string  // DNs, or names where people come from a CSV file
+	Supervisor string    // ID of who takes over; empty if it is not known
+	Disabled   bool      // the account is locked
+	Expires    time.Time // when the account ends, or ended; zero for never
+}
+
+// Ended reports whether the account was over or locked at now.
+func (p Person) Ended(now time.Time) bool {
+	return p.Disabled || !p.Expires.IsZero() && !now.Before(p.Expires)
+}
+
+// Group is a group of people.
+type Group struct {
+	DN      string // or its name, where people come from a CSV file
+	GID     int    // on the compute servers; -1 if it has none
+	Members []string
+}
+
+// Directory knows people.
+type Directory interface {
+	// Person looks one up by ID, in any case; the error wraps ErrUnknown when there is
+	// none, and is another one when the directory cannot say.
+	Person(ctx context.Context, id string) (Person, error)
+	// People are all of them.
+	People(ctx context.Context) iter.Seq2[Person, error]
+	// Group looks one up by DN; the error wraps ErrUnknown when there is none.
+	Group(ctx context.Context, dn string) (Group, error)
+}

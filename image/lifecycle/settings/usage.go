@@ -1,0 +1,7 @@
+package settings
+
+// Usage is about what is known of images' use.
+type Usage struct {
+}
+
+func (*Usage) complete(func(string) string) error { return nil }
