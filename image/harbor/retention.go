@@ -6,8 +6,9 @@ import (
 	"iter"
 )
 
-// Retention is which tags a project keeps: those that any rule keeps. Harbor
-// deletes the others when the policy runs.
+// Retention is which artifacts a project keeps: those that any rule keeps, and
+// those with an immutable tag. Harbor deletes the others when the policy runs, in
+// the repositories that some rule selects; it leaves alone what no rule selects.
 type Retention struct {
 	ID        int64           `json:"id,omitempty"`
 	Algorithm string          `json:"algorithm"` // "or" is the only one
@@ -34,6 +35,10 @@ type RetentionRule struct {
 	Action   string `json:"action"` // "retain" is the only one
 	// Template is KeepLatest, KeepPulled, KeepPushed or KeepAlways, and Params
 	// its number under the template's own name; empty for KeepAlways.
+	//
+	// Harbor takes anything. With a template that it does not know, or without a
+	// number, it deletes nothing; with 0 everything; and for a number below zero
+	// it puts its own.
 	Template string           `json:"template"`
 	Params   map[string]int64 `json:"params"`
 	// Tags select within the repositories of Scope["repository"].
@@ -49,12 +54,20 @@ const (
 	KeepAlways = "always"
 )
 
-// Selector matches names by a pattern with * and **.
+// Selector matches names by a pattern with * and **. An artifact is selected for
+// any one of its tags, and kept or deleted with all of them. One without tags is
+// selected too, whatever the pattern is, so that "always" keeps what has lost its
+// tag: TaggedOnly says otherwise.
 type Selector struct {
 	Kind       string `json:"kind"`       // "doublestar"
 	Decoration string `json:"decoration"` // matches, excludes; repoMatches, repoExcludes
 	Pattern    string `json:"pattern"`
+	Extras     string `json:"extras,omitempty"`
 }
+
+// TaggedOnly, as the Extras of a selector that matches, leaves what has no tag
+// to other rules. If there are none it is deleted.
+const TaggedOnly = `{"untagged":false}`
 
 // KeepTags is a rule for all tags of all repositories.
 func KeepTags(template string, n int64) RetentionRule {
@@ -107,14 +120,35 @@ func (c *Client) TriggerRetention(ctx context.Context, id int64, dryRun bool) (i
 // RetentionRun is one run of a policy.
 type RetentionRun struct {
 	ID      int64  `json:"id"`
-	Status  string `json:"status"` // may say Running for a quarter of a minute after the end
+	Status  string `json:"status"` // Running, for up to half a minute after the end; RunSucceeded, RunFailed
 	DryRun  bool   `json:"dry_run"`
-	Trigger string `json:"trigger"`    // MANUAL or SCHEDULE
+	Trigger string `json:"trigger"`    // MANUAL or Schedule
 	Started string `json:"start_time"` // as Harbor writes it
-	Ended   string `json:"end_time"`
+	Ended   string `json:"end_time"`   // in the year 1 while it is running
 }
+
+// What becomes of a run, or of its part in one repository.
+const (
+	RunSucceeded = "Success"
+	RunFailed    = "Error"
+)
 
 // RetentionRuns are the runs of a policy, the last one first.
 func (c *Client) RetentionRuns(ctx context.Context, id int64) iter.Seq2[RetentionRun, error] {
 	return pages[RetentionRun](ctx, c, retentionPath(id)+"/executions", nil, nil)
+}
+
+// RetentionTask is the part of a run in one repository. Its status is true at
+// once, unlike that of the run.
+type RetentionTask struct {
+	ID         int64  `json:"id"`
+	Repository string `json:"repository"` // within the project
+	Status     string `json:"status"`
+	Total      int    `json:"total"`    // artifacts that were there
+	Retained   int    `json:"retained"` // those that a rule keeps, without the immutable ones
+}
+
+// RetentionTasks are the parts of a run: none, if no rule selects anything.
+func (c *Client) RetentionTasks(ctx context.Context, id, run int64) iter.Seq2[RetentionTask, error] {
+	return pages[RetentionTask](ctx, c, fmt.Sprintf("%s/executions/%d/tasks", retentionPath(id), run), nil, nil)
 }

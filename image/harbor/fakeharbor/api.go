@@ -138,6 +138,8 @@ func (s *Server) routes() *http.ServeMux {
 		"PUT /api/v2.0/retentions/{id}":             s.ofRetention("update", s.updateRetention),
 		"POST /api/v2.0/retentions/{id}/executions": s.ofRetention("update", s.runRetention),
 		"GET /api/v2.0/retentions/{id}/executions":  s.ofRetention("list", s.listRetentionRuns),
+
+		"GET /api/v2.0/retentions/{id}/executions/{execution}/tasks": s.ofRetention("list", s.listRetentionTasks),
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			serve(apiCall{w, r, caller(r.Context())})

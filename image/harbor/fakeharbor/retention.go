@@ -1,10 +1,12 @@
 package fakeharbor
 
 import (
-	"maps"
+	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -17,14 +19,25 @@ type retention struct {
 }
 
 // retentionRun is one run. What is to be deleted is deleted at once, but its
-// status is behind.
+// status is behind: Harbor looks every 30 seconds which runs have ended. Its
+// tasks know at once.
 type retentionRun struct {
 	id     int64
 	start  time.Time
 	dryRun bool
+	tasks  []retentionTask
 }
 
-// retentionLag is how long a run that has ended says that it is running.
+// retentionTask is what a run did in one repository.
+type retentionTask struct {
+	id              int64
+	repository      string // within the project
+	status          string // Success or Error
+	total, retained int
+}
+
+// retentionLag is how long a run that has ended says that it is running; up to
+// 30 s in Harbor.
 const retentionLag = 14 * time.Second
 
 type policyJSON struct {
@@ -40,8 +53,7 @@ type policyJSON struct {
 
 type ruleJSON struct {
 	ID       int64                     `json:"id"`
-	Priority int                       `json:"priority"`
-	Disabled bool                      `json:"disabled"`
+	Disabled bool                      `json:"disabled,omitempty"`
 	Action   string                    `json:"action"`
 	Template string                    `json:"template"`
 	Params   map[string]int64          `json:"params"`
@@ -53,6 +65,7 @@ type selectorJSON struct {
 	Kind       string `json:"kind"`
 	Decoration string `json:"decoration"`
 	Pattern    string `json:"pattern"`
+	Extras     string `json:"extras,omitempty"` // JSON in JSON: {"untagged": true}
 }
 
 func (s *Server) createRetention(c apiCall) {
@@ -61,6 +74,9 @@ func (s *Server) createRetention(c apiCall) {
 		return
 	}
 	p := s.projectByID(in.Scope.Ref)
+	if !in.sound(c) {
+		return
+	}
 	switch {
 	case p == nil || in.Scope.Level != "project":
 		c.badRequest("invalid Project id %d", in.Scope.Ref)
@@ -77,12 +93,47 @@ func (s *Server) createRetention(c apiCall) {
 	}
 }
 
-// ofRetention is for calls about one policy.
+// sound answers when a policy is not. Harbor looks at little more: a template
+// that it does not know and senseless numbers are accepted.
+func (in policyJSON) sound(c apiCall) bool {
+	settings, _ := in.Trigger["settings"].(map[string]any)
+	cron, _ := settings["cron"].(string)
+	if fields := strings.Fields(cron); cron != "" && len(fields) != 6 {
+		c.badRequest("invalid cron string for scheduled tag retention: %s, error: expected exactly 6 fields, found %d: %v", cron, len(fields), fields)
+		return false
+	} else if cron != "" && fields[0] != "0" {
+		c.badRequest("invalid cron string for scheduled tag retention: %s, error: the 1st field (indicating Seconds of time) of the cron setting must be 0", cron)
+		return false
+	}
+	if len(in.Rules) > 15 {
+		c.badRequest("bad request: only 15 rules are allowed at most")
+		return false
+	}
+	for i, rule := range in.Rules {
+		for j, earlier := range in.Rules[:i] {
+			if rule.ID, earlier.ID = 0, 0; reflect.DeepEqual(rule, earlier) {
+				refuse(c.w, http.StatusConflict, "CONFLICT", fmt.Sprintf("resource conflict: rule %d is conflict with rule %d", i, j))
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// ofRetention is for calls about one policy. What Harbor says to the id of none
+// depends on the call.
 func (s *Server) ofRetention(action string, serve func(apiCall, *retention, *project)) func(apiCall) {
 	return func(c apiCall) {
 		found := find(s.retentions, func(r *retention) bool { return r.id == c.id() })
 		if found == nil {
-			c.badRequest("no such retention policy %d", c.id())
+			switch c.r.Method {
+			case http.MethodGet:
+				refuse(c.w, http.StatusInternalServerError, "UNKNOWN", "internal server error")
+			case http.MethodPut:
+				c.notFound("resource not found: the retention policy id %d does not match", c.id())
+			default:
+				c.badRequest("bad request: no such Retention policy with id %d", c.id())
+			}
 			return
 		}
 		p := s.projectByID(found.project)
@@ -100,7 +151,7 @@ func (s *Server) getRetention(c apiCall, found *retention, _ *project) {
 
 func (s *Server) updateRetention(c apiCall, found *retention, _ *project) {
 	var in policyJSON
-	if !c.body(&in) {
+	if !c.body(&in) || !in.sound(c) {
 		return
 	}
 	in.ID = found.id
@@ -108,82 +159,37 @@ func (s *Server) updateRetention(c apiCall, found *retention, _ *project) {
 	c.w.WriteHeader(http.StatusOK)
 }
 
-func (s *Server) runRetention(c apiCall, found *retention, p *project) {
-	var in struct {
-		DryRun bool `json:"dry_run"`
-	}
-	if !c.body(&in) {
-		return
-	}
-	run := retentionRun{id: s.id(), start: time.Now(), dryRun: in.DryRun}
-	found.runs = slices.Insert(found.runs, 0, run)
-	for _, repo := range p.repos {
-		s.retain(found.policy, repo, in.DryRun)
-	}
-	c.created(run.id)
-	s.tellProject("TAG_RETENTION", c.who.name(), p, object{"retention": object{"total": 0, "status": "SUCCESS"}})
-}
-
-// retain removes the tags that no rule keeps, and artifacts with their last tag.
-func (s *Server) retain(policy policyJSON, repo *repository, dryRun bool) {
-	kept := map[*artifact]bool{}
-	for _, rule := range policy.Rules {
-		if !rule.Disabled && selected(rule.Scope["repository"], repo.name) {
-			maps.Copy(kept, rule.keep(repo))
-		}
-	}
-	for _, a := range slices.Clone(repo.artifacts) {
-		if !kept[a] && a.subject == "" && !dryRun {
-			repo.remove(a)
-		}
-	}
-}
-
-// keep is what one rule keeps of a repository.
-func (rule ruleJSON) keep(repo *repository) map[*artifact]bool {
-	var candidates []*artifact
-	for _, a := range repo.artifacts {
-		if slices.ContainsFunc(repo.tagsOf(a), func(t *tag) bool { return selected(rule.Tags, t.name) }) {
-			candidates = append(candidates, a)
-		}
-	}
-	slices.SortFunc(candidates, func(a, b *artifact) int { return b.pushed.Compare(a.pushed) })
-	n := rule.Params[rule.Template]
-	oldest := time.Now().AddDate(0, 0, -int(n))
-	kept := map[*artifact]bool{}
-	for i, a := range candidates {
-		switch rule.Template {
-		case "latestPushedK":
-			kept[a] = i < int(n)
-		case "nDaysSinceLastPull":
-			kept[a] = a.pulled.After(oldest)
-		case "nDaysSinceLastPush":
-			kept[a] = a.pushed.After(oldest)
-		case "always":
-			kept[a] = true
-		}
-		if !kept[a] {
-			delete(kept, a)
-		}
-	}
-	return kept
-}
-
-func selected(selectors []selectorJSON, name string) bool {
-	return !slices.ContainsFunc(selectors, func(sel selectorJSON) bool {
-		excludes := sel.Decoration == "excludes" || sel.Decoration == "repoExcludes"
-		return matches(sel.Pattern, name) == excludes
-	})
-}
-
 func (s *Server) listRetentionRuns(c apiCall, found *retention, _ *project) {
 	var all []object
 	for _, run := range found.runs {
-		status := "Running"
-		if time.Since(run.start) > retentionLag {
-			status = "Succeed"
+		o := object{"id": run.id, "policy_id": found.id, "status": "Running", "trigger": "MANUAL", "start_time": when(run.start), "end_time": "0001-01-01T00:00:00Z"}
+		if run.dryRun {
+			o["dry_run"] = true
 		}
-		all = append(all, object{"id": run.id, "policy_id": found.id, "status": status, "dry_run": run.dryRun, "trigger": "MANUAL", "start_time": when(run.start), "end_time": when(run.start)})
+		if time.Since(run.start) > retentionLag {
+			o["status"], o["end_time"] = run.status(), when(run.start)
+		}
+		all = append(all, o)
+	}
+	c.list(all)
+}
+
+func (run retentionRun) status() string {
+	if slices.ContainsFunc(run.tasks, func(t retentionTask) bool { return t.status != taskDone }) {
+		return taskFailed
+	}
+	return taskDone
+}
+
+func (s *Server) listRetentionTasks(c apiCall, found *retention, _ *project) {
+	var all []object
+	for _, run := range found.runs {
+		if c.r.PathValue("execution") != strconv.FormatInt(run.id, 10) {
+			continue
+		}
+		for _, t := range run.tasks {
+			all = append(all, object{"id": t.id, "execution_id": run.id, "repository": t.repository, "status": t.status, "total": t.total, "retained": t.retained, "start_time": when(run.start), "end_time": when(run.start)})
+		}
 	}
 	c.list(all)
 }
