@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -120,4 +121,31 @@ func TestSigned(t *testing.T) {
 	if err != nil || len(all) != 1 {
 		t.Errorf("%d artifacts, %v", len(all), err)
 	}
+}
+
+// Lists begin with what is newest, so that they shift while one reads them.
+func TestOrder(t *testing.T) {
+	tgt := newTarget(t)
+	ctx := t.Context()
+	p := tgt.newProject(harbor.NewProject{})
+	for _, tag := range []string{"1", "2", "3"} {
+		tgt.push(p+"/app", tag)
+	}
+	tgt.check(tgt.admin.AddTag(ctx, p, "app", "1", "again"))
+	tgt.push(p+"/later", "1")
+	var got []string
+	for a, err := range tgt.admin.Artifacts(ctx, p, "app") {
+		tgt.check(err)
+		for _, tag := range a.Tags {
+			got = append(got, tag.Name)
+		}
+	}
+	for r, err := range tgt.admin.Repositories(ctx, p) {
+		tgt.check(err)
+		got = append(got, strings.TrimPrefix(r.Name, p+"/"))
+	}
+	if diff := cmp.Diff([]string{"3", "2", "again", "1", "later", "app"}, got); diff != "" {
+		t.Errorf("order (-want +got):\n%s", diff)
+	}
+	tgt.wantStatus("a tag with a space", tgt.admin.AddTag(ctx, p, "app", "1", "a b"), http.StatusBadRequest)
 }

@@ -42,8 +42,8 @@ const (
 
 func membersPath(project string) string { return projectPath(project) + "/members" }
 
-// Members are all of a project. Pick among them here: Harbor's own filter by
-// name counts what it does not show.
+// Members are all of a project, by their names. Pick among them here: Harbor's
+// own filter by name counts what it does not show.
 func (c *Client) Members(ctx context.Context, project string) iter.Seq2[Member, error] {
 	return pages[Member](ctx, c, membersPath(project), nil, nil)
 }
@@ -59,7 +59,9 @@ func (c *Client) AddUser(ctx context.Context, project, user string, role Role) (
 // ldapGroup is Harbor's group_type for groups of the directory.
 const ldapGroup = 1
 
-// AddLDAPGroup makes a group of the directory a member. An unknown dn is 500.
+// AddLDAPGroup makes a group of the directory a member. An unknown dn is 500, and
+// so is one that Harbor knows already by another spelling; 404 when it is not a
+// group by Harbor's configuration (a posixGroup, perhaps).
 func (c *Client) AddLDAPGroup(ctx context.Context, project, dn string, role Role) (int64, error) {
 	return c.addMember(ctx, project, role, "member_group", map[string]any{"ldap_group_dn": dn, "group_type": ldapGroup})
 }
@@ -68,13 +70,18 @@ func (c *Client) addMember(ctx context.Context, project string, role Role, kind 
 	return c.create(ctx, membersPath(project), map[string]any{"role_id": role, kind: who})
 }
 
-// UpdateMember gives a membership another role.
+// UpdateMember gives a membership another role. Harbor looks at nothing: it says
+// yes for a membership that there is not; and for a role that there is not, which
+// would end the membership, if it were sent.
 func (c *Client) UpdateMember(ctx context.Context, project string, member int64, role Role) error {
+	if role < ProjectAdmin || role > LimitedGuest {
+		return fmt.Errorf("giving a member of %q the %v, which Harbor does not have", project, role)
+	}
 	return c.put(ctx, fmt.Sprintf("%s/%d", membersPath(project), member), map[string]any{"role_id": role})
 }
 
-// RemoveMember ends a membership. Tokens that were given out remain valid for
-// half an hour.
+// RemoveMember ends a membership, or says yes when there is none. Tokens that
+// were given out remain valid for half an hour.
 func (c *Client) RemoveMember(ctx context.Context, project string, member int64) error {
 	return c.remove(ctx, fmt.Sprintf("%s/%d", membersPath(project), member))
 }

@@ -1,8 +1,10 @@
 package harbor_test
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/jrun-hpc/jrun/image/harbor"
@@ -38,10 +40,17 @@ func TestMembers(t *testing.T) {
 	tgt.wantStatus("adding nobody", err, http.StatusNotFound)
 	_, err = tgt.client(user, password).AddUser(ctx, p, user, harbor.ProjectAdmin)
 	tgt.wantStatus("adding without the right", err, http.StatusForbidden)
+	if tgt.admin.UpdateMember(ctx, p, id, 77) == nil || role() != harbor.Maintainer {
+		t.Errorf("a role that there is not makes %v", role())
+	}
 	tgt.check(tgt.admin.RemoveMember(ctx, p, id))
 	if got := role(); got != 0 {
 		t.Errorf("the role is %v", got)
 	}
+	tgt.check(tgt.admin.RemoveMember(ctx, p, id)) // Harbor does not mind
+	tgt.check(tgt.admin.UpdateMember(ctx, p, id, harbor.Guest))
+	_, err = tgt.admin.AddUser(ctx, p, user, 0)
+	tgt.wantStatus("no role", err, http.StatusBadRequest)
 	me, err := tgt.client(user, password).CurrentUser(ctx)
 	tgt.check(err)
 	if me.Name != user || me.ID == 0 || me.Admin {
@@ -56,6 +65,33 @@ func TestMembers(t *testing.T) {
 	tgt.check(err)
 	if !slices.ContainsFunc(all, func(u harbor.User) bool { return u.ID == me.ID }) {
 		t.Errorf("users are %+v", all)
+	}
+}
+
+// Harbor says yes to a role that there is not, and then there is no member.
+func TestFactsMembers(t *testing.T) {
+	tgt := newTarget(t)
+	p := tgt.newProject(harbor.NewProject{})
+	user, _ := tgt.newUser()
+	id, err := tgt.admin.AddUser(t.Context(), p, user, harbor.Guest)
+	tgt.check(err)
+	auth := tgt.user + ":" + tgt.password
+	path := "/api/v2.0/projects/" + p + "/members"
+	for filter, want := range map[string]string{user: user, user[:3]: ""} {
+		got := tgt.ask(http.MethodGet, path+"?entityname="+filter, auth)
+		if got.header.Get("X-Total-Count") != "2" || strings.Contains(string(got.body), user) != (want != "") {
+			t.Errorf("the filter %s gives %s of %s", filter, got.body, got.header.Get("X-Total-Count"))
+		}
+	}
+	r := must(http.NewRequest(http.MethodPut, fmt.Sprintf("%s%s/%d", tgt.base, path, id), strings.NewReader(`{"role_id":77}`)))
+	r.SetBasicAuth(tgt.user, tgt.password)
+	r.Header.Set("Content-Type", "application/json")
+	resp := must(tgt.http.Do(r))
+	resp.Body.Close()
+	members, err := harbor.All(tgt.admin.Members(t.Context(), p))
+	tgt.check(err)
+	if resp.StatusCode != http.StatusOK || len(members) != 1 || members[0].Name != tgt.user {
+		t.Errorf("role 77 is %s, and members are %+v", resp.Status, members)
 	}
 }
 

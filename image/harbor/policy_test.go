@@ -131,6 +131,18 @@ func TestWebhooks(t *testing.T) {
 	if h.heard("PUSH_ARTIFACT " + p + "/app:2") {
 		t.Error("the push is heard of")
 	}
+	tgt.push(p+"/gone/soon", "3")
+	tgt.check(tgt.admin.DeleteRepository(ctx, p, "gone/soon"))
+	tgt.eventually("a repository's end is heard of", func() bool { return h.heard("DELETE_ARTIFACT " + p + "/gone/soon:3") })
+	for name, wrong := range map[string]harbor.Webhook{
+		"no such event": {Name: "a", Events: []string{"NONE"}, Targets: w.Targets},
+		"no event":      {Name: "b", Targets: w.Targets},
+		"no target":     {Name: "c", Events: w.Events},
+		"a carrier":     {Name: "d", Events: w.Events, Targets: []harbor.WebhookTarget{{Type: "carrier", Address: h.URL}}},
+	} {
+		_, err := tgt.admin.CreateWebhook(ctx, p, wrong)
+		tgt.wantStatus(name, err, http.StatusBadRequest)
+	}
 	tgt.eventually("the policy can be deleted", func() bool {
 		err := tgt.admin.DeleteWebhook(ctx, p, w.ID)
 		if harbor.Status(err) == http.StatusPreconditionFailed {

@@ -65,7 +65,7 @@ type Selector struct {
 	Extras     string `json:"extras,omitempty"`
 }
 
-// TaggedOnly, as the Extras of a selector that matches, leaves what has no tag
+// TaggedOnly is the Extras of a selector that matches: it leaves what has no tag
 // to other rules. If there are none it is deleted.
 const TaggedOnly = `{"untagged":false}`
 

@@ -1,6 +1,7 @@
 package harbor_test
 
 import (
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -171,5 +172,37 @@ func TestRetentionRefused(t *testing.T) {
 	tgt.check(err)
 	if got.Trigger.Settings.Cron != "0 0 3 * * *" {
 		t.Errorf("the schedule is %q", got.Trigger.Settings.Cron)
+	}
+}
+
+// A dry run and one that deletes nothing are not told.
+func TestRetentionWebhooks(t *testing.T) {
+	tgt := newTarget(t)
+	if !net.ParseIP(tgt.base.Hostname()).IsLoopback() {
+		tgt.needsFake("it reaches a receiver on loopback")
+	}
+	ctx := t.Context()
+	h := listen(t)
+	p := tgt.newProject(harbor.NewProject{})
+	info, err := tgt.admin.Project(ctx, p)
+	tgt.check(err)
+	_, err = tgt.admin.CreateWebhook(ctx, p, harbor.Webhook{
+		Name: "jadm", Enabled: true, Events: []string{harbor.EventRetention, harbor.EventDelete},
+		Targets: []harbor.WebhookTarget{{Type: "http", Address: h.URL, AuthHeader: "key"}},
+	})
+	tgt.check(err)
+	tgt.push(p+"/app", "old")
+	tgt.push(p+"/app", "new")
+	policy := harbor.NewRetention(info.ID)
+	tgt.retain(&policy, false, harbor.KeepTags(harbor.KeepAlways, 0))
+	tgt.retain(&policy, true, harbor.KeepTags(harbor.KeepLatest, 1))
+	tgt.retain(&policy, false, harbor.KeepTags(harbor.KeepLatest, 1))
+	tgt.eventually("the deletion and the run are heard of", func() bool {
+		return h.heard("DELETE_ARTIFACT "+p+"/app:old") && h.heard(harbor.EventRetention)
+	})
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.events) != 2 {
+		t.Errorf("heard %q", h.events)
 	}
 }

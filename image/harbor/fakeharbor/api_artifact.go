@@ -3,6 +3,7 @@ package fakeharbor
 import (
 	"encoding/json"
 	"net/http"
+	"regexp"
 	"slices"
 	"time"
 )
@@ -22,7 +23,7 @@ func (r *repository) json() object {
 
 func (s *Server) listRepositories(c apiCall, p *project) {
 	var all []object
-	for _, r := range p.repos {
+	for _, r := range slices.Backward(p.repos) { // the newest first
 		all = append(all, r.json())
 	}
 	c.list(all)
@@ -55,13 +56,22 @@ func (s *Server) deleteRepository(c apiCall, p *project) {
 	}
 	p.repos = slices.DeleteFunc(p.repos, func(o *repository) bool { return o == repo })
 	c.w.WriteHeader(http.StatusOK)
+	for _, a := range repo.artifacts {
+		if a.subject == "" {
+			s.tell("DELETE_ARTIFACT", c.who.name(), repo, a, repo.firstTag(a))
+		}
+	}
 }
 
-// listArtifacts of a missing repository is an empty list.
+// listArtifacts of a missing repository is an empty list. The one that was pushed
+// last comes first.
 func (s *Server) listArtifacts(c apiCall, p *project) {
 	var all []object
 	if repo := p.repo(c.repository()); repo != nil {
-		for _, a := range repo.artifacts {
+		newest := slices.Clone(repo.artifacts)
+		slices.Reverse(newest)
+		slices.SortStableFunc(newest, func(a, b *artifact) int { return b.pushed.Compare(a.pushed) })
+		for _, a := range newest {
 			if a.subject == "" {
 				all = append(all, c.artifactJSON(repo, a))
 			}
@@ -150,6 +160,8 @@ func (s *Server) deleteArtifact(c apiCall, p *project) {
 	s.tell("DELETE_ARTIFACT", c.who.name(), repo, a, tag)
 }
 
+var tagName = regexp.MustCompile(`^[\w][\w.-]{0,127}$`)
+
 func (s *Server) createTag(c apiCall, p *project) {
 	var in struct {
 		Name string `json:"name"`
@@ -157,10 +169,12 @@ func (s *Server) createTag(c apiCall, p *project) {
 	repo, a := c.withArtifact(p)
 	switch {
 	case a == nil || !c.body(&in):
+	case !tagName.MatchString(in.Name):
+		c.badRequest("bad request: invalid tag name: %s", in.Name)
 	case repo.tag(in.Name) != nil:
 		refuse(c.w, http.StatusConflict, "CONFLICT", "tag "+in.Name+" already exists")
 	default:
-		s.point(repo, in.Name, a)
+		s.point(repo, in.Name, a) // and no webhook tells of it
 		c.w.WriteHeader(http.StatusCreated)
 	}
 }

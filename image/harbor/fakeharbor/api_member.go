@@ -3,12 +3,14 @@ package fakeharbor
 import (
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 )
 
 var roleNames = map[int]string{ProjectAdmin: "projectAdmin", Developer: "developer", Guest: "guest", Maintainer: "maintainer", LimitedGuest: "limitedGuest"}
 
-// listMembers has Harbor's fault: with a filter the count is of all.
+// listMembers has Harbor's faults: the filter is for whole names, and with it the
+// count is of all.
 func (s *Server) listMembers(c apiCall, p *project) {
 	filter := c.r.URL.Query().Get("entityname")
 	var all []object
@@ -22,9 +24,16 @@ func (s *Server) listMembers(c apiCall, p *project) {
 		}
 		all = append(all, o)
 	}
+	slices.SortFunc(all, func(a, b object) int { return strings.Compare(a["entity_name"].(string), b["entity_name"].(string)) })
 	if filter != "" {
-		c.w.Header().Set("X-Total-Count", "6")
-		reply(c.w, http.StatusOK, []object{})
+		c.w.Header().Set("X-Total-Count", strconv.Itoa(len(all)))
+		filtered := []object{}
+		for _, o := range all {
+			if o["entity_name"] == filter {
+				filtered = append(filtered, o)
+			}
+		}
+		reply(c.w, http.StatusOK, filtered)
 		return
 	}
 	c.list(all)
@@ -63,7 +72,7 @@ func (s *Server) createMember(c apiCall, p *project) {
 		refuse(c.w, http.StatusConflict, "CONFLICT", "The project member specified already exist")
 		return
 	case roleNames[in.Role] == "":
-		c.badRequest("invalid role id %d", in.Role)
+		c.badRequest("Failed to update project member, role is not in 1,2,3")
 		return
 	}
 	if m.group != nil && m.group.id == 0 {
@@ -98,29 +107,29 @@ func (c apiCall) member(p *project) *member {
 	return find(p.members, func(m *member) bool { return m.id == c.id() })
 }
 
+// updateMember looks at nothing: an id of nobody is fine, and so is a role that
+// there is not, with which a member is one no longer.
 func (s *Server) updateMember(c apiCall, p *project) {
-	m := c.member(p)
 	var in struct {
 		Role int `json:"role_id"`
 	}
-	switch {
-	case m == nil:
-		c.notFound("member %d not found", c.id())
-	case !c.body(&in):
-	case roleNames[in.Role] == "":
-		c.badRequest("invalid role id %d", in.Role)
-	default:
-		m.role = in.Role
-		c.w.WriteHeader(http.StatusOK)
-	}
-}
-
-func (s *Server) deleteMember(c apiCall, p *project) {
-	m := c.member(p)
-	if m == nil {
-		c.notFound("member %d not found", c.id())
+	if !c.body(&in) {
 		return
 	}
+	m := c.member(p)
+	switch {
+	case m == nil:
+	case roleNames[in.Role] == "":
+		p.members = slices.DeleteFunc(p.members, func(o *member) bool { return o == m })
+	default:
+		m.role = in.Role
+	}
+	c.w.WriteHeader(http.StatusOK)
+}
+
+// deleteMember does not mind when there is none.
+func (s *Server) deleteMember(c apiCall, p *project) {
+	m := c.member(p)
 	p.members = slices.DeleteFunc(p.members, func(o *member) bool { return o == m })
 	c.w.WriteHeader(http.StatusOK)
 }

@@ -166,7 +166,7 @@ func (s *Server) listRetentionRuns(c apiCall, found *retention, _ *project) {
 		if run.dryRun {
 			o["dry_run"] = true
 		}
-		if time.Since(run.start) > retentionLag {
+		if len(run.tasks) == 0 || time.Since(run.start) > retentionLag {
 			o["status"], o["end_time"] = run.status(), when(run.start)
 		}
 		all = append(all, o)

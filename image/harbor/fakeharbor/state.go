@@ -121,7 +121,7 @@ func (r *repository) artifact(reference string) *artifact {
 	return find(r.artifacts, func(a *artifact) bool { return a.digest == reference })
 }
 
-// firstTag is empty for an artifact without any.
+// firstTag is the newest; empty for an artifact without any.
 func (r *repository) firstTag(a *artifact) string {
 	if own := r.tagsOf(a); len(own) > 0 {
 		return own[0].name
@@ -129,9 +129,10 @@ func (r *repository) firstTag(a *artifact) string {
 	return ""
 }
 
+// tagsOf are the newest first.
 func (r *repository) tagsOf(a *artifact) []*tag {
 	var own []*tag
-	for _, t := range r.tags {
+	for _, t := range slices.Backward(r.tags) {
 		if t.artifact == a {
 			own = append(own, t)
 		}

@@ -51,11 +51,32 @@ func (s *Server) createWebhook(c apiCall, p *project) {
 
 // sound answers when a policy is not.
 func (h *webhook) sound(c apiCall) bool {
-	if h.Name == "" || len(h.Events) == 0 || len(h.Targets) == 0 {
-		c.badRequest("empty notification target or event types with policy %s", h.Name)
+	switch {
+	case len(h.Targets) == 0:
+		c.badRequest("empty notification target with policy %s", h.Name)
+		return false
+	case len(h.Events) == 0:
+		c.badRequest("empty event type")
 		return false
 	}
+	for _, target := range h.Targets {
+		if target.Type != "http" && target.Type != "slack" {
+			c.badRequest("unsupported target type %s with policy %s", target.Type, h.Name)
+			return false
+		}
+	}
+	for _, event := range h.Events {
+		if !slices.Contains(webhookEvents, event) {
+			c.badRequest("unsupported event type %s", event)
+			return false
+		}
+	}
 	return true
+}
+
+var webhookEvents = []string{
+	"PUSH_ARTIFACT", "PULL_ARTIFACT", "DELETE_ARTIFACT", "QUOTA_EXCEED", "QUOTA_WARNING",
+	"SCANNING_FAILED", "SCANNING_STOPPED", "SCANNING_COMPLETED", "REPLICATION", "TAG_RETENTION",
 }
 
 func (s *Server) updateWebhook(c apiCall, p *project) {
@@ -83,7 +104,8 @@ func (s *Server) deleteWebhook(c apiCall, p *project) {
 	c.w.WriteHeader(http.StatusOK)
 }
 
-// tell delivers what has happened to an artifact.
+// tell delivers what has happened to an artifact. Of its tags only one is named,
+// and nothing is told when a tag is added or removed through the API.
 func (s *Server) tell(event, operator string, repo *repository, a *artifact, tag string) {
 	kind := "private"
 	if repo.project.metadata["public"] == "true" {
@@ -100,10 +122,11 @@ func (s *Server) tell(event, operator string, repo *repository, a *artifact, tag
 	if event == "SCANNING_COMPLETED" && a.scan != nil {
 		resource["scan_overview"] = object{newReport: a.scan.overview()}
 	}
-	s.tellProject(event, operator, repo.project, object{
-		"resources":  []object{resource},
-		"repository": object{"date_created": repo.created.Unix(), "name": repo.name, "namespace": repo.project.name, "repo_full_name": repo.full(), "repo_type": kind},
-	})
+	of := object{"name": repo.name, "namespace": repo.project.name, "repo_full_name": repo.full(), "repo_type": kind}
+	if slices.Contains(repo.project.repos, repo) { // one that has gone has no date
+		of["date_created"] = repo.created.Unix()
+	}
+	s.tellProject(event, operator, repo.project, object{"resources": []object{resource}, "repository": of})
 }
 
 // tellProject delivers to all policies of a project that want the event. It
