@@ -32,6 +32,9 @@ type Member struct {
 	Name string `json:"entity_name"`
 	Kind string `json:"entity_type"` // UserMember or GroupMember
 	Role Role   `json:"role_id"`
+	// Entity is the person's User.ID, or the group's Group.ID: a group is called
+	// here by a part of its DN only.
+	Entity int64 `json:"entity_id"`
 }
 
 // Kinds of members.
