@@ -613,8 +613,10 @@ func (f fakeCredentials) set(what, id string, enabled bool) error {
 		return nil
 	})
 }
-func (f fakeCredentials) Disable(_ context.Context, id string) error { return f.set("Disable", id, false) }
-func (f fakeCredentials) Enable(_ context.Context, id string) error  { return f.set("Enable", id, true) }
+func (f fakeCredentials) Disable(_ context.Context, id string) error {
+	return f.set("Disable", id, false)
+}
+func (f fakeCredentials) Enable(_ context.Context, id string) error { return f.set("Enable", id, true) }
 func (f fakeCredentials) Remove(_ context.Context, id string) error {
 	return callErr(f.world, "RemoveRobot "+id, f.down.harbor, func() error { delete(f.robots, id); return nil })
 }
