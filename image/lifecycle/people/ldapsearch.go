@@ -166,6 +166,10 @@ func and(filters ...string) string { return "(&" + strings.Join(filters, "") + "
 
 func or(filters ...string) string { return "(|" + strings.Join(filters, "") + ")" }
 
+// SameGroup reports whether two names or DNs are of the same group: a DN can be written
+// in several ways.
+func SameGroup(a, b string) bool { return key(a) == key(b) }
+
 // key is the same for two ways of writing a DN.
 func key(dn string) string {
 	parsed, err := ldap.ParseDN(dn)

@@ -51,13 +51,13 @@ func ParseCSV(r io.Reader, zone *time.Location) ([]Person, error) {
 		if errors.Is(err, io.EOF) {
 			break
 		}
+		if err != nil && !errors.Is(err, csv.ErrFieldCount) {
+			return nil, errors.Join(append(mistakes, err)...)
+		}
 		number, _ := lines.FieldPos(0)
-		switch {
-		case errors.Is(err, csv.ErrFieldCount):
+		if err != nil {
 			mistakes = append(mistakes, fmt.Errorf("line %d has %d fields, and the first line %d", number, len(fields), len(header)))
 			continue
-		case err != nil:
-			return nil, errors.Join(append(mistakes, err)...)
 		}
 		p, err := person(fields, at, zone)
 		if first := lineOf[strings.ToLower(p.ID)]; err == nil && first != 0 {
