@@ -101,7 +101,7 @@ func TestRefusals(t *testing.T) {
 		"no password":      {func(s *settings.LDAP) { s.PasswordFile = filepath.Join(dir, "none") }, "cannot read the password"},
 		"nobody in it":     {func(s *settings.LDAP) { s.UserFilter = "(objectClass=device)" }, "nobody in it"},
 		"no such base":     {func(s *settings.LDAP) { s.Base = "ou=none," + slapdtest.Base }, "there is no ou=none"},
-		"no right to read": {func(s *settings.LDAP) { s.BindDN = "" }, "there is no"},
+		"no right to read": {func(s *settings.LDAP) { s.BindDN = "" }, "the right to read"},
 		"a limit": {func(s *settings.LDAP) {
 			s.URL, s.BindDN, s.PasswordFile = limited.URL, "cn=reader,"+slapdtest.Base, file("reader")
 		}, "size.prtotal"},

@@ -149,6 +149,8 @@ func (l *LDAP) explain(err error, base string) error {
 	switch {
 	case ldap.IsErrorAnyOf(err, ldap.LDAPResultInvalidCredentials, ldap.LDAPResultInappropriateAuthentication):
 		next = "correct people.ldap.bind_dn in jadm.toml, or the password in " + l.s.PasswordFile
+	case ldap.IsErrorWithCode(err, ldap.LDAPResultInsufficientAccessRights):
+		next = "give people.ldap.bind_dn in jadm.toml the right to read and search below " + base
 	case ldap.IsErrorWithCode(err, ldap.LDAPResultNoSuchObject):
 		return fault.Newf(err, "correct people.ldap.base and group_base in jadm.toml, or give people.ldap.bind_dn the right to read below it", "there is no %s in the directory %s", base, l.s.URL)
 	case ldap.IsErrorAnyOf(err, ldap.LDAPResultSizeLimitExceeded, ldap.LDAPResultAdminLimitExceeded, ldap.LDAPResultTimeLimitExceeded):
