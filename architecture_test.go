@@ -88,6 +88,8 @@ var allowed = map[string][]string{
 	"image/lifecycle/service":    {"fault", "quantity", "image/harbor", "image/lifecycle/audit", "image/lifecycle/settings", "image/lifecycle/state", "image/store", "image/lifecycle/mirror", "image/lifecycle/vmlease", "image/lifecycle/usage", "image/lifecycle/onboarding", "image/lifecycle/people", "image/lifecycle/leaving", "image/lifecycle/retention", "image/lifecycle/notice"},
 	"cmd/jadm":                   {"fault", "interrupt", "quantity", "image", "image/lifecycle", "vmtemplate/recipe"},
 
+	// Debian's slapd for tests.
+	"image/lifecycle/people/slapdtest": {},
 	// A Harbor for tests. It must not share even the client's types.
 	"image/harbor/fakeharbor": {},
 	// What a guided session works with, in memory, and a terminal to watch it on.
@@ -113,6 +115,7 @@ var forbidden = []string{
 	"github.com/spf13/cobra/doc",
 	"testing",
 	module + "image/harbor/fakeharbor",
+	"github.com/wneessen/go-mail",
 	module + "runtime/hostlib/elftest",
 }
 

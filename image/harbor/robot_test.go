@@ -58,3 +58,66 @@ func TestRobots(t *testing.T) {
 	tgt.check(tgt.admin.DeleteRobot(ctx, made.ID))
 	tgt.wantStatus("a deleted robot", tgt.admin.DeleteRobot(ctx, made.ID), http.StatusNotFound)
 }
+
+// TestSystemRobots: one credential for several projects, which lives on when it is
+// changed and when one of them goes.
+func TestSystemRobots(t *testing.T) {
+	tgt := newTarget(t)
+	ctx := t.Context()
+	own, shared, third := tgt.newProject(harbor.NewProject{}), tgt.newProject(harbor.NewProject{}), tgt.newProject(harbor.NewProject{})
+	for _, p := range []string{own, shared, third} {
+		tgt.push(p+"/app", "1")
+	}
+	name := unique("nodes-")
+	_, err := tgt.admin.SystemRobot(ctx, name)
+	tgt.wantStatus("one that is not there", err, http.StatusNotFound)
+	_, err = tgt.admin.CreateSystemRobot(ctx, harbor.Robot{Name: name, Days: 3, Permissions: harbor.PullFrom(own, unique("none"))})
+	tgt.wantStatus("one for a project that is not there", err, http.StatusNotFound)
+	_, err = tgt.admin.CreateSystemRobot(ctx, harbor.Robot{Name: "Nodes-A", Days: 3, Permissions: harbor.PullFrom(own)})
+	tgt.wantStatus("a name in upper case", err, http.StatusBadRequest)
+	made, err := tgt.admin.CreateSystemRobot(ctx, harbor.Robot{Name: name, Description: "für 20260001", Days: 3, Permissions: harbor.PullFrom(own, shared)})
+	tgt.check(err)
+	defer func() { tgt.check(tgt.admin.DeleteRobot(ctx, made.ID)) }()
+	_, err = tgt.admin.CreateSystemRobot(ctx, harbor.Robot{Name: name, Days: 3, Permissions: harbor.PullFrom(own)})
+	tgt.wantStatus("a second of the same name", err, http.StatusConflict)
+	pulls := func(want map[string]int) {
+		t.Helper()
+		for p, status := range want {
+			if got := tgt.head(p+"/app", "1", made.Name+":"+made.Secret); got.status != status {
+				t.Errorf("from %s it pulls %d, not %d", p, got.status, status)
+			}
+		}
+	}
+	pulls(map[string]int{own: http.StatusOK, shared: http.StatusOK, third: http.StatusUnauthorized})
+	r, err := tgt.admin.SystemRobot(ctx, name)
+	tgt.check(err)
+	if r.ID != made.ID || r.Name != made.Name || r.Name != "robot$"+name || r.Description != "für 20260001" || len(r.Permissions) != 2 || r.Expires != made.Expires || r.Created.IsZero() {
+		t.Errorf("the robot is %+v, and was made as %+v", r, made)
+	}
+	r.Permissions, r.Days = harbor.PullFrom(own, shared, third), 10
+	tgt.check(tgt.admin.UpdateRobot(ctx, r))
+	pulls(map[string]int{own: http.StatusOK, shared: http.StatusOK, third: http.StatusOK})
+	longer, err := tgt.admin.SystemRobot(ctx, name)
+	tgt.check(err)
+	if longer.Expires != r.Created.AddDate(0, 0, 10).Unix() || longer.Description != r.Description {
+		t.Errorf("it is now %+v, of %v", longer, r.Created)
+	}
+	tgt.check(tgt.admin.DeleteRepository(ctx, third, "app"))
+	tgt.check(tgt.admin.DeleteProject(ctx, third))
+	less, err := tgt.admin.SystemRobot(ctx, name)
+	tgt.check(err)
+	if diff := cmp.Diff(harbor.PullFrom(own, shared), less.Permissions); diff != "" {
+		t.Errorf("its rights without the deleted project (-want +got):\n%s", diff)
+	}
+	found := false
+	for r, err := range tgt.admin.SystemRobots(ctx) {
+		tgt.check(err)
+		found = found || r.ID == made.ID
+	}
+	if !found {
+		t.Error("it is not among all")
+	}
+	user, password := tgt.newUser()
+	_, err = tgt.client(user, password).CreateSystemRobot(ctx, harbor.Robot{Name: name, Days: 3, Permissions: harbor.PullFrom(own)})
+	tgt.wantStatus("one by somebody else", err, http.StatusForbidden)
+}
