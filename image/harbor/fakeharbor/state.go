@@ -72,6 +72,7 @@ type artifact struct {
 	subject        string // digest, when it is an accessory
 	accessory      string // its type
 	lost           bool
+	children       []string // digests, of an index
 }
 
 func (p *project) used() int64 {
@@ -148,6 +149,15 @@ func (r *repository) accessories(a *artifact) []*artifact {
 		}
 	}
 	return own
+}
+
+// listed reports whether an artifact is in the list: accessories are listed with what
+// they belong to, and what is in an index only if it has a tag of its own.
+func (r *repository) listed(a *artifact) bool {
+	if a.subject != "" {
+		return false
+	}
+	return len(r.tagsOf(a)) > 0 || !slices.ContainsFunc(r.artifacts, func(o *artifact) bool { return slices.Contains(o.children, a.digest) })
 }
 
 // remove deletes an artifact, its tags and its accessories.
