@@ -86,7 +86,7 @@ var allowed = map[string][]string{
 	"image/lifecycle/leaving":    {"fault", "quantity", "image/harbor", "image/lifecycle/audit", "image/lifecycle/settings", "image/lifecycle/state", "image/store", "image/lifecycle/people", "image/lifecycle/notice", "image/lifecycle/bundle", "image/lifecycle/desired", "image/lifecycle/usage"},
 	"image/lifecycle/vmlease":    {"fault", "quantity", "image/harbor", "image/lifecycle/audit", "image/lifecycle/settings", "image/lifecycle/state", "image/lifecycle/people", "image/lifecycle/notice"},
 	"image/lifecycle/service":    {"fault", "quantity", "image/harbor", "image/lifecycle/audit", "image/lifecycle/settings", "image/lifecycle/state", "image/store", "image/lifecycle/mirror", "image/lifecycle/vmlease", "image/lifecycle/usage", "image/lifecycle/onboarding", "image/lifecycle/people", "image/lifecycle/leaving", "image/lifecycle/retention", "image/lifecycle/notice"},
-	"cmd/jadm":                   {"fault", "interrupt", "quantity", "image", "image/lifecycle", "vmtemplate/recipe"},
+	"cmd/jadm":                   {"fault", "interrupt", "quantity", "image", "image/lifecycle", "image/provenance", "vmtemplate/recipe"},
 
 	// Debian's slapd for tests.
 	"image/lifecycle/people/slapdtest": {},

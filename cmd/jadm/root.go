@@ -61,6 +61,7 @@ type group struct {
 
 func (p *program) groups() []group {
 	return []group{
+		{"bundles", "Bundles:", []*cobra.Command{p.newBundleCommand()}},
 		{"other", "Other:", []*cobra.Command{p.newVersionCommand()}},
 	}
 }

@@ -13,7 +13,7 @@ const newReport = "application/vnd.security.vulnerability.report; version=1.1"
 func (r *repository) json() object {
 	n := 0
 	for _, a := range r.artifacts {
-		if a.subject == "" {
+		if r.listed(a) {
 			n++
 		}
 	}
@@ -62,7 +62,7 @@ func (s *Server) listArtifacts(c apiCall, p *project) {
 	var all []object
 	if repo := p.repo(c.repository()); repo != nil {
 		for _, a := range repo.artifacts {
-			if a.subject == "" && (len(repo.tagsOf(a)) > 0 || !repo.isChild(a)) {
+			if repo.listed(a) {
 				all = append(all, c.artifactJSON(repo, a))
 			}
 		}

@@ -156,6 +156,15 @@ func (r *repository) isChild(a *artifact) bool {
 	return slices.ContainsFunc(r.artifacts, func(o *artifact) bool { return slices.Contains(o.children, a.digest) })
 }
 
+// listed reports whether an artifact is in the list: accessories are listed with what
+// they belong to, and what is in an index only if it has a tag of its own.
+func (r *repository) listed(a *artifact) bool {
+	if a.subject != "" {
+		return false
+	}
+	return len(r.tagsOf(a)) > 0 || !r.isChild(a)
+}
+
 // remove deletes an artifact, its tags, its accessories, and what only it held.
 func (r *repository) remove(a *artifact) {
 	r.tags = slices.DeleteFunc(r.tags, func(t *tag) bool { return t.artifact == a })
