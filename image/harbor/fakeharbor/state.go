@@ -72,6 +72,7 @@ type artifact struct {
 	subject        string // digest, when it is an accessory
 	accessory      string // its type
 	lost           bool
+	children       []string // digests, of an index
 }
 
 func (p *project) used() int64 {
@@ -150,13 +151,24 @@ func (r *repository) accessories(a *artifact) []*artifact {
 	return own
 }
 
-// remove deletes an artifact, its tags and its accessories.
+// isPart reports whether a is in an index and has no tag of its own.
+func (r *repository) isPart(a *artifact) bool {
+	return r.firstTag(a) == "" && slices.ContainsFunc(r.artifacts, func(o *artifact) bool { return slices.Contains(o.children, a.digest) })
+}
+
+// remove deletes an artifact, its tags and its accessories, and of an index what is in
+// no other and has no tag.
 func (r *repository) remove(a *artifact) {
 	r.tags = slices.DeleteFunc(r.tags, func(t *tag) bool { return t.artifact == a })
 	accessories := r.accessories(a)
 	r.artifacts = slices.DeleteFunc(r.artifacts, func(other *artifact) bool { return other == a })
 	for _, acc := range accessories {
 		r.remove(acc)
+	}
+	for _, child := range a.children {
+		if c := r.artifact(child); c != nil && r.firstTag(c) == "" && !r.isPart(c) {
+			r.remove(c)
+		}
 	}
 }
 
