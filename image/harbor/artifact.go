@@ -22,13 +22,13 @@ type Artifact struct {
 	Pushed    time.Time     `json:"push_time"`
 	// Pulled is the last GET of the manifest; zero for never. HEAD does not
 	// count, so an image that runs daily out of a store may look unused.
-	Pulled      time.Time                `json:"pull_time"`
-	Tags        []Tag                    `json:"tags"` // none for an artifact that lost its last tag
-	Accessories []Accessory              `json:"accessories"`
+	Pulled      time.Time   `json:"pull_time"`
+	Tags        []Tag       `json:"tags"` // none for an artifact that lost its last tag
+	Accessories []Accessory `json:"accessories"`
 	// Children are what an index names, one for each platform. Those without a tag of
 	// their own are not listed, and go with the last index that names them.
-	Children []Child `json:"references"`
-	Scans       map[string]*ScanOverview `json:"scan_overview"` // by MIME type of the report
+	Children []Child                  `json:"references"`
+	Scans    map[string]*ScanOverview `json:"scan_overview"` // by MIME type of the report
 }
 
 // Child is a manifest in an index.
