@@ -41,6 +41,15 @@ func TestTouchManifest(t *testing.T) {
 	}
 }
 
+func TestClock(t *testing.T) {
+	tgt := newTarget(t)
+	at, err := tgt.admin.Clock(t.Context())
+	tgt.check(err)
+	if off := time.Since(at).Abs(); off > time.Hour {
+		t.Errorf("its clock says %v", at)
+	}
+}
+
 // pushIndex pushes an index of n images as the administrator.
 func (tgt *target) pushIndex(repository, tag string, n int64) (index digest.Digest, children []digest.Digest) {
 	tgt.Helper()

@@ -182,6 +182,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if rec.Code == http.StatusBadGateway && rec.Header().Get("Content-Type") == "" {
 		w.Header()["Content-Type"] = nil // Go would guess
 	}
+	if s.o.Now != nil {
+		w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat))
+	}
 	w.WriteHeader(rec.Code)
 	_, _ = w.Write(rec.Body.Bytes()) // the client may be gone
 }
