@@ -80,7 +80,7 @@ var allowed = map[string][]string{
 	"image/lifecycle/onboarding": {"fault", "quantity", "image/harbor", "image/lifecycle/audit", "image/lifecycle/settings", "image/lifecycle/state", "image/lifecycle/people", "image/lifecycle/desired", "image/lifecycle/notice"},
 	"image/lifecycle/mirror":     {"fault", "quantity", "image/harbor", "image/lifecycle/audit", "image/lifecycle/settings", "image/lifecycle/state", "image", "image/store", "image/lifecycle/people"},
 	"image/lifecycle/usage":      {"fault", "quantity", "image/harbor", "image/lifecycle/audit", "image/lifecycle/settings", "image/lifecycle/state", "image/provenance", "image/store"},
-	"image/lifecycle/retention":  {"fault", "quantity", "image/harbor", "image/lifecycle/audit", "image/lifecycle/settings", "image/lifecycle/state", "image/lifecycle/usage"},
+	"image/lifecycle/retention":  {"fault", "quantity", "image/harbor", "image/store", "image/lifecycle/audit", "image/lifecycle/settings", "image/lifecycle/state", "image/lifecycle/usage"},
 	"image/lifecycle/report":     {"fault", "quantity", "image/harbor", "image/lifecycle/audit", "image/lifecycle/settings", "image/lifecycle/state", "image/store", "image/lifecycle/people", "image/lifecycle/usage"},
 	"image/lifecycle/bundle":     {"fault", "image", "image/harbor", "image/provenance"},
 	"image/lifecycle/leaving":    {"fault", "quantity", "image/harbor", "image/lifecycle/audit", "image/lifecycle/settings", "image/lifecycle/state", "image/store", "image/lifecycle/people", "image/lifecycle/notice", "image/lifecycle/bundle", "image/lifecycle/desired", "image/lifecycle/usage"},

@@ -93,14 +93,7 @@ func (s *Server) getArtifact(c apiCall, p *project) {
 func (c apiCall) artifactJSON(repo *repository, a *artifact) object {
 	o := object{
 		"id": a.id, "type": "IMAGE", "digest": a.digest, "manifest_media_type": a.mediaType, "size": a.size,
-		"push_time": when(a.pushed), "pull_time": when(a.pulled), "project_id": repo.project.id, "repository_id": repo.id, "tags": nil, "accessories": nil, "references": nil,
-	}
-	if len(a.children) > 0 {
-		var children []object
-		for _, d := range a.children {
-			children = append(children, object{"parent_id": a.id, "child_digest": d, "urls": nil})
-		}
-		o["references"] = children
+		"references": a.references(), "push_time": when(a.pushed), "pull_time": when(a.pulled), "project_id": repo.project.id, "repository_id": repo.id, "tags": nil, "accessories": nil,
 	}
 	query := c.r.URL.Query()
 	if query.Get("with_tag") != "false" { // true is the default
@@ -120,6 +113,14 @@ func (c apiCall) artifactJSON(repo *repository, a *artifact) object {
 		o["scan_overview"] = object{newReport: a.scan.overview()}
 	}
 	return o
+}
+
+func (a *artifact) references() []object {
+	var all []object
+	for _, child := range a.children {
+		all = append(all, object{"parent_id": a.id, "child_digest": child})
+	}
+	return all
 }
 
 func accessoriesJSON(repo *repository, a *artifact) []object {

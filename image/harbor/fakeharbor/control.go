@@ -278,3 +278,12 @@ func check(err error) {
 		misuse("%v", err)
 	}
 }
+
+// Missing reports whether a tag or digest of project/repository cannot be pulled.
+func (s *Server) Missing(name, reference string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	projectName, rest, _ := strings.Cut(name, "/")
+	p := s.project(projectName)
+	return p == nil || p.repo(rest) == nil || p.repo(rest).artifact(reference) == nil
+}
