@@ -94,11 +94,7 @@ func numbered(log string, number int) string {
 // numberOf is 0 for what is no file of the log.
 func numberOf(log, file string) int {
 	before, behind := parts(log)
-	digits, ok := strings.CutPrefix(file, before)
-	if digits, ok = strings.CutSuffix(digits, behind); !ok || len(digits) < 4 {
-		return 0
-	}
-	n, err := strconv.Atoi(digits)
+	n, err := strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(file, before), behind))
 	if err != nil || n < 1 || numbered(log, n) != file {
 		return 0
 	}
