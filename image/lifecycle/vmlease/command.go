@@ -48,16 +48,17 @@ func runCommand(ctx context.Context, argv []string) error {
 	if err != nil && ctx.Err() != nil {
 		err = errors.Join(err, ctx.Err())
 	}
-	if err != nil && said.Len() > 0 {
-		return fmt.Errorf("%w: %s", err, strings.TrimSpace(said.String()))
+	if err != nil && said.kept.Len() > 0 {
+		return fmt.Errorf("%w: %s", err, strings.TrimSpace(said.kept.String()))
 	}
 	return err
 }
 
-// beginning keeps the beginning of what is written to it.
-type beginning struct{ bytes.Buffer }
+// beginning keeps what is written to it first. The buffer is no part of its methods:
+// io.Copy would use its ReadFrom, which keeps all.
+type beginning struct{ kept bytes.Buffer }
 
-func (t *beginning) Write(p []byte) (int, error) {
-	t.Buffer.Write(p[:min(len(p), commandOutput-t.Len())])
+func (b *beginning) Write(p []byte) (int, error) {
+	b.kept.Write(p[:min(len(p), commandOutput-b.kept.Len())])
 	return len(p), nil
 }

@@ -121,11 +121,10 @@ func (h *handler) user(w http.ResponseWriter, r *http.Request) (string, bool) {
 	name, password, ok := r.BasicAuth()
 	switch {
 	case !ok || name == "" || password == "":
-		w.Header().Set("WWW-Authenticate", `Basic realm="jadm", charset="UTF-8"`)
-		refuse(w, http.StatusUnauthorized, "a report needs your login to the registry; log in: jbuild login")
+		unauthorized(w, "a report needs your login to the registry; log in: jbuild login")
 		return "", false
 	case len(name) > mostName || len(password) > 4<<10:
-		refuse(w, http.StatusUnauthorized, errWrong.Error())
+		unauthorized(w, errWrong.Error())
 		return "", false
 	}
 	if wait := h.users.take(strings.ToLower(name), h.o.Now()); wait > 0 {
@@ -143,8 +142,7 @@ func (h *handler) user(w http.ResponseWriter, r *http.Request) (string, bool) {
 	case errors.Is(err, errCannot):
 		refuse(w, http.StatusServiceUnavailable, err.Error())
 	default:
-		w.Header().Set("WWW-Authenticate", `Basic realm="jadm", charset="UTF-8"`)
-		refuse(w, http.StatusUnauthorized, errWrong.Error())
+		unauthorized(w, errWrong.Error())
 	}
 	return "", false
 }
@@ -190,6 +188,11 @@ func address(r *http.Request) string {
 		}
 	}
 	return a.String()
+}
+
+func unauthorized(w http.ResponseWriter, why string) {
+	w.Header().Set("WWW-Authenticate", `Basic realm="jadm", charset="UTF-8"`)
+	refuse(w, http.StatusUnauthorized, why)
 }
 
 func later(w http.ResponseWriter, wait time.Duration) {

@@ -3,6 +3,7 @@ package vmlease
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -48,8 +49,9 @@ func (e *webError) Error() string {
 // passing reports whether the same question may be answered later.
 func passing(err error) bool {
 	var e *webError
+	var stranger *tls.CertificateVerificationError
 	if !errors.As(err, &e) {
-		return !errors.Is(err, errList)
+		return !errors.Is(err, errList) && !errors.As(err, &stranger)
 	}
 	return e.status >= 500 || e.status == http.StatusTooManyRequests || e.status == http.StatusRequestTimeout
 }
