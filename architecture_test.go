@@ -49,6 +49,7 @@ var allowed = map[string][]string{
 	"vmtemplate/inside":     {"vmtemplate/rootless"},
 	"vmtemplate/workspace":  {"image", "vmtemplate/change", "vmtemplate/inside", "vmtemplate/message", "vmtemplate/rootless"},
 	"vmtemplate/site":       {"vmtemplate/message"},
+	"vmtemplate/report":     {"vmtemplate/message", "vmtemplate/workspace"},
 	"vmtemplate/workshop":   {"image", "vmtemplate"},
 	"vmtemplate/guide":      {"image", "image/harbor", "vmtemplate"},
 	"vmtemplate/inventory":  {},
