@@ -17,6 +17,7 @@ type Robot struct {
 	Level       string       `json:"level"`      // project or system
 	Days        int64        `json:"duration"`   // of its life, from its creation; -1 for ever
 	Expires     int64        `json:"expires_at"` // seconds since 1970; -1 never
+	Created     time.Time    `json:"creation_time"`
 	Disabled    bool         `json:"disable"`
 	Permissions []Permission `json:"permissions"`
 }
@@ -83,6 +84,13 @@ func (c *Client) RefreshSecret(ctx context.Context, id int64) (string, error) {
 	}
 	_, err := c.do(ctx, call{method: http.MethodPatch, path: robotPath(id), body: map[string]any{}}, &s)
 	return s.Secret, err
+}
+
+// UpdateRobot gives the robot with r.ID other permissions, another description, or
+// another life. Its end is then r.Days after its creation, not after now, so that a
+// longer life needs the days that are over, too. Name and level must be as they were.
+func (c *Client) UpdateRobot(ctx context.Context, r Robot) error {
+	return c.put(ctx, robotPath(r.ID), r)
 }
 
 // DisableRobot keeps a robot from logging in. Its tokens remain valid for half
