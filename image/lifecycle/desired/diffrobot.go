@@ -3,7 +3,6 @@ package desired
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jrun-hpc/jrun/image/harbor"
@@ -57,18 +56,21 @@ func (d *differ) robot(name string, is harbor.Robot) {
 	if is.Disabled {
 		return // somebody had a reason
 	}
-	access := accessOf(is)
-	if !slices.Equal(sortedAccess(access), want.access()) {
-		d.addRobot(name, Change{Kind: "robot.rights", Before: rights(access), After: rights(want.access()), act: changeRobot{is, want.access()}})
-	}
-	switch {
-	case d.wrongLife(want, is):
+	before, after := rights(accessOf(is)), rights(want.access())
+	if d.wrongLife(want, is) {
+		c := Change{Kind: "robot.renew", Before: "until " + until(is), After: "for " + life(want.Days)}
+		if before != after {
+			c.Before, c.After = before+", "+c.Before, after+", "+c.After
+		}
 		secret := !want.KeepSecret || !own.Kept
-		d.addRobot(name, Change{
-			Kind: "robot.renew", Before: "until " + until(is), After: "for " + life(want.Days), Reason: renewalReason(secret),
-			act: renewRobot{name: name, robot: want, is: is, secret: secret},
-		})
-	case !own.Kept:
+		c.Reason, c.act = renewalReason(secret), renewRobot{name: name, robot: want, is: is, secret: secret}
+		d.addRobot(name, c)
+		return
+	}
+	if before != after {
+		d.addRobot(name, Change{Kind: "robot.rights", Before: before, After: after, act: changeRobot{is, want.access()}})
+	}
+	if !own.Kept {
 		d.addRobot(name, Change{
 			Kind: "robot.refresh", Before: "secret lost", After: "new secret",
 			Reason: "jadm was interrupted before it could keep the secret", act: renewRobot{name: name, robot: want, is: is, secret: true, sameLife: true},
@@ -148,7 +150,8 @@ func (r changeRobot) do(ctx context.Context, j *job) error {
 	return j.Client.UpdateRobot(ctx, r.is)
 }
 
-// renewRobot gives a robot a new life, a new secret, or both.
+// renewRobot gives a robot a new life, with the rights that it should have, a new
+// secret, or both.
 type renewRobot struct {
 	name     string
 	robot    *Robot
