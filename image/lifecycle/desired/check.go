@@ -59,7 +59,7 @@ func (c *checker) file(f *File) {
 		c.people(f)
 	}
 	if f.People == nil && len(f.Persons) > 0 {
-		c.sayf([]string{"person"}, "there is no [people], so that nobody has a project of their own")
+		c.sayf([]string{"person", sortedKeys(f.Persons)[0]}, "there is no [people], so that nobody has a project of their own")
 	}
 }
 
