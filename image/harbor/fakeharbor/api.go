@@ -90,6 +90,8 @@ func (s *Server) routes() *http.ServeMux {
 		"GET /api/v2.0/users/search":  s.searchUsers,
 		"GET /api/v2.0/users":         s.listUsers,
 
+		"GET /api/v2.0/usergroups": s.listGroups,
+
 		"PUT /api/v2.0/users/{id}/cli_secret": s.setSecret,
 
 		"HEAD /api/v2.0/projects": s.headProject,
@@ -109,6 +111,11 @@ func (s *Server) routes() *http.ServeMux {
 		"POST " + projects + "/webhook/policies":        s.in("notification-policy", "create", s.createWebhook),
 		"PUT " + projects + "/webhook/policies/{id}":    s.in("notification-policy", "update", s.updateWebhook),
 		"DELETE " + projects + "/webhook/policies/{id}": s.in("notification-policy", "delete", s.deleteWebhook),
+
+		"GET " + projects + "/immutabletagrules":         s.in("immutable-tag", "list", s.listImmutable),
+		"POST " + projects + "/immutabletagrules":        s.in("immutable-tag", "create", s.createImmutable),
+		"PUT " + projects + "/immutabletagrules/{id}":    s.in("immutable-tag", "update", s.updateImmutable),
+		"DELETE " + projects + "/immutabletagrules/{id}": s.in("immutable-tag", "delete", s.deleteImmutable),
 
 		"GET " + projects + "/repositories": s.in("repository", "list", s.listRepositories),
 		"GET " + repos:                      s.in("repository", "read", s.getRepository),
@@ -137,6 +144,7 @@ func (s *Server) routes() *http.ServeMux {
 		"POST /api/v2.0/retentions":                 s.createRetention,
 		"GET /api/v2.0/retentions/{id}":             s.ofRetention("read", s.getRetention),
 		"PUT /api/v2.0/retentions/{id}":             s.ofRetention("update", s.updateRetention),
+		"DELETE /api/v2.0/retentions/{id}":          s.ofRetention("delete", s.deleteRetention),
 		"POST /api/v2.0/retentions/{id}/executions": s.ofRetention("update", s.runRetention),
 		"GET /api/v2.0/retentions/{id}/executions":  s.ofRetention("list", s.listRetentionRuns),
 	} {

@@ -108,6 +108,12 @@ func (s *Server) updateRetention(c apiCall, found *retention, _ *project) {
 	c.w.WriteHeader(http.StatusOK)
 }
 
+func (s *Server) deleteRetention(c apiCall, found *retention, p *project) {
+	s.retentions = slices.DeleteFunc(s.retentions, func(r *retention) bool { return r == found })
+	delete(p.metadata, "retention_id")
+	c.w.WriteHeader(http.StatusOK)
+}
+
 func (s *Server) runRetention(c apiCall, found *retention, p *project) {
 	var in struct {
 		DryRun bool `json:"dry_run"`

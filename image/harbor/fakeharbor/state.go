@@ -32,7 +32,7 @@ type project struct {
 	created   time.Time
 	metadata  map[string]string
 	scanner   bool
-	immutable []string // patterns of tags
+	immutable []*immutableRule
 	members   []*member
 	quotaID   int64
 	hard      int64            // bytes; -1 for no limit
@@ -182,7 +182,7 @@ func (r *repository) remove(a *artifact) {
 
 // locked reports whether a tag must not move.
 func (p *project) locked(tag string) bool {
-	return slices.ContainsFunc(p.immutable, func(pattern string) bool { return matches(pattern, tag) })
+	return slices.ContainsFunc(p.immutable, func(r *immutableRule) bool { return !r.Disabled && selected(r.Tags, tag) })
 }
 
 // matches knows the simple cases of doublestar: * and ** for anything.
