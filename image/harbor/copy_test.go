@@ -15,7 +15,7 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-func (tgt *target) pushIndex(repository, tag string, index v1.ImageIndex) digest.Digest {
+func (tgt *target) pushIndexOf(repository, tag string, index v1.ImageIndex) digest.Digest {
 	tgt.Helper()
 	var options []name.Option
 	if tgt.base.Scheme == "http" {
@@ -69,7 +69,7 @@ func TestCopyArtifact(t *testing.T) {
 	tgt.wantStatus("a missing source", tgt.admin.CopyArtifact(ctx, src, to, "from-a/app"), http.StatusBadRequest)
 
 	index := must(random.Index(900, 1, 2))
-	multi := tgt.pushIndex(from+"/ix", "multi", index)
+	multi := tgt.pushIndexOf(from+"/ix", "multi", index)
 	a, err := tgt.admin.Artifact(ctx, from, "ix", "multi")
 	tgt.check(err)
 	if len(a.Children) != 2 {

@@ -58,16 +58,18 @@ type Departure struct {
 	Noticed int `json:"noticed,omitempty"`
 
 	Labs     []Lab     `json:"labs,omitempty"`
-	Before   *Before   `json:"before,omitempty"`    // how it was before it was frozen
-	FrozenAt time.Time `json:"frozen_at,omitzero"`  // for good
-	Bundles  []Bundle  `json:"bundles,omitempty"`   // the first, and others for what turned up later
-	Packed   int       `json:"packed,omitempty"`    // bundles that were ever begun
-	Where    *Where    `json:"where,omitempty"`     // who has the images
-	Vanished []Image   `json:"vanished,omitempty"`  // somebody removed these from Harbor before they were bundled
-	RemoveAt time.Time `json:"remove_at,omitzero"`  // when the removal began
-	Removed  time.Time `json:"removed,omitzero"`    // when it had ended
-	Restored time.Time `json:"restored,omitzero"`   // when everything had been given back
-	KeptSite []string  `json:"kept_site,omitempty"` // digests that stay in the site's part of the store, because they are cited
+	Before   *Before   `json:"before,omitempty"`   // how it was before it was frozen
+	FrozenAt time.Time `json:"frozen_at,omitzero"` // for good
+	Bundles  []Bundle  `json:"bundles,omitempty"`  // the first, and others for what turned up later
+	Packed   int       `json:"packed,omitempty"`   // bundles that were ever begun
+	Where    *Where    `json:"where,omitempty"`    // who has the images
+	Vanished []Image   `json:"vanished,omitempty"` // somebody removed these from Harbor before they were bundled
+	RemoveAt time.Time `json:"remove_at,omitzero"` // when the removal began
+	Removed  time.Time `json:"removed,omitzero"`   // when it had ended
+	// Tags are those to be when everything is given back, as repository:tag.
+	Tags     map[string]digest.Digest `json:"tags,omitempty"`
+	Restored time.Time                `json:"restored,omitzero"`   // when everything had been given back
+	KeptSite []string                 `json:"kept_site,omitempty"` // digests that stay in the site's part of the store, because they are cited
 
 	Waiting  string    `json:"waiting,omitempty"` // for what, if for more than a day to come
 	Troubles []Trouble `json:"troubles,omitempty"`

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jrun-hpc/jrun/image/harbor"
+	"github.com/opencontainers/go-digest"
 )
 
 // giveBack makes everything as it was: it compares that with what there is, so that it
@@ -111,64 +113,84 @@ func (o *Office) restoreProject(ctx context.Context, d *Departure) error {
 }
 
 // restoreImages brings back from the bundles what is missing, also what somebody has
-// removed while the project was frozen, and the tags as they were last.
+// removed while the project was frozen, and then the tags.
 func (o *Office) restoreImages(ctx context.Context, d *Departure) error {
+	found, err := o.inventory(ctx, d.Project)
+	if err != nil {
+		return err
+	}
+	if d.Tags == nil {
+		// What is there counts more than what a bundle says; restoring moves tags.
+		d.Tags = tagsOf(append(d.Images(), found...))
+		if err := o.save(d); err != nil {
+			return err
+		}
+	}
 	for _, b := range d.Bundles {
 		if b.Made.IsZero() {
 			continue // all that is in it is in Harbor
 		}
-		missing, err := o.missing(ctx, d, b.Images)
-		if err != nil {
-			return err
-		}
+		missing := without(b.Images, found)
 		if len(missing) == 0 {
 			continue
 		}
-		if err := o.act(d, "bundle.restore", b.Dir, func() error { return o.Bundler.Restore(ctx, b.Dir, d.Project) }); err != nil {
+		if err := o.act(d, "bundle.restore", b.Dir, func() error { return o.Bundler.Restore(ctx, b.Dir, d.Project, missing) }); err != nil {
 			return fmt.Errorf("restoring %s: %w", b.Dir, err)
 		}
+		if found, err = o.inventory(ctx, d.Project); err != nil {
+			return err
+		}
 	}
-	images := d.Images()
-	missing, err := o.missing(ctx, d, images)
-	if err != nil {
-		return err
-	}
-	if len(missing) > 0 {
+	if missing := without(d.Images(), found); len(missing) > 0 {
 		return fmt.Errorf("%s was restored, and is not there", missing[0].key())
 	}
-	return nil
+	return o.restoreTags(ctx, d, found)
 }
 
-// missing are those of images that are not in the project, whatever their tags. Tags that
-// nothing has are given back.
-func (o *Office) missing(ctx context.Context, d *Departure, images []Image) ([]Image, error) {
-	found, err := o.inventory(ctx, d.Project)
-	if err != nil {
-		return nil, err
-	}
-	there, tags := map[string]bool{}, map[string]bool{}
-	for _, f := range found {
-		there[f.key()] = true
-		for _, t := range f.Tags {
-			tags[f.Repository+":"+t] = true
-		}
-	}
-	var missing []Image
+// tagsOf are the tags of images, as repository:tag. The last one has it.
+func tagsOf(images []Image) map[string]digest.Digest {
+	tags := map[string]digest.Digest{}
 	for _, i := range images {
-		if !there[i.key()] {
-			missing = append(missing, i)
-			continue
-		}
 		for _, t := range i.Tags {
-			if tags[i.Repository+":"+t] {
+			tags[i.Repository+":"+t] = i.Digest
+		}
+	}
+	return tags
+}
+
+// without are those of images that are not among others, whatever their tags.
+func without(images, others []Image) []Image {
+	return slices.DeleteFunc(slices.Clone(images), func(i Image) bool {
+		return slices.ContainsFunc(others, func(o Image) bool { return o.key() == i.key() })
+	})
+}
+
+// restoreTags gives tags to the images that should have them.
+func (o *Office) restoreTags(ctx context.Context, d *Departure, found []Image) error {
+	for _, i := range found {
+		for _, t := range i.Tags {
+			want, ok := d.Tags[i.Repository+":"+t]
+			if !ok || want == i.Digest {
 				continue
 			}
-			if err := o.Registry.AddTag(ctx, d.Project, i.Repository, i.Digest.String(), t); err != nil && harbor.Status(err) != http.StatusConflict {
-				return nil, fmt.Errorf("giving %s its tag %s: %w", i.key(), t, err)
+			err := o.Registry.DeleteTag(ctx, d.Project, i.Repository, i.Digest.String(), t)
+			if err != nil && harbor.Status(err) != http.StatusNotFound {
+				return fmt.Errorf("moving the tag %s of %s: %w", t, i.Repository, err)
 			}
 		}
 	}
-	return missing, nil
+	for _, name := range sortedKeys(d.Tags) {
+		repository, tag, _ := strings.Cut(name, ":")
+		at := slices.IndexFunc(found, func(i Image) bool { return i.Repository == repository && i.Digest == d.Tags[name] })
+		if at < 0 || slices.Contains(found[at].Tags, tag) {
+			continue
+		}
+		err := o.Registry.AddTag(ctx, d.Project, repository, d.Tags[name].String(), tag)
+		if err != nil && harbor.Status(err) != http.StatusConflict {
+			return fmt.Errorf("giving %s its tag %s: %w", repository, tag, err)
+		}
+	}
+	return nil
 }
 
 // restoreRole gives somebody the role that they had. Who has left meanwhile does not get

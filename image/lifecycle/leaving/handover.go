@@ -22,6 +22,12 @@ func prefix(d *Departure) string { return "from-" + d.Project }
 
 // handOver gives the images to who keeps them: a person, the archive, or both.
 func (o *Office) handOver(ctx context.Context, now time.Time, d *Departure) error {
+	if err := o.settleTags(ctx, d); err != nil {
+		return err
+	}
+	if again, err := o.turnedUp(ctx, now, d); again || err != nil {
+		return err
+	}
 	images := d.Images()
 	if len(images) == 0 {
 		d.Where = &Where{Why: "there are no images", HandedOver: now}
@@ -40,7 +46,7 @@ func (o *Office) handOver(ctx context.Context, now time.Time, d *Departure) erro
 		return err
 	}
 	if where.Project != "" {
-		if err := o.copyAll(ctx, d, images, where.Project, prefix(d)); err != nil {
+		if err := o.copyAll(ctx, now, d, images, where.Project, prefix(d)); err != nil {
 			return err
 		}
 	}
@@ -49,7 +55,7 @@ func (o *Office) handOver(ctx context.Context, now time.Time, d *Departure) erro
 			return err
 		}
 		if o.Rules.ArchiveProject != "" {
-			if err := o.copyAll(ctx, d, images, o.Rules.ArchiveProject, d.Project); err != nil {
+			if err := o.copyAll(ctx, now, d, images, o.Rules.ArchiveProject, d.Project); err != nil {
 				return err
 			}
 		}
@@ -82,6 +88,15 @@ func (o *Office) whereTo(ctx context.Context, now time.Time, d *Departure) (*Whe
 			if w.Archive {
 				w.Why += ", and into the archive"
 			}
+		}
+	}
+	if w.Project != "" {
+		_, err := o.Registry.Project(ctx, d.Project)
+		if harbor.Status(err) == http.StatusNotFound {
+			return &Where{Archive: true, Why: "into the archive: somebody has removed the project from Harbor"}, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("asking for the project %s: %w", d.Project, err)
 		}
 	}
 	cited, err := o.cited(ctx, d)
@@ -154,7 +169,7 @@ func (o *Office) cited(ctx context.Context, d *Departure) (string, error) {
 
 // copyAll copies the images into another project, within Harbor, and looks whether they
 // are there.
-func (o *Office) copyAll(ctx context.Context, d *Departure, images []Image, project, prefix string) error {
+func (o *Office) copyAll(ctx context.Context, now time.Time, d *Departure, images []Image, project, prefix string) error {
 	missing, err := o.notIn(ctx, images, project, prefix)
 	if err != nil || len(missing) == 0 {
 		return err
@@ -171,21 +186,62 @@ func (o *Office) copyAll(ctx context.Context, d *Departure, images []Image, proj
 			return o.Registry.CopyArtifact(ctx, harbor.Source{Project: d.Project, Repository: i.Repository, Digest: i.Digest}, project, to)
 		})
 		if s := harbor.Status(err); s == http.StatusBadRequest || s == http.StatusNotFound {
-			// Somebody has removed it from the frozen project. The bundle has it.
-			if err := o.Bundler.Restore(ctx, d.bundleOf(i), project+"/"+prefix); err != nil {
-				return fmt.Errorf("copying %s, which is not in Harbor any more, from its bundle: %w", i.key(), err)
+			// Somebody has removed it from the frozen project. The bundle has it, with
+			// tags that other images may have by now.
+			d.Tags = tagsOf(images)
+			if err := o.save(d); err != nil {
+				return err
 			}
-			continue
+			if err := o.Bundler.Restore(ctx, d.bundleOf(i), d.Project, []Image{i}); err != nil {
+				return fmt.Errorf("bringing %s, which is not in Harbor any more, back from its bundle: %w", i.key(), err)
+			}
+			d.tell(now, "somebody removed "+i.key()+" from the frozen project; it was brought back to be handed over")
+			return errAgain
 		}
 		if err != nil {
 			return fault.Newf(err, o.instead(d, project), "cannot copy %s to %s/%s", i.key(), project, to)
 		}
 	}
 	missing, err = o.notIn(ctx, images, project, prefix)
-	if err == nil && len(missing) > 0 {
-		err = fmt.Errorf("%s was copied to %s, and is not there", missing[0].key(), project)
+	if err != nil || len(missing) == 0 {
+		return err
 	}
-	return err
+	if again, err := o.turnedUp(ctx, now, d); again || err != nil {
+		if err == nil {
+			err = errAgain
+		}
+		return err
+	}
+	return fmt.Errorf("%s was copied to %s, and is not there", missing[0].key(), project)
+}
+
+// turnedUp goes back to Frozen when the project has what no bundle has, or other tags.
+func (o *Office) turnedUp(ctx context.Context, now time.Time, d *Departure) (bool, error) {
+	found, err := o.inventory(ctx, d.Project)
+	if err != nil {
+		return false, err
+	}
+	more := d.uncovered(found)
+	if len(more) > 0 {
+		d.enter(Frozen, now, fmt.Sprintf("%d images have turned up, such as %s: they are bundled, too", len(more), more[0].key()))
+	}
+	return len(more) > 0, nil
+}
+
+// settleTags ends what was begun with a restored image.
+func (o *Office) settleTags(ctx context.Context, d *Departure) error {
+	if d.Tags == nil {
+		return nil
+	}
+	found, err := o.inventory(ctx, d.Project)
+	if err != nil {
+		return err
+	}
+	if err := o.restoreTags(ctx, d, found); err != nil {
+		return err
+	}
+	d.Tags = nil
+	return o.save(d)
 }
 
 // bundleOf is the directory that has an image.

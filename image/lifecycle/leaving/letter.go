@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/lifecycle/people"
 )
 
@@ -95,7 +96,12 @@ func (o *Office) deliver(ctx context.Context, now time.Time, d *Departure) error
 		if l.Kind == letterNotice {
 			l.Facts.Days = daysUntil(d.Date, now) // it may be late
 		}
-		if err := o.Post.Send(ctx, l); err != nil {
+		err := o.Post.Send(ctx, l)
+		if errors.Is(err, ErrUndeliverable) {
+			d.tell(now, fault.Printable(err.Error()))
+			continue
+		}
+		if err != nil {
 			failed = errors.Join(failed, fmt.Errorf("sending the letter %q to %s: %w", l.Kind, l.To.ID, err))
 			left = append(left, l)
 		}

@@ -174,10 +174,9 @@ func lacking(images []Image, found []digest.Digest) digest.Digest {
 	for _, d := range found {
 		have[d] = true
 	}
-	want := digests(images)
-	for _, d := range sortedKeys(want) {
-		if !have[d] {
-			return d
+	for _, i := range images {
+		if !have[i.Digest] {
+			return i.Digest
 		}
 	}
 	return ""

@@ -36,6 +36,7 @@ type Registry interface {
 	CopyArtifact(ctx context.Context, from harbor.Source, project, repository string) error
 	DeleteArtifact(ctx context.Context, project, repository, reference string) error
 	AddTag(ctx context.Context, project, repository, reference, tag string) error
+	DeleteTag(ctx context.Context, project, repository, reference, tag string) error
 }
 
 var _ Registry = (*harbor.Client)(nil)
@@ -54,18 +55,19 @@ type Contents struct {
 // Proof is what reading a bundle back has shown.
 type Proof struct {
 	Checksum string          // of the whole
-	Digests  []digest.Digest // of the images in it, and of what indexes hold
+	Digests  []digest.Digest // of the images in it; of indexes with all that they hold
 }
 
 // Bundler makes images files that need no registry; package bundle.
 type Bundler interface {
-	// Make fills a directory, or goes on where it was interrupted.
+	// Make fills a directory, or goes on where it was interrupted. It may be called
+	// something else until it is whole (Shelf.Remove knows).
 	Make(ctx context.Context, dir string, c Contents) error
 	// Verify reads every byte. The error wraps ErrDamaged if it is not as it was made.
 	Verify(ctx context.Context, dir string) (Proof, error)
-	// Restore pushes a bundle's images, with their tags, into a project, or into
-	// repositories below project/prefix. What is there already is no error.
-	Restore(ctx context.Context, dir, into string) error
+	// Restore pushes some of a bundle's images, with their tags, into a project. What is
+	// there already is no error; a tag that stands for something else is moved.
+	Restore(ctx context.Context, dir, project string, images []Image) error
 }
 
 // Shelf has the directories that bundles are in.
@@ -76,6 +78,10 @@ type Shelf interface {
 	// Remove removes a directory; one that is not there is no error.
 	Remove(ctx context.Context, dir string) error
 }
+
+// ErrUndeliverable is wrapped by errors of a Post about a letter that will not arrive,
+// today or tomorrow.
+var ErrUndeliverable = errors.New("the letter cannot be delivered")
 
 // Post sends letters; package notice. A letter of a key is sent once, ever.
 type Post interface {

@@ -24,13 +24,8 @@ func (o *Office) remove(ctx context.Context, now time.Time, d *Departure) error 
 			return err
 		}
 	}
-	found, err := o.inventory(ctx, d.Project)
-	if err != nil {
+	if again, err := o.turnedUp(ctx, now, d); again || err != nil {
 		return err
-	}
-	if more := d.uncovered(found); len(more) > 0 {
-		d.enter(Frozen, now, fmt.Sprintf("%d images have turned up, such as %s: they are bundled, too", len(more), more[0].key()))
-		return nil
 	}
 	if d.Stage != Removing {
 		d.RemoveAt = now
@@ -39,7 +34,7 @@ func (o *Office) remove(ctx context.Context, now time.Time, d *Departure) error 
 			return err
 		}
 	}
-	err = o.removeImages(ctx, d, found)
+	err := o.removeImages(ctx, d)
 	if errors.Is(err, errMore) {
 		d.enter(Frozen, now, "something was pushed while images were removed: it is bundled, too")
 		return nil
@@ -98,7 +93,8 @@ var errMore = errors.New("there are other images")
 
 // removeImages removes each image by its digest, and a repository only when nothing else
 // is in it: what somebody pushes meanwhile stays.
-func (o *Office) removeImages(ctx context.Context, d *Departure, found []Image) error {
+func (o *Office) removeImages(ctx context.Context, d *Departure) error {
+	found := d.Images()
 	// What an index holds cannot be removed before it.
 	slices.SortStableFunc(found, func(a, b Image) int { return len(b.Children) - len(a.Children) })
 	for _, i := range found {

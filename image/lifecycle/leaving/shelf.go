@@ -45,8 +45,13 @@ func (Disk) Move(ctx context.Context, from, to string) error {
 	return removeTree(from)
 }
 
+// unfinished ends the name of a bundle that is being made (package bundle).
+const unfinished = ".partial"
+
 // Remove takes the name away first: half a bundle is never found under a bundle's name.
-func (Disk) Remove(_ context.Context, dir string) error { return removeTree(dir) }
+func (Disk) Remove(_ context.Context, dir string) error {
+	return errors.Join(removeTree(dir+unfinished), removeTree(dir))
+}
 
 const going = ".removing-"
 

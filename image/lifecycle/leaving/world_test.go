@@ -447,7 +447,27 @@ func (h fakeHarbor) AddTag(_ context.Context, project, repo, reference, tag stri
 		if err != nil {
 			return err
 		}
+		for _, a := range p.repos[repo] {
+			if slices.Contains(a.tags, tag) {
+				return refusedWith(http.StatusConflict)
+			}
+		}
 		p.tag(repo, digest.Digest(reference), tag)
+		return nil
+	})
+}
+
+func (h fakeHarbor) DeleteTag(_ context.Context, project, repo, reference, tag string) error {
+	return callErr(h.world, "DeleteTag "+project+"/"+repo+"@"+reference+" "+tag, h.down.harbor, func() error {
+		p, err := h.find(project)
+		if err != nil {
+			return err
+		}
+		a := p.repos[repo][digest.Digest(reference)]
+		if a == nil || !slices.Contains(a.tags, tag) {
+			return refusedWith(http.StatusNotFound)
+		}
+		a.tags = slices.DeleteFunc(a.tags, func(t string) bool { return t == tag })
 		return nil
 	})
 }
@@ -487,32 +507,30 @@ func (f fakeBundler) Verify(_ context.Context, dir string) (Proof, error) {
 		}
 		p := Proof{Checksum: "sum of " + dir}
 		for _, i := range b.images {
-			p.Digests = append(append(p.Digests, i.Digest), b.content[i.key()].children...)
+			p.Digests = append(p.Digests, i.Digest)
 		}
 		return p, nil
 	})
 }
 
-func (f fakeBundler) Restore(_ context.Context, dir, into string) error {
-	project, prefix, nested := strings.Cut(into, "/")
+func (f fakeBundler) Restore(_ context.Context, dir, project string, images []Image) error {
 	b := f.shelf[dir]
 	if b == nil || !b.whole || b.damaged {
 		return fmt.Errorf("restoring %s: %w", dir, ErrDamaged)
 	}
 	for _, i := range b.images {
-		err := callErr(f.world, "Restore "+i.key()+" "+into, f.down.harbor, func() error {
+		if !slices.ContainsFunc(images, func(want Image) bool { return want.key() == i.key() }) {
+			continue
+		}
+		err := callErr(f.world, "Restore "+i.key()+" "+project, f.down.harbor, func() error {
 			p := f.projects[project]
 			if p == nil {
 				return refusedWith(http.StatusNotFound)
 			}
-			repo := i.Repository
-			if nested {
-				repo = prefix + "/" + repo
-			}
 			a := b.content[i.key()]
-			p.put(repo, i.Digest, "", &fakeArtifact{layers: a.layers, children: a.children})
+			p.put(i.Repository, i.Digest, "", &fakeArtifact{layers: a.layers, children: a.children})
 			for _, t := range i.Tags {
-				p.tag(repo, i.Digest, t)
+				p.tag(i.Repository, i.Digest, t)
 			}
 			return nil
 		})

@@ -29,7 +29,7 @@ type Onboarding struct {
 const (
 	robotDays = 365
 	renewDays = 30
-	mostDays  = 10 * 365
+	mostRobotDays  = 10 * 365
 )
 
 func (o *Onboarding) complete(abs func(string) string) error {
@@ -41,8 +41,8 @@ func (o *Onboarding) complete(abs func(string) string) error {
 		o.RenewDays = min(renewDays, o.RobotDays/2)
 	}
 	switch {
-	case o.RobotDays < 1 || o.RobotDays > mostDays:
-		return fmt.Errorf("onboarding.robot_days is %d, not between 1 and %d", o.RobotDays, mostDays)
+	case o.RobotDays < 1 || o.RobotDays > mostRobotDays:
+		return fmt.Errorf("onboarding.robot_days is %d, not between 1 and %d", o.RobotDays, mostRobotDays)
 	case o.RenewDays < 0 || o.RenewDays >= o.RobotDays:
 		return fmt.Errorf("onboarding.renew_days is %d, and robot_days is %d: it must be less", o.RenewDays, o.RobotDays)
 	case o.Quota < 0:
