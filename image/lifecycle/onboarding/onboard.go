@@ -138,8 +138,7 @@ func (o *Onboarder) add(ctx context.Context, p people.Person, c Choices) (Result
 		return result, err
 	}
 	if err != nil {
-		note.Failed, note.Error = c.Now, err.Error()
-		return result, errors.Join(err, o.saveNote(note))
+		return result, err
 	}
 	note.Finished, note.Failed, note.Error = c.Now, time.Time{}, ""
 	return result, o.saveNote(note)
