@@ -23,6 +23,8 @@ import (
 type Post interface {
 	// Send sends a letter, unless that of its key was sent before.
 	Send(ctx context.Context, l notice.Letter) (sent bool, err error)
+	// Sent is when that was; zero if it was not.
+	Sent(key string) (time.Time, error)
 }
 
 // Options of an Onboarder.
@@ -140,7 +142,10 @@ func (o *Onboarder) add(ctx context.Context, p people.Person, c Choices) (Result
 	if err != nil {
 		return result, err
 	}
-	note.Finished, note.Failed, note.Error = c.Now, time.Time{}, ""
+	if note.Finished.IsZero() {
+		note.Finished = c.Now
+	}
+	note.Failed, note.Error = time.Time{}, ""
 	return result, o.saveNote(note)
 }
 
@@ -207,11 +212,15 @@ func (o *Onboarder) welcome(ctx context.Context, s *steps, p people.Person, r *R
 		data.Until = r.Login.Expires.Format(time.DateOnly)
 	}
 	step := Step{"letter.send", p.Mail, "welcome"}
+	key := "welcome/" + strings.ToLower(p.ID)
 	if s.dryRun {
-		s.done = append(s.done, step)
-		return nil
+		before, err := o.o.Post.Sent(key)
+		if err == nil && before.IsZero() {
+			s.done = append(s.done, step)
+		}
+		return err
 	}
-	sent, err := o.o.Post.Send(ctx, notice.Letter{To: p, Kind: "welcome", Key: "welcome/" + strings.ToLower(p.ID), Data: data})
+	sent, err := o.o.Post.Send(ctx, notice.Letter{To: p, Kind: "welcome", Key: key, Data: data})
 	if sent {
 		s.done = append(s.done, step)
 	}

@@ -66,6 +66,9 @@ func TestAdd(t *testing.T) {
 		t.Errorf("the login is %+v", again.Login)
 	}
 
+	if dry, err = tgt.onboarder().Add(t.Context(), p.ID, onboarding.Choices{Now: now, DryRun: true}); err != nil || len(dry.Steps) > 0 {
+		t.Errorf("a dry run afterwards would do %v, %v", dry.Steps, err)
+	}
 	var out bytes.Buffer
 	other, err := tgt.onboarder().Add(t.Context(), p.ID, onboarding.Choices{Now: now, NewCredential: true, Credential: onboarding.WriterSink{Writer: &out, Name: "-"}})
 	check(t, err)
