@@ -78,6 +78,12 @@ func TestFileSink(t *testing.T) {
 	if info, err = os.Stat(filepath.Join(dir, "new")); err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("the directory is %v, %v", info, err)
 	}
+	if err := (FileSink{filepath.Join(dir, "later", "auth.json")}).Ready(); err != nil {
+		t.Errorf("a file to be is not ready: %v", err)
+	}
+	if entries, err := os.ReadDir(filepath.Join(dir, "later")); err != nil || len(entries) > 0 {
+		t.Errorf("being ready has made %v, %v", entries, err)
+	}
 	// An open file becomes closed, and is one file.
 	write(t, filepath.Join(dir, "open.json"), `{"auths":{}}`, 0o644)
 	if err := keep("open.json"); err != nil {
@@ -101,6 +107,9 @@ func TestFileSink(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{"link.json", "loop/auth.json", "text.json", "dir.json", "open.json/auth.json"} {
+		if err := (FileSink{filepath.Join(dir, path)}).Ready(); err == nil {
+			t.Errorf("%s is ready", path)
+		}
 		if err := keep(path); err == nil {
 			t.Errorf("%s was written", path)
 		}
@@ -136,12 +145,19 @@ func TestOthersLinks(t *testing.T) {
 	if entries, err := os.ReadDir(filepath.Join(dir, "target")); err != nil || len(entries) > 0 {
 		t.Errorf("it wrote %v, %v", entries, err)
 	}
-	if err := (FileSink{filepath.Join(home, "auth.json")}).Keep(t.Context(), nodes); err != nil {
-		t.Fatal(err)
+	theirs := filepath.Join(home, ".config", "containers", "auth.json")
+	write(t, filepath.Join(dir, "login.json"), `{"auths":{"harbor.example/u001":{"auth":"eDp5"}}}`, 0o600)
+	for range 2 {
+		logins, err := MergeLogins(filepath.Join(dir, "login.json"), theirs)
+		if diff := cmp.Diff([]string{"harbor.example/u001"}, logins); diff != "" || err != nil {
+			t.Fatalf("%v (-want +got):\n%s", err, diff)
+		}
 	}
-	owner, err := exec.CommandContext(t.Context(), "stat", "-c", "%u %a", filepath.Join(home, "auth.json")).Output()
-	if err != nil || strings.TrimSpace(string(owner)) != "12345 600" {
-		t.Errorf("the file is of %s, %v", owner, err)
+	for path, want := range map[string]string{theirs: "12345 600", filepath.Dir(theirs): "12345 700", filepath.Join(home, ".config"): "12345 700"} {
+		owner, err := exec.CommandContext(t.Context(), "stat", "-c", "%u %a", path).Output()
+		if err != nil || strings.TrimSpace(string(owner)) != want {
+			t.Errorf("%s is of %s, %v", path, owner, err)
+		}
 	}
 	if _, err := os.Stat(filepath.Join(home, "none", "auth.json")); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
@@ -159,5 +175,29 @@ func link(t *testing.T, to, path string) {
 	t.Helper()
 	if err := os.Symlink(to, path); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestMergeLogins(t *testing.T) {
+	dir := t.TempDir()
+	from, into := filepath.Join(dir, "from.json"), filepath.Join(dir, "into.json")
+	for name, text := range map[string]string{"none": `{"auths":{}}`, "text": "x", "nothing": ""} {
+		write(t, from, text, 0o600)
+		if _, err := MergeLogins(from, into); err == nil {
+			t.Errorf("%s was merged", name)
+		}
+	}
+	if _, err := MergeLogins(filepath.Join(dir, "no file"), into); err == nil {
+		t.Error("a missing file was merged")
+	}
+	write(t, from, `{"auths":{"b":{"auth":"bmV3"},"c":{"auth":"Yw=="}}}`, 0o600)
+	write(t, into, `{"auths":{"a":{"auth":"YQ=="},"b":{"auth":"b2xk"}},"x":1}`, 0o600)
+	if logins, err := MergeLogins(from, into); err != nil || strings.Join(logins, " ") != "b c" {
+		t.Errorf("merged %v, %v", logins, err)
+	}
+	got, err := os.ReadFile(into)
+	compact := strings.NewReplacer("\n", "", "\t", "", ": ", ":").Replace(string(got))
+	if want := `{"auths":{"a":{"auth":"YQ=="},"b":{"auth":"bmV3"},"c":{"auth":"Yw=="}},"x":1}`; compact != want || err != nil {
+		t.Errorf("it is %s, %v", compact, err)
 	}
 }

@@ -56,7 +56,9 @@ type Choices struct {
 	DryRun        bool
 	NoLetter      bool
 	NewCredential bool // another secret for the robot; the old one is refused then
-	Credential    Sink // nil: a file for each person in the site's directory
+	// Credential is where somebody's login goes; nil: a file for each person in the site's
+	// directory.
+	Credential func(people.Person) Sink
 }
 
 // Result is what was done for one person, or would be.
@@ -172,11 +174,6 @@ func (o *Onboarder) progress(p people.Person) *progress {
 	}
 	note.ID = p.ID
 	return &note
-}
-
-func (o *Onboarder) save(p people.Person, note *progress) error {
-	note.ID = p.ID
-	return o.saveNote(note)
 }
 
 func (o *Onboarder) saveNote(note *progress) error {
