@@ -3,7 +3,6 @@ package leaving
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -92,7 +91,7 @@ func (r Rules) destination(d *Departure) string {
 	if rule == ToArchive || receiver == "" {
 		return archive
 	}
-	to := fmt.Sprintf("to %s, as %s/%s/…", receiver, strings.ToLower(receiver), prefix(d))
+	to := fmt.Sprintf("to %s, as %s/%s/…", receiver, ProjectOf(receiver), prefix(d))
 	if rule == ToBoth {
 		return to + ", and " + archive
 	}

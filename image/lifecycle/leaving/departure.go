@@ -165,6 +165,9 @@ type Trouble struct {
 	Told  bool      `json:"told,omitempty"`
 }
 
+// ProjectOf is the name of a person's own project: Harbor has them in lower case.
+func ProjectOf(id string) string { return strings.ToLower(id) }
+
 // ID is the person's.
 func (d *Departure) ID() string { return d.Person.ID }
 

@@ -103,7 +103,7 @@ func (o *Office) propose(ctx context.Context, now time.Time, gone []Proposal) ([
 		if err == nil && !d.Stage.Over() {
 			continue
 		}
-		own := strings.ToLower(g.ID)
+		own := ProjectOf(g.ID)
 		g.Memberships = slices.DeleteFunc(slices.Clone(belongs[own]), func(p string) bool { return p == own })
 		if i := slices.IndexFunc(projects, func(p harbor.Project) bool { return p.Name == own }); i >= 0 {
 			g.Project, g.Images = own, projects[i].Repositories

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"net/http"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/jrun-hpc/jrun/fault"
@@ -139,7 +138,7 @@ func (o *Office) accepts(ctx context.Context, now time.Time, d *Departure) (take
 	if err == nil && !other.Stage.Over() {
 		return taker{}, fmt.Errorf("%s leaves, too", p.ID), nil
 	}
-	project := strings.ToLower(p.ID)
+	project := ProjectOf(p.ID)
 	_, err = o.Registry.Project(ctx, project)
 	if harbor.Status(err) == http.StatusNotFound {
 		return taker{}, fmt.Errorf("%s has no project", p.ID), nil

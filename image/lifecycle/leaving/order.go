@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"strings"
 	"time"
 
 	"github.com/jrun-hpc/jrun/fault"
@@ -71,7 +70,7 @@ func (o *Office) newDeparture(ctx context.Context, now time.Time, order Order, p
 	if err := notPast(order.Date, now, order.ID); err != nil {
 		return nil, err
 	}
-	d := &Departure{Person: p, Project: strings.ToLower(p.ID), Date: order.Date, Ordered: now.UTC(), OrderedBy: order.By, Reason: order.Reason, Choice: order.Choice, Stage: Scheduled, Since: now}
+	d := &Departure{Person: p, Project: ProjectOf(p.ID), Date: order.Date, Ordered: now.UTC(), OrderedBy: order.By, Reason: order.Reason, Choice: order.Choice, Stage: Scheduled, Since: now}
 	if earlier != nil {
 		d.Revision, d.History = earlier.Revision, earlier.History
 		d.Letters = earlier.Letters

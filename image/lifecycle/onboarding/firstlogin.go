@@ -63,6 +63,11 @@ func (o *Onboarder) FirstLogins(ctx context.Context, c Choices, most int) ([]Out
 		if ctx.Err() != nil {
 			return all, context.Cause(ctx)
 		}
+		if err != nil && !c.DryRun {
+			note := o.progress(p)
+			note.Failed, note.Error = c.Now, err.Error()
+			err = errors.Join(err, o.saveNote(note))
+		}
 		all = append(all, Outcome{result, err})
 	}
 	return all, nil

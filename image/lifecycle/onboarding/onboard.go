@@ -23,6 +23,8 @@ import (
 type Post interface {
 	// Send sends a letter, unless that of its key was sent before.
 	Send(ctx context.Context, l notice.Letter) (sent bool, err error)
+	// Sent is when that was; zero if it was not.
+	Sent(key string) (time.Time, error)
 }
 
 // Options of an Onboarder.
@@ -54,7 +56,9 @@ type Choices struct {
 	DryRun        bool
 	NoLetter      bool
 	NewCredential bool // another secret for the robot; the old one is refused then
-	Credential    Sink // nil: a file for each person in the site's directory
+	// Credential is where somebody's login goes; nil: a file for each person in the site's
+	// directory.
+	Credential func(people.Person) Sink
 }
 
 // Result is what was done for one person, or would be.
@@ -138,10 +142,12 @@ func (o *Onboarder) add(ctx context.Context, p people.Person, c Choices) (Result
 		return result, err
 	}
 	if err != nil {
-		note.Failed, note.Error = c.Now, err.Error()
-		return result, errors.Join(err, o.saveNote(note))
+		return result, err
 	}
-	note.Finished, note.Failed, note.Error = c.Now, time.Time{}, ""
+	if note.Finished.IsZero() {
+		note.Finished = c.Now
+	}
+	note.Failed, note.Error = time.Time{}, ""
 	return result, o.saveNote(note)
 }
 
@@ -168,11 +174,6 @@ func (o *Onboarder) progress(p people.Person) *progress {
 	}
 	note.ID = p.ID
 	return &note
-}
-
-func (o *Onboarder) save(p people.Person, note *progress) error {
-	note.ID = p.ID
-	return o.saveNote(note)
 }
 
 func (o *Onboarder) saveNote(note *progress) error {
@@ -208,11 +209,15 @@ func (o *Onboarder) welcome(ctx context.Context, s *steps, p people.Person, r *R
 		data.Until = r.Login.Expires.Format(time.DateOnly)
 	}
 	step := Step{"letter.send", p.Mail, "welcome"}
+	key := "welcome/" + strings.ToLower(p.ID)
 	if s.dryRun {
-		s.done = append(s.done, step)
-		return nil
+		before, err := o.o.Post.Sent(key)
+		if err == nil && before.IsZero() {
+			s.done = append(s.done, step)
+		}
+		return err
 	}
-	sent, err := o.o.Post.Send(ctx, notice.Letter{To: p, Kind: "welcome", Key: "welcome/" + strings.ToLower(p.ID), Data: data})
+	sent, err := o.o.Post.Send(ctx, notice.Letter{To: p, Kind: "welcome", Key: key, Data: data})
 	if sent {
 		s.done = append(s.done, step)
 	}

@@ -66,8 +66,11 @@ func TestAdd(t *testing.T) {
 		t.Errorf("the login is %+v", again.Login)
 	}
 
+	if dry, err = tgt.onboarder().Add(t.Context(), p.ID, onboarding.Choices{Now: now, DryRun: true}); err != nil || len(dry.Steps) > 0 {
+		t.Errorf("a dry run afterwards would do %v, %v", dry.Steps, err)
+	}
 	var out bytes.Buffer
-	other, err := tgt.onboarder().Add(t.Context(), p.ID, onboarding.Choices{Now: now, NewCredential: true, Credential: onboarding.WriterSink{Writer: &out, Name: "-"}})
+	other, err := tgt.onboarder().Add(t.Context(), p.ID, onboarding.Choices{Now: now, NewCredential: true, Credential: func(people.Person) onboarding.Sink { return onboarding.WriterSink{Writer: &out, Name: "-"} }})
 	check(t, err)
 	if diff := cmp.Diff([]string{"robot.refresh", "credential.write"}, actions(other.Steps)); diff != "" {
 		t.Errorf("for another secret (-want +got):\n%s", diff)
@@ -75,6 +78,14 @@ func TestAdd(t *testing.T) {
 	newer := parseAuth(t, out.Bytes())
 	if newer[tgt.base.Host+"/"+p.ID] == logins[tgt.base.Host+"/"+p.ID] {
 		t.Error("it is the same secret")
+	}
+	tgt.pulls(newer, p.ID, shared)
+	// A secret that could not be written down is not made, and the old one stays.
+	blocked := filepath.Join(tgt.dir, "blocked")
+	check(t, os.WriteFile(blocked, nil, 0o600))
+	_, err = tgt.onboarder().Add(t.Context(), p.ID, onboarding.Choices{Now: now, NewCredential: true, Credential: func(people.Person) onboarding.Sink { return onboarding.FileSink{Path: filepath.Join(blocked, "auth.json")} }})
+	if err == nil {
+		t.Error("it was written into a file as if that was a directory")
 	}
 	tgt.pulls(newer, p.ID, shared)
 	tgt.noSecrets(logins, newer)

@@ -23,7 +23,8 @@ var (
 	errNoFile  = errors.New("it is no regular file")
 )
 
-// replace changes a file, which need not be there. It follows no link that anybody but
+// replace changes a file, which need not be there, or only looks whether it could when
+// change returns nothing. It follows no link that anybody but
 // root or this account has made, not in the path either, and writes into no directory
 // of others; root does, and gives the file to the directory's owner.
 func replace(path string, change func(old []byte) ([]byte, error)) error {
@@ -53,6 +54,9 @@ func replace(path string, change func(old []byte) ([]byte, error)) error {
 	if err != nil {
 		return err
 	}
+	if content == nil {
+		return unix.Faccessat(int(dir.Fd()), ".", unix.W_OK|unix.X_OK, unix.AT_EACCESS)
+	}
 	return writeAt(dir, name, content, func(f *os.File) error {
 		if !isRoot {
 			return nil
@@ -68,7 +72,7 @@ func trusted(uid uint32) bool { return uid == 0 || int(uid) == os.Geteuid() }
 const mostLinks = 40
 
 // openDir opens a directory, step by step; missing ones are made (0700) below those of
-// this account.
+// this account, and by root below all, for their owners.
 func openDir(path string) (*os.File, error) {
 	dir, err := os.Open("/")
 	if err != nil {
@@ -114,10 +118,13 @@ func enter(dir *os.File, name string) (next *os.File, target string, err error) 
 		if err != nil {
 			return nil, "", err
 		}
-		if int(info.Uid) != os.Geteuid() {
+		if os.Geteuid() != 0 && int(info.Uid) != os.Geteuid() {
 			return nil, "", fs.ErrNotExist
 		}
-		if err := unix.Mkdirat(int(dir.Fd()), name, 0o700); err != nil && !errors.Is(err, unix.EEXIST) {
+		if err := unix.Mkdirat(int(dir.Fd()), name, 0o700); err != nil {
+			return nil, "", err
+		}
+		if err := unix.Fchownat(int(dir.Fd()), name, int(info.Uid), int(info.Gid), unix.AT_SYMLINK_NOFOLLOW); err != nil {
 			return nil, "", err
 		}
 		fd, err = unix.Openat(int(dir.Fd()), name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)

@@ -72,7 +72,7 @@ func (o *Onboarder) robot(ctx context.Context, s *steps, p people.Person, projec
 	if !expired && !c.NewCredential && !lost {
 		return login(r), nil
 	}
-	return o.newSecret(ctx, s, r, c, note)
+	return o.newSecret(ctx, s, p, r, c, note)
 }
 
 // mend gives a robot the permissions and the days that it should have.
@@ -124,11 +124,14 @@ func (o *Onboarder) newRobot(ctx context.Context, s *steps, p people.Person, r h
 	for _, permission := range r.Permissions {
 		projects = append(projects, permission.Project)
 	}
+	if err := o.ready(s, p, c); err != nil {
+		return Login{}, err
+	}
 	var made harbor.RobotSecret
 	step := Step{"robot.create", RobotName(projects[0]), fmt.Sprintf("pulls from %s; %d days", strings.Join(projects, ", "), r.Days)}
 	err := s.do(step, func() error {
 		note.Robot, note.Delivered = makingRobot, false
-		if err := o.save(p, note); err != nil {
+		if err := o.saveNote(note); err != nil {
 			return err
 		}
 		var err error
@@ -144,10 +147,13 @@ func (o *Onboarder) newRobot(ctx context.Context, s *steps, p people.Person, r h
 		r.Name = made.Name
 	}
 	r.Expires = expires
-	return o.deliver(ctx, s, p.ID, r, made.ID, made.Secret, c, note)
+	return o.deliver(ctx, s, p, r, made.ID, made.Secret, c, note)
 }
 
-func (o *Onboarder) newSecret(ctx context.Context, s *steps, r harbor.Robot, c Choices, note *progress) (Login, error) {
+func (o *Onboarder) newSecret(ctx context.Context, s *steps, p people.Person, r harbor.Robot, c Choices, note *progress) (Login, error) {
+	if err := o.ready(s, p, c); err != nil {
+		return Login{}, err
+	}
 	secret := ""
 	err := s.do(Step{"robot.refresh", r.Name, "a new secret; the old one is refused from now on"}, func() error {
 		note.Robot, note.Delivered = r.ID, false
@@ -161,16 +167,29 @@ func (o *Onboarder) newSecret(ctx context.Context, s *steps, r harbor.Robot, c C
 	if err != nil {
 		return Login{}, fault.Newf(err, harborAdvice, "cannot give the robot %s another secret", r.Name)
 	}
-	return o.deliver(ctx, s, note.ID, r, r.ID, secret, c, note)
+	return o.deliver(ctx, s, p, r, r.ID, secret, c, note)
+}
+
+// sink is where a person's login goes.
+func (o *Onboarder) sink(p people.Person, c Choices) Sink {
+	if c.Credential != nil {
+		return c.Credential(p)
+	}
+	return FileSink{o.credentialFile(p.ID)}
+}
+
+// ready looks whether a secret could be written down, before there is one.
+func (o *Onboarder) ready(s *steps, p people.Person, c Choices) error {
+	if s.dryRun {
+		return nil
+	}
+	return o.sink(p, c).Ready()
 }
 
 // deliver writes a secret where it belongs, and notes that it did.
-func (o *Onboarder) deliver(ctx context.Context, s *steps, id string, r harbor.Robot, robotID int64, secret string, c Choices, note *progress) (Login, error) {
+func (o *Onboarder) deliver(ctx context.Context, s *steps, p people.Person, r harbor.Robot, robotID int64, secret string, c Choices, note *progress) (Login, error) {
 	l := login(r)
-	sink := c.Credential
-	if sink == nil {
-		sink = FileSink{o.credentialFile(id)}
-	}
+	sink := o.sink(p, c)
 	credential := Credential{Host: o.o.Registry, Projects: l.Projects, User: r.Name, Password: secret}
 	err := s.do(Step{"credential.write", sink.Where(), "the login of " + r.Name}, func() error {
 		if err := sink.Keep(ctx, credential); err != nil {

@@ -151,12 +151,28 @@ func (tgt *target) person(id string) people.Person {
 		{Type: "homeDirectory", Vals: []string{"/"}}, {Type: "userPassword", Vals: []string{password}},
 	}}))
 	tgt.Cleanup(func() {
+		tgt.forget(id)
 		conn, err := ldap.DialURL(os.Getenv("LDAP_URL"))
 		check(tgt.T, err)
 		defer conn.Close()
 		check(tgt.T, conn.Bind(os.Getenv("LDAP_ADMIN_DN"), os.Getenv("LDAP_ADMIN_PASSWORD")), conn.Del(&ldap.DelRequest{DN: dn}))
 	})
 	return p
+}
+
+// forget removes an account from a real Harbor.
+func (tgt *target) forget(id string) {
+	for u, err := range tgt.admin.Users(context.Background()) {
+		if err != nil || !strings.EqualFold(u.Name, id) {
+			continue
+		}
+		request, err := http.NewRequest(http.MethodDelete, fmt.Sprintf("%s/api/v2.0/users/%d", tgt.base, u.ID), http.NoBody)
+		check(tgt.T, err)
+		request.SetBasicAuth(os.Getenv("HARBOR_USER"), os.Getenv("HARBOR_PASSWORD"))
+		resp, err := http.DefaultClient.Do(request)
+		check(tgt.T, err)
+		resp.Body.Close()
+	}
 }
 
 // project makes a project, and removes it afterwards.

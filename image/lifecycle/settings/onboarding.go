@@ -27,9 +27,9 @@ type Onboarding struct {
 
 // Defaults of Onboarding.
 const (
-	robotDays = 365
-	renewDays = 30
-	mostRobotDays  = 10 * 365
+	robotDays     = 365
+	renewDays     = 30
+	mostRobotDays = 10 * 365
 )
 
 func (o *Onboarding) complete(abs func(string) string) error {
