@@ -35,7 +35,7 @@ func (p *program) runExpired(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	proposals, err := office.Expired(cmd.Context(), time.Now(), client)
+	proposals, err := office.Expired(cmd.Context(), clock(), client)
 	if err != nil {
 		return err
 	}

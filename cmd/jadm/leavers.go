@@ -49,7 +49,7 @@ func (p *program) runLeavers(cmd *cobra.Command, all bool) error {
 		return err
 	}
 	departures, failed := office.Departures()
-	now := time.Now()
+	now := clock()
 	shown := []departure{}
 	for _, d := range departures {
 		if all || !d.Stage.Over() || len(d.Letters) > 0 {
@@ -104,7 +104,7 @@ is still to come, and the certificate when there is one (in full with --json).`,
 			if errors.Is(err, state.ErrNotFound) {
 				c, err = nil, nil
 			}
-			return errors.Join(err, p.printDeparture(cmd.OutOrStdout(), d, time.Now(), c))
+			return errors.Join(err, p.printDeparture(cmd.OutOrStdout(), d, clock(), c))
 		},
 	}
 }
@@ -134,7 +134,7 @@ func (p *program) runLeaversRun(cmd *cobra.Command, ids []string) error {
 			return fault.Newf(err, "see who leaves: jadm leavers", "%s does not leave", id)
 		}
 	}
-	now := time.Now()
+	now := clock()
 	switch {
 	case p.dryRun:
 		return p.printCalendars(cmd, office, now, ids)

@@ -20,6 +20,9 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
+// clock is the present of what is decided by dates; tests let years pass.
+var clock = time.Now
+
 // office does what people who leave need.
 func (p *program) office() (*leaving.Office, error) {
 	s, err := p.settings()
@@ -162,7 +165,7 @@ type bundler struct {
 func (b bundler) Make(ctx context.Context, dir string, c leaving.Contents) error {
 	r := bundle.Request{
 		Owner: bundle.Owner{ID: c.Person.ID, Name: c.Person.Name, Mail: c.Person.Mail}, Source: b.client, Registry: b.registry,
-		Reason: c.Person.ID + " leaves", Recipe: recipeFiles, Program: "jadm " + version(), Now: time.Now(),
+		Reason: c.Person.ID + " leaves", Recipe: recipeFiles, Program: "jadm " + version(), Now: clock(),
 	}
 	seen := map[string]bool{}
 	for _, i := range c.Images {

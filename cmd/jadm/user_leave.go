@@ -102,7 +102,7 @@ func (p *program) runLeave(cmd *cobra.Command, o *leaveOptions, id string) error
 	if err != nil {
 		return err
 	}
-	now := time.Now()
+	now := clock()
 	var d *leaving.Departure
 	if p.dryRun {
 		d, err = office.Plan(cmd.Context(), now, order)
@@ -139,7 +139,7 @@ func (p *program) runReturn(ctx context.Context, out io.Writer, id string) error
 	if err != nil {
 		return err
 	}
-	now := time.Now()
+	now := clock()
 	if p.dryRun {
 		d, err := office.PlanReturn(now, id, actor())
 		if err != nil {
