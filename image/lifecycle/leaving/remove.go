@@ -46,6 +46,11 @@ func (o *Office) remove(ctx context.Context, now time.Time, d *Departure) error 
 		return err
 	}
 	if err := o.removeProject(ctx, d); err != nil {
+		if harbor.Status(err) == http.StatusPreconditionFailed { // it is not empty
+			if again, lookErr := o.turnedUp(ctx, now, d); again || lookErr != nil {
+				return lookErr
+			}
+		}
 		return err
 	}
 	if o.Realm != nil {
@@ -203,9 +208,6 @@ func (o *Office) removeProject(ctx context.Context, d *Departure) error {
 		}
 		return err
 	})
-	if harbor.Status(err) == http.StatusPreconditionFailed {
-		return fmt.Errorf("something was pushed into %s just now: %w", d.Project, err)
-	}
 	if err != nil {
 		return fmt.Errorf("removing the project %s: %w", d.Project, err)
 	}
