@@ -49,6 +49,7 @@ var allowed = map[string][]string{
 	"vmtemplate/inside":     {"vmtemplate/rootless"},
 	"vmtemplate/workspace":  {"image", "vmtemplate/change", "vmtemplate/inside", "vmtemplate/message", "vmtemplate/rootless"},
 	"vmtemplate/site":       {"vmtemplate/message"},
+	"vmtemplate/report":     {"vmtemplate/message", "vmtemplate/workspace"},
 	"vmtemplate/workshop":   {"image", "vmtemplate"},
 	"vmtemplate/guide":      {"image", "image/harbor", "vmtemplate"},
 	"vmtemplate/inventory":  {},
@@ -80,14 +81,16 @@ var allowed = map[string][]string{
 	"image/lifecycle/onboarding": {"fault", "quantity", "image/harbor", "image/lifecycle/audit", "image/lifecycle/settings", "image/lifecycle/state", "image/lifecycle/people", "image/lifecycle/desired", "image/lifecycle/notice"},
 	"image/lifecycle/mirror":     {"fault", "quantity", "image/harbor", "image/lifecycle/audit", "image/lifecycle/settings", "image/lifecycle/state", "image", "image/store", "image/lifecycle/people"},
 	"image/lifecycle/usage":      {"fault", "quantity", "image/harbor", "image/lifecycle/audit", "image/lifecycle/settings", "image/lifecycle/state", "image/provenance", "image/store"},
-	"image/lifecycle/retention":  {"fault", "quantity", "image/harbor", "image/lifecycle/audit", "image/lifecycle/settings", "image/lifecycle/state", "image/lifecycle/usage"},
+	"image/lifecycle/retention":  {"fault", "quantity", "image/harbor", "image/store", "image/lifecycle/audit", "image/lifecycle/settings", "image/lifecycle/state", "image/lifecycle/usage"},
 	"image/lifecycle/report":     {"fault", "quantity", "image/harbor", "image/lifecycle/audit", "image/lifecycle/settings", "image/lifecycle/state", "image/store", "image/lifecycle/people", "image/lifecycle/usage"},
 	"image/lifecycle/bundle":     {"fault", "image", "image/harbor", "image/provenance"},
 	"image/lifecycle/leaving":    {"fault", "quantity", "image/harbor", "image/lifecycle/audit", "image/lifecycle/settings", "image/lifecycle/state", "image/store", "image/lifecycle/people", "image/lifecycle/notice", "image/lifecycle/bundle", "image/lifecycle/desired", "image/lifecycle/usage"},
 	"image/lifecycle/vmlease":    {"fault", "quantity", "image/harbor", "image/lifecycle/audit", "image/lifecycle/settings", "image/lifecycle/state", "image/lifecycle/people", "image/lifecycle/notice"},
 	"image/lifecycle/service":    {"fault", "quantity", "image/harbor", "image/lifecycle/audit", "image/lifecycle/settings", "image/lifecycle/state", "image/store", "image/lifecycle/mirror", "image/lifecycle/vmlease", "image/lifecycle/usage", "image/lifecycle/onboarding", "image/lifecycle/people", "image/lifecycle/leaving", "image/lifecycle/retention", "image/lifecycle/notice"},
-	"cmd/jadm":                   {"fault", "interrupt", "quantity", "image", "image/lifecycle", "vmtemplate/recipe"},
+	"cmd/jadm":                   {"fault", "interrupt", "quantity", "image", "image/lifecycle", "image/provenance", "vmtemplate/recipe"},
 
+	// Debian's slapd for tests.
+	"image/lifecycle/people/slapdtest": {},
 	// A Harbor for tests. It must not share even the client's types.
 	"image/harbor/fakeharbor": {},
 	// What a guided session works with, in memory, and a terminal to watch it on.
@@ -113,6 +116,7 @@ var forbidden = []string{
 	"github.com/spf13/cobra/doc",
 	"testing",
 	module + "image/harbor/fakeharbor",
+	"github.com/wneessen/go-mail",
 	module + "runtime/hostlib/elftest",
 }
 

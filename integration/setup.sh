@@ -74,6 +74,8 @@ munge             test                  who is who, for Slurm
 slurmctld         test                  a batch system that starts ranks
 slurmd            test                  its nodes
 slurm-client      test                  srun
+slapd             test                  a directory of people
+ldap-utils        test                  ldapsearch, which advice names
 squashfs-tools-ng bench                 tar2sqfs
 squashfuse        bench                 the reader to compare with
 fuse3             test,bench            fusermount, for jrun mount and squashfuse
@@ -89,7 +91,7 @@ LIST
 
 # Packages with services. The tests start their own, on free ports of the
 # loopback interface; the machine's must not start, now or with the machine.
-services=(docker-registry munge slurmctld slurmd)
+services=(docker-registry munge slapd slurmctld slurmd)
 
 install_debian() {
   local missing=() new=() name

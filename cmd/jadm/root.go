@@ -61,6 +61,8 @@ type group struct {
 
 func (p *program) groups() []group {
 	return []group{
+		{"people", "People:", []*cobra.Command{p.newUserCommand(), p.newLeaversCommand(), p.newExpiredCommand(), p.newMailCommand()}},
+		{"bundles", "Bundles:", []*cobra.Command{p.newBundleCommand()}},
 		{"other", "Other:", []*cobra.Command{p.newVersionCommand()}},
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"strings"
 
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
@@ -15,11 +16,11 @@ func (p *program) newCopyCommand() *cobra.Command {
 		Long:    p.Say("cp.long"),
 		Example: p.Say("cp.examples"),
 		Args:    p.args(2, many),
-		RunE:    func(_ *cobra.Command, args []string) error { return p.runCopy(args) },
+		RunE:    func(cmd *cobra.Command, args []string) error { return p.runCopy(cmd.Context(), args) },
 	}
 }
 
-func (p *program) runCopy(args []string) error {
+func (p *program) runCopy(ctx context.Context, args []string) error {
 	last := args[len(args)-1]
 	name, target, in := insideName(last)
 	source := ""
@@ -38,7 +39,7 @@ func (p *program) runCopy(args []string) error {
 	if err != nil {
 		return err
 	}
-	defer w.Close()
+	defer p.closer(ctx, st, w)()
 	if source != "" {
 		return w.CopyOut(source, last)
 	}

@@ -21,7 +21,7 @@ func (p *program) newDiffCommand() *cobra.Command {
 		Example: p.Say("diff.examples"),
 		Args:    p.args(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.withWorkspace(args[0], func(shop *workshop.Workshop, w *workspace.Workspace) error {
+			return p.withWorkspace(cmd.Context(), args[0], func(shop *workshop.Workshop, w *workspace.Workspace) error {
 				changes, err := shop.Changes(cmd.Context(), w)
 				switch {
 				case err != nil:

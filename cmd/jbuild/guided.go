@@ -34,6 +34,7 @@ func (p *program) runGuided(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	defer p.reportQuietly(cmd.Context(), st)
 	engine := &guide.Engine{Shop: p.workshop(st)}
 	session := flow.Session{
 		Face: face, Workspaces: engine, Registry: engine, Uploader: engine,

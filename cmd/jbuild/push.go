@@ -70,7 +70,7 @@ func (p *program) runPush(cmd *cobra.Command, o *pushOptions, name, to string) e
 		if err != nil {
 			return err
 		}
-		defer w.Close()
+		defer p.closer(cmd.Context(), st, w)()
 		target, err := shop.Target(to)
 		if err != nil {
 			return err

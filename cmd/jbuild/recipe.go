@@ -16,7 +16,7 @@ func (p *program) newRecipeCommand() *cobra.Command {
 		Example: p.Say("recipes.examples"),
 		Args:    p.args(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.withWorkspace(args[0], func(shop *workshop.Workshop, w *workspace.Workspace) error {
+			return p.withWorkspace(cmd.Context(), args[0], func(shop *workshop.Workshop, w *workspace.Workspace) error {
 				r, err := shop.KeepRecipe(cmd.Context(), w)
 				if err != nil {
 					return err

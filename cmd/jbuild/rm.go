@@ -6,6 +6,7 @@ import (
 
 	"github.com/jrun-hpc/jrun/vmtemplate/flow"
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
+	"github.com/jrun-hpc/jrun/vmtemplate/workspace"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 )
@@ -24,6 +25,7 @@ func (p *program) newRemoveCommand() *cobra.Command {
 				return err
 			}
 			defer st.Close()
+			defer p.reportQuietly(cmd.Context(), st)
 			for _, name := range args {
 				sure, err := p.sure(cmd.Context(), st, name, yes)
 				if err != nil {
@@ -54,7 +56,7 @@ func (p *program) sure(ctx context.Context, st *opened, name string, yes bool) (
 		return false, err
 	}
 	changes, err := w.Changes()
-	kept := len(w.State.Pushes) > 0 && !w.State.Used.After(w.State.Pushes[len(w.State.Pushes)-1].At)
+	kept := len(w.State.Pushes) > 0 && !workspace.Summary{State: w.State}.Unpushed()
 	w.Close()
 	if err != nil || len(changes) == 0 || kept {
 		return err == nil, err

@@ -77,7 +77,7 @@ func (p *program) groups() []group {
 		}},
 		{"finish", p.Say("root.group.finish"), []*cobra.Command{
 			p.newTestCommand(), p.newCheckCommand(), p.newPushCommand(), p.newScriptCommand(), p.newSaveCommand(),
-			p.newExportCommand(), p.newRecipeCommand(), p.newReplayCommand(),
+			p.newExportCommand(), p.newRecipeCommand(), p.newReplayCommand(), p.newReportCommand(),
 		}},
 		{"docker", p.Say("root.group.docker"), []*cobra.Command{
 			p.newBuildCommand(), p.newPullCommand(), p.newImagesCommand(), p.newTagCommand(), p.newRemoveImageCommand(),

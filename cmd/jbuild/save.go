@@ -17,7 +17,7 @@ func (p *program) newSaveCommand() *cobra.Command {
 		Example: p.Say("save.examples"),
 		Args:    p.args(2, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.withWorkspace(args[0], func(shop *workshop.Workshop, w *workspace.Workspace) error {
+			return p.withWorkspace(cmd.Context(), args[0], func(shop *workshop.Workshop, w *workspace.Workspace) error {
 				id, err := shop.Keep(cmd.Context(), w, args[1], workspace.ImageOptions{Squash: squash})
 				if err != nil {
 					return err

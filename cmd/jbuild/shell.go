@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 
@@ -21,7 +22,7 @@ func (p *program) newShellCommand() *cobra.Command {
 		Example: p.Say("shell.examples"),
 		Args:    p.args(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.inWorkspace(args[0], func(shop *workshop.Workshop, w *workspace.Workspace, s workspace.Session) (int, error) {
+			return p.inWorkspace(cmd.Context(), args[0], func(shop *workshop.Workshop, w *workspace.Workspace, s workspace.Session) (int, error) {
 				status, err := shop.Shell(cmd.Context(), w, p.Say("flow.prompt", w.Name), p.Say("shell.welcome", w.Name)+"\n\n", s)
 				if err == nil && s.Terminal != nil {
 					fmt.Fprintln(cmd.ErrOrStderr(), p.Say("shell.left", w.Name, w.Name, w.Name))
@@ -44,7 +45,7 @@ func (p *program) newRunCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return p.inWorkspace(args[0], func(shop *workshop.Workshop, w *workspace.Workspace, s workspace.Session) (int, error) {
+			return p.inWorkspace(cmd.Context(), args[0], func(shop *workshop.Workshop, w *workspace.Workspace, s workspace.Session) (int, error) {
 				return shop.Exec(cmd.Context(), w, command, s)
 			})
 		},
@@ -55,8 +56,8 @@ func (p *program) newRunCommand() *cobra.Command {
 
 // inWorkspace opens a workspace for a program on our terminal, or our files. The
 // program's status becomes ours.
-func (p *program) inWorkspace(name string, do func(*workshop.Workshop, *workspace.Workspace, workspace.Session) (int, error)) error {
-	return p.withWorkspace(name, func(shop *workshop.Workshop, w *workspace.Workspace) error {
+func (p *program) inWorkspace(ctx context.Context, name string, do func(*workshop.Workshop, *workspace.Workspace, workspace.Session) (int, error)) error {
+	return p.withWorkspace(ctx, name, func(shop *workshop.Workshop, w *workspace.Workspace) error {
 		session := workspace.Session{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
 		restore := func() {}
 		if term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stdout.Fd())) {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+
 	"github.com/jrun-hpc/jrun/image"
 	"github.com/jrun-hpc/jrun/vmtemplate/rootless"
 	"github.com/jrun-hpc/jrun/vmtemplate/site"
@@ -47,7 +49,7 @@ func (p *program) workshop(st *opened) *workshop.Workshop {
 }
 
 // withWorkspace opens a workspace for one command.
-func (p *program) withWorkspace(name string, do func(*workshop.Workshop, *workspace.Workspace) error) error {
+func (p *program) withWorkspace(ctx context.Context, name string, do func(*workshop.Workshop, *workspace.Workspace) error) error {
 	st, err := p.open()
 	if err != nil {
 		return err
@@ -57,6 +59,18 @@ func (p *program) withWorkspace(name string, do func(*workshop.Workshop, *worksp
 	if err != nil {
 		return err
 	}
-	defer w.Close()
+	defer p.closer(ctx, st, w)()
 	return do(p.workshop(st), w)
+}
+
+// closer returns a function that closes a workspace, which has just been opened, and
+// tells the site if something in it has changed meanwhile.
+func (p *program) closer(ctx context.Context, st *opened, w *workspace.Workspace) func() {
+	before := w.State
+	return func() {
+		w.Close()
+		if !w.State.Unchanged(before) {
+			p.reportQuietly(ctx, st)
+		}
+	}
 }

@@ -92,6 +92,7 @@ func (p *program) runImport(cmd *cobra.Command, name, file string) error {
 	if err != nil {
 		return err
 	}
+	defer p.reportQuietly(cmd.Context(), st)
 	defer w.Close()
 	if p.json {
 		return printJSON(cmd.OutOrStdout(), listedWorkspace{Name: w.Name, State: w.State})
@@ -107,12 +108,13 @@ func (p *program) newRenameCommand() *cobra.Command {
 		Long:    p.Say("rename.long"),
 		Example: p.Say("rename.examples"),
 		Args:    p.args(2, 2),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			st, err := p.open()
 			if err != nil {
 				return err
 			}
 			defer st.Close()
+			defer p.reportQuietly(cmd.Context(), st)
 			return st.Rename(args[0], args[1])
 		},
 	}

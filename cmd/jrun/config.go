@@ -31,6 +31,8 @@ type config struct {
 
 	CDIDirs []string `toml:"cdi_dirs"` // of CDI specifications for GPUs; /etc/cdi and /var/run/cdi if there are none
 
+	ShareRecords *bool `toml:"share_records"` // of images of registries, with the service account; true
+
 	NodeCache     string          `toml:"node_cache"`      // directory on the node's own disk for copies of images; empty: none
 	NodeCacheSize *quantity.Bytes `toml:"node_cache_size"` // of all copies of one user on a node
 	NodeCacheKeep bool            `toml:"node_cache_keep"` // after the job's end, too
@@ -197,6 +199,9 @@ func (c config) with(own config) config {
 	c.Store = firstOf(own.Store, site.Store)
 	c.DefaultRegistry = firstOf(own.DefaultRegistry, site.DefaultRegistry)
 	c.SiteOwner = firstOf(site.SiteOwner, own.SiteOwner)
+	if site.ShareRecords != nil && !*site.ShareRecords {
+		c.ShareRecords = site.ShareRecords
+	}
 	if own.Binds == nil {
 		c.Binds = site.Binds
 	}

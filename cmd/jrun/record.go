@@ -17,6 +17,9 @@ import (
 // must not keep a job from running: a failure is mentioned with --verbose.
 func (s *session) record(r provenance.Record, object store.Object, brought func() []inject.Item) {
 	book := provenance.Book{Store: s.store}
+	if s.isOfRegistry(r) {
+		book.Written = s.tellUse
+	}
 	err := book.Write(r, func(r *provenance.Record) {
 		r.UID = os.Getuid()
 		r.User = cmp.Or(os.Getenv("LOGNAME"), os.Getenv("USER"))
@@ -29,6 +32,10 @@ func (s *session) record(r provenance.Record, object store.Object, brought func(
 	})
 	if err != nil {
 		s.report.detail("this run is not in the history: " + err.Error())
+		if s.isOfRegistry(r) {
+			r.UID = os.Getuid()
+			s.tellUseOnce(r)
+		}
 	}
 }
 

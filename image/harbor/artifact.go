@@ -2,6 +2,7 @@ package harbor
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"net/http"
 	"net/url"
@@ -21,10 +22,18 @@ type Artifact struct {
 	Pushed    time.Time     `json:"push_time"`
 	// Pulled is the last GET of the manifest; zero for never. HEAD does not
 	// count, so an image that runs daily out of a store may look unused.
-	Pulled      time.Time                `json:"pull_time"`
-	Tags        []Tag                    `json:"tags"` // none for an artifact that lost its last tag
-	Accessories []Accessory              `json:"accessories"`
-	Scans       map[string]*ScanOverview `json:"scan_overview"` // by MIME type of the report
+	Pulled      time.Time   `json:"pull_time"`
+	Tags        []Tag       `json:"tags"` // none for an artifact that lost its last tag
+	Accessories []Accessory `json:"accessories"`
+	// Children are what an index names, one for each platform. Those without a tag of
+	// their own are not listed, and go with the last index that names them.
+	Children []Child                  `json:"references"`
+	Scans    map[string]*ScanOverview `json:"scan_overview"` // by MIME type of the report
+}
+
+// Child is a manifest in an index.
+type Child struct {
+	Digest digest.Digest `json:"child_digest"`
 }
 
 // Tag is a name of an artifact.
@@ -80,8 +89,8 @@ func acceptReports() http.Header {
 	return http.Header{"X-Accept-Vulnerabilities": {strings.Join(reportTypes, ", ")}}
 }
 
-// Artifacts are all of a repository, without the accessories, which are listed
-// with what they belong to. A missing repository has none: Harbor says 200.
+// Artifacts are all of a repository, without the accessories and those parts of an
+// index that have no tag, which are listed with what they belong to. A missing repository has none: Harbor says 200.
 func (c *Client) Artifacts(ctx context.Context, project, repository string) iter.Seq2[Artifact, error] {
 	return pages[Artifact](ctx, c, repositoryPath(project, repository)+"/artifacts", withAll, acceptReports())
 }
@@ -94,8 +103,9 @@ func (c *Client) Artifact(ctx context.Context, project, repository, reference st
 	return a, err
 }
 
-// DeleteArtifact removes an artifact with all its tags. By a tag it removes the
-// artifact too; see DeleteTag.
+// DeleteArtifact removes an artifact with all its tags, and with what an index holds.
+// By a tag it removes the artifact too; see DeleteTag. What an index holds cannot be
+// removed before it: 412.
 func (c *Client) DeleteArtifact(ctx context.Context, project, repository, reference string) error {
 	return c.remove(ctx, artifactPath(project, repository, reference))
 }
@@ -115,4 +125,34 @@ func (c *Client) DeleteTag(ctx context.Context, project, repository, reference, 
 // Accessories are what belongs to an artifact.
 func (c *Client) Accessories(ctx context.Context, project, repository, reference string) iter.Seq2[Accessory, error] {
 	return pages[Accessory](ctx, c, artifactPath(project, repository, reference)+"/accessories", nil, nil)
+}
+
+// TouchManifest gets a manifest from the registry as jobs do, and throws it away: so
+// Harbor's pull time tells that the artifact is in use. (HEAD, which jrun asks with, does
+// not count.) Harbor writes the time down some seconds later. It needs the digest: a tag
+// might stand for another one by now. 404 when the artifact is not there any more, 412
+// when a rule of the project forbids to pull it.
+func (c *Client) TouchManifest(ctx context.Context, project, repository string, d digest.Digest) error {
+	if err := d.Validate(); err != nil {
+		return err
+	}
+	q := call{method: http.MethodGet, path: manifestPath(project, repository, d), header: http.Header{"Accept": {manifestTypes}}}
+	got, err := c.patiently(ctx, q)
+	if err != nil {
+		return err
+	}
+	if back := digest.FromBytes(got.body); d.Algorithm() == digest.SHA256 && back != d {
+		return fmt.Errorf("reading the manifest %s of %s/%s: its bytes have the digest %s", d, project, repository, back)
+	}
+	return nil
+}
+
+// manifestPath is the path of a manifest in the registry's own interface, where the
+// slashes of names are no data.
+func manifestPath(project, repository string, d digest.Digest) string {
+	words := strings.Split(project+"/"+repository, "/")
+	for i, word := range words {
+		words[i] = url.PathEscape(word)
+	}
+	return "/v2/" + strings.Join(words, "/") + "/manifests/" + d.String()
 }

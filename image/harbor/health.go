@@ -2,7 +2,9 @@ package harbor
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"time"
 )
 
 // Health is what Harbor thinks of its own parts. It asks them every ten
@@ -51,4 +53,18 @@ func (c *Client) SystemInfo(ctx context.Context) (SystemInfo, error) {
 	var s SystemInfo
 	err := c.get(ctx, apiRoot+"/systeminfo", nil, &s)
 	return s, err
+}
+
+// Clock is what Harbor's machine, or the proxy before it, says that the time is, in whole
+// seconds. It asks without a credential.
+func (c *Client) Clock(ctx context.Context) (time.Time, error) {
+	got, err := c.do(ctx, call{method: http.MethodGet, path: apiRoot + "/systeminfo", nobody: true}, nil)
+	if err != nil {
+		return time.Time{}, err
+	}
+	at, err := http.ParseTime(got.header.Get("Date"))
+	if err != nil {
+		return time.Time{}, fmt.Errorf("reading the time in the answer of %s: %w", c.base.Host, err)
+	}
+	return at, nil
 }

@@ -111,6 +111,15 @@ func TestDirectory(t *testing.T) {
 	if got := tgt.head(p+"/app", "1", "mori:x"); got.status != http.StatusOK {
 		t.Errorf("by a group it is %d", got.status)
 	}
+	groups, err := harbor.All(tgt.admin.Groups(ctx))
+	tgt.check(err)
+	of, err := harbor.All(tgt.admin.Members(ctx, p))
+	tgt.check(err)
+	if !slices.ContainsFunc(of, func(m harbor.Member) bool {
+		return m.Kind == harbor.GroupMember && m.Name == "cfd" && slices.Contains(groups, harbor.Group{ID: m.Entity, Name: "cfd", DN: dn})
+	}) {
+		t.Errorf("members are %+v of groups %+v", of, groups)
+	}
 	_, err = tgt.admin.AddLDAPGroup(ctx, p, "cn=none", harbor.Guest)
 	tgt.wantStatus("an unknown group", err, http.StatusInternalServerError)
 	_, err = tgt.admin.AddUser(ctx, p, "mori", harbor.Developer)

@@ -59,6 +59,14 @@ func TestRetention(t *testing.T) {
 		t.Errorf("runs are %+v", runs)
 	}
 	tgt.eventually("one artifact is left", func() bool { return count() == 1 })
+	tgt.check(tgt.admin.DeleteRetention(ctx, policy.ID))
+	p, err = tgt.admin.Project(ctx, name)
+	tgt.check(err)
+	if p.Metadata.RetentionID != "" {
+		t.Errorf("the project's policy is still %s", p.Metadata.RetentionID)
+	}
+	_, err = tgt.admin.CreateRetention(ctx, policy)
+	tgt.check(err)
 }
 
 // hearing is a receiver of webhooks.

@@ -111,6 +111,11 @@ func (c *Client) UpdateRetention(ctx context.Context, r Retention) error {
 	return c.put(ctx, retentionPath(r.ID), r)
 }
 
+// DeleteRetention takes a project's policy from it: all tags stay.
+func (c *Client) DeleteRetention(ctx context.Context, id int64) error {
+	return c.remove(ctx, retentionPath(id))
+}
+
 // TriggerRetention runs a policy and returns the run's id. A dry run deletes
 // nothing.
 func (c *Client) TriggerRetention(ctx context.Context, id int64, dryRun bool) (int64, error) {

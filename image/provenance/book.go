@@ -17,6 +17,10 @@ import (
 type Book struct {
 	Store *store.Store
 	Warn  func(string) // about records that cannot be read; may be nil
+
+	// Written is told of a record that Write has written, by the one process that has;
+	// may be nil.
+	Written func(Record)
 }
 
 // Job is what one job has run.
@@ -31,10 +35,13 @@ func (j Job) Last() Record { return j.Runs[len(j.Runs)-1] }
 // Write keeps r unless a process of the job has done so. Complete is called only
 // then, to fill in what takes time to find out and is not part of the key.
 func (b Book) Write(r Record, complete func(*Record)) error {
-	_, err := b.Store.RecordOnce(r.Started, r.Job, r.Key(), func() ([]byte, error) {
+	won, err := b.Store.RecordOnce(r.Started, r.Job, r.Key(), func() ([]byte, error) {
 		complete(&r)
 		return r.Encode()
 	})
+	if won && b.Written != nil {
+		b.Written(r)
+	}
 	return err
 }
 

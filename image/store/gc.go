@@ -31,6 +31,7 @@ type Candidate struct {
 	Digest    digest.Digest
 	SizeBytes int64     // of all its files
 	LastUsed  time.Time // when it was made, or when a job last used it
+	Used      time.Time // when a job last used it; zero if that is not known
 	Users     int       // running jobs
 	Pin       *Pin
 
@@ -148,6 +149,19 @@ func (s *Store) purgeOld(p Policy, now time.Time) ([]Deleted, error) {
 	return slices.DeleteFunc(all, func(d Deleted) bool { return now.Sub(d.Time) < p.UndeleteFor }), err
 }
 
+// Candidates describes all objects of this realm, as garbage collection sees them.
+func (s *Store) Candidates() ([]Candidate, error) { return s.candidates() }
+
+// Discard takes an object away so that it can be had back (Undelete) until garbage
+// collection purges it, unless a job uses it: then it stays, and kept is true. The error
+// wraps ErrNotFound when there is no such object.
+func (s *Store) Discard(d digest.Digest) (kept bool, err error) {
+	if n, err := s.users(d); err != nil || n > 0 {
+		return true, err
+	}
+	return s.remove(d, true)
+}
+
 // candidates describes all objects, also damaged ones.
 func (s *Store) candidates() ([]Candidate, error) {
 	entries, err := os.ReadDir(s.objectsDir())
@@ -177,7 +191,7 @@ func (s *Store) candidates() ([]Candidate, error) {
 		if err != nil {
 			continue // removed meanwhile
 		}
-		c := Candidate{Digest: d, SizeBytes: sizeOf(s.objectsDir(), stem), LastUsed: info.ModTime(), store: s}
+		c := Candidate{Digest: d, SizeBytes: sizeOf(s.objectsDir(), stem), LastUsed: info.ModTime(), Used: used[stem], store: s}
 		if used[stem].After(c.LastUsed) {
 			c.LastUsed = used[stem]
 		}

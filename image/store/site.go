@@ -18,6 +18,7 @@ import (
 //	STORE/site/                      0711: nobody can list it
 //	  leases/                        1733: users leave leases and cannot see others'
 //	  used/                          0700: when objects were last used
+//	  reports/                       1733: what jobs tell the service account; see Tell
 //	  <registry>/<project>/          0700 and an access control list: see Share
 //	    objects/ …                   as in a user's realm
 type site struct {
@@ -31,6 +32,11 @@ func (t *site) leases() string { return filepath.Join(t.dir, "leases") }
 
 // siteUsed is the directory, in the site's part, of the times of last uses.
 const siteUsed = "used"
+
+// isOfSite reports whether a name in the site's part is no registry's.
+func isOfSite(name string) bool {
+	return name == "leases" || name == siteUsed || name == siteReports
+}
 
 // Place says which project of which registry an image belongs to. The zero
 // value is for images that are in no registry.
@@ -47,7 +53,7 @@ func (t *site) projectRealm(p Place) (r realm, ok bool) {
 			return realm{}, false
 		}
 	}
-	if p.Registry == "leases" || p.Registry == siteUsed {
+	if isOfSite(p.Registry) {
 		return realm{}, false
 	}
 	return realm{dir: filepath.Join(t.dir, p.Registry, p.Project), owner: t.owner, mode: 0o755}, true
@@ -195,7 +201,7 @@ func InitSite(root string) error {
 	if err := os.MkdirAll(s.root, 0o755); err != nil {
 		return s.accessFault(s.root, err)
 	}
-	for dir, mode := range map[string]fs.FileMode{t.dir: 0o711, t.leases(): 0o733 | os.ModeSticky} {
+	for dir, mode := range map[string]fs.FileMode{t.dir: 0o711, t.leases(): 0o733 | os.ModeSticky, t.reports(): 0o733 | os.ModeSticky} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return s.accessFault(dir, err)
 		}
@@ -226,7 +232,7 @@ func siteProjects(dir string) ([]Place, error) {
 	}
 	var places []Place
 	for _, registry := range registries {
-		if registry.Name() == "leases" || registry.Name() == siteUsed || !registry.IsDir() {
+		if isOfSite(registry.Name()) || !registry.IsDir() {
 			continue
 		}
 		projects, err := os.ReadDir(filepath.Join(dir, registry.Name()))

@@ -59,6 +59,10 @@ func act(script string) int {
 		names, err := os.ReadDir(s.site.leases())
 		fmt.Print("; sees ", len(names), " leases: ", errors.Is(err, fs.ErrPermission))
 		time.Sleep(time.Hour)
+	case "tell":
+		err := s.Tell([]byte("a report of " + strconv.Itoa(os.Getuid())))
+		_, listErr := os.ReadDir(s.site.reports())
+		fmt.Print("; told: ", err, "; may list: ", listErr == nil)
 	case "publish":
 		site, err := OpenSite(words[1], place)
 		if err != nil {

@@ -5,6 +5,8 @@ package site
 import (
 	"errors"
 	"io/fs"
+	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,6 +31,13 @@ type Config struct {
 	MPI  MPI  `toml:"mpi"`
 	CUDA CUDA `toml:"cuda"`
 	Job  Job  `toml:"job"`
+
+	Report Report `toml:"report"`
+}
+
+// Report is whom jbuild tells which workspaces are not uploaded; see package report.
+type Report struct {
+	URL string `toml:"url"` // of jadm serve; empty: nobody
 }
 
 // MPI is what the compute servers have, for jbuild check.
@@ -77,7 +86,21 @@ func Load(getenv func(string) string) (Config, error) {
 	if c.Language != "" && !slices.Contains(message.Languages, c.Language) {
 		return Config{}, message.Fail(message.Of("site.language", c.Language), nil, message.Of("site.language.next", strings.Join(message.Languages, ", ")))
 	}
+	if c.Report.URL != "" && !mayHaveLogin(c.Report.URL) {
+		return Config{}, message.Fail(message.Of("site.report", c.Report.URL), nil, message.Of("site.report.next"))
+	}
 	return c, nil
+}
+
+// mayHaveLogin reports whether a login may be sent to an address.
+func mayHaveLogin(address string) bool {
+	at, err := url.Parse(address)
+	if err != nil || at.Host == "" || at.User != nil || at.RawQuery != "" || at.Fragment != "" {
+		return false
+	}
+	ip, err := netip.ParseAddr(at.Hostname())
+	local := at.Hostname() == "localhost" || err == nil && ip.IsLoopback()
+	return at.Scheme == "https" || at.Scheme == "http" && local
 }
 
 // read decodes one file over c: what it does not mention stays.

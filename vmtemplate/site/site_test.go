@@ -44,9 +44,18 @@ func TestMistakes(t *testing.T) {
 		"registri = 'x'":  "registri",
 		"registry = ":     "jbuild.toml",
 		"language = 'fr'": "fr",
+		"[report]\nurl = 'http://jadm.example.ac.jp'":       "http://jadm",
+		"[report]\nurl = 'jadm.example.ac.jp'":              "jadm.example",
+		"[report]\nurl = 'https://u:p@jadm.example.ac.jp'":  "jadm.example",
+		"[report]\nurl = 'https://jadm.example.ac.jp/?x=1'": "jadm.example",
 	} {
 		if _, err := load(t, text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: the error is %v", text, err)
+		}
+	}
+	for _, url := range []string{"https://jadm.example.ac.jp:8443/x", "http://127.0.0.1:80", "http://[::1]", "http://localhost:1"} {
+		if c, err := load(t, "[report]\nurl = '"+url+"'"); err != nil || c.Report.URL != url {
+			t.Errorf("%s: %q, %v", url, c.Report.URL, err)
 		}
 	}
 	_, err := Load(func(name string) string { return map[string]string{"JBUILD_CONFIG": "/nowhere"}[name] })

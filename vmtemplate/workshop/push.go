@@ -112,7 +112,7 @@ func (s *Workshop) pushOnce(ctx context.Context, w *workspace.Workspace, how wor
 		return result, err
 	}
 	return result, w.Update(func(state *workspace.State) {
-		state.Pushes = append(state.Pushes, workspace.Push{Image: target.String(), Digest: result.Digest, At: time.Now().UTC().Truncate(time.Second)})
+		state.Pushes = append(state.Pushes, workspace.Push{Image: target.String(), Digest: result.Digest, At: time.Now().UTC().Truncate(time.Second), Writes: state.Writes})
 	})
 }
 

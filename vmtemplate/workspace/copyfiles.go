@@ -26,6 +26,9 @@ func (w *Workspace) CopyIn(source, target string) (inside string, err error) {
 	if err != nil {
 		return "", err
 	}
+	if err := w.Update(func(state *State) { state.Writes++ }); err != nil {
+		return "", err
+	}
 	if strings.HasSuffix(target, "/") || isDirectory(root, target) {
 		target = path.Join(target, filepath.Base(filepath.Clean(source)))
 	}

@@ -93,7 +93,7 @@ func (w *Workspace) Run(ctx context.Context, s Session) (int, error) {
 	command.Env = append(command.Env, config.Env...)
 	command.Env = append(command.Env, w.State.Env...)
 	command.Env = append(command.Env, s.Env...)
-	if err := w.Update(func(state *State) { state.Used = time.Now().UTC().Truncate(time.Second) }); err != nil {
+	if err := w.Update(func(state *State) { state.Used = time.Now().UTC().Truncate(time.Second); state.Writes++ }); err != nil {
 		return 0, err
 	}
 	return inside.Run(ctx, command)

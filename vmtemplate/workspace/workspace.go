@@ -30,6 +30,10 @@ type State struct {
 	Used    time.Time     `json:"used"` // when something was last run in it
 	Pushes  []Push        `json:"pushes,omitempty"`
 
+	// Writes counts what may have changed files: sessions, and files that were copied in. It
+	// needs no clock to tell whether there was anything after an upload.
+	Writes int64 `json:"writes,omitempty"`
+
 	// Env, Workdir and the like that were set for the image, beside the base's.
 	Env     []string `json:"env,omitempty"`
 	Workdir string   `json:"workdir,omitempty"`
@@ -42,6 +46,7 @@ type Push struct {
 	Image  string        `json:"image"` // HOST/PROJECT/REPOSITORY:TAG
 	Digest digest.Digest `json:"digest"`
 	At     time.Time     `json:"at"`
+	Writes int64         `json:"writes,omitempty"` // State.Writes then
 }
 
 // Workspace is an image that is being made. Open ones are locked.
@@ -61,6 +66,22 @@ type Summary struct {
 	State State
 	Bytes int64 // of what is not the base's
 	InUse bool  // another jbuild has it open
+}
+
+// Unpushed reports whether something would be lost with the machine: what was changed
+// since the last upload, or at all if there was none.
+func (s Summary) Unpushed() bool {
+	n := len(s.State.Pushes)
+	if n == 0 {
+		return s.State.Writes > 0 || s.Bytes > 0
+	}
+	last := s.State.Pushes[n-1]
+	return s.State.Writes != last.Writes || s.State.Used.After(last.At)
+}
+
+// Unchanged reports whether two states hold the same files, and the same uploads of them.
+func (s State) Unchanged(since State) bool {
+	return s.Writes == since.Writes && len(s.Pushes) == len(since.Pushes)
 }
 
 // validName is what a directory, a host's name and an image's name can be.

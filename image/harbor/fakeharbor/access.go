@@ -55,7 +55,7 @@ func (s *Server) may(who *identity, p *project, resource, action string) bool {
 	case who.token != nil:
 		return resource == "repository" && slices.Contains(who.token[p.name], action)
 	case who.robot != nil:
-		return who.robot.project == p.id && slices.Contains(who.robot.access, right)
+		return slices.Contains(who.robot.access[p.id], right)
 	case who.user == nil:
 		return false
 	case who.user.Admin:

@@ -90,6 +90,8 @@ func (s *Server) routes() *http.ServeMux {
 		"GET /api/v2.0/users/search":  s.searchUsers,
 		"GET /api/v2.0/users":         s.listUsers,
 
+		"GET /api/v2.0/usergroups": s.listGroups,
+
 		"PUT /api/v2.0/users/{id}/cli_secret": s.setSecret,
 
 		"HEAD /api/v2.0/projects": s.headProject,
@@ -110,10 +112,16 @@ func (s *Server) routes() *http.ServeMux {
 		"PUT " + projects + "/webhook/policies/{id}":    s.in("notification-policy", "update", s.updateWebhook),
 		"DELETE " + projects + "/webhook/policies/{id}": s.in("notification-policy", "delete", s.deleteWebhook),
 
+		"GET " + projects + "/immutabletagrules":         s.in("immutable-tag", "list", s.listImmutable),
+		"POST " + projects + "/immutabletagrules":        s.in("immutable-tag", "create", s.createImmutable),
+		"PUT " + projects + "/immutabletagrules/{id}":    s.in("immutable-tag", "update", s.updateImmutable),
+		"DELETE " + projects + "/immutabletagrules/{id}": s.in("immutable-tag", "delete", s.deleteImmutable),
+
 		"GET " + projects + "/repositories": s.in("repository", "list", s.listRepositories),
 		"GET " + repos:                      s.in("repository", "read", s.getRepository),
 		"DELETE " + repos:                   s.in("repository", "delete", s.deleteRepository),
 		"GET " + repos + "/artifacts":       s.in("artifact", "list", s.listArtifacts),
+		"POST " + repos + "/artifacts":      s.in("artifact", "create", s.copyArtifact),
 		"GET " + artifacts:                  s.in("artifact", "read", s.getArtifact),
 		"DELETE " + artifacts:               s.in("artifact", "delete", s.deleteArtifact),
 		"POST " + artifacts + "/tags":       s.in("tag", "create", s.createTag),
@@ -136,6 +144,7 @@ func (s *Server) routes() *http.ServeMux {
 		"POST /api/v2.0/retentions":                 s.createRetention,
 		"GET /api/v2.0/retentions/{id}":             s.ofRetention("read", s.getRetention),
 		"PUT /api/v2.0/retentions/{id}":             s.ofRetention("update", s.updateRetention),
+		"DELETE /api/v2.0/retentions/{id}":          s.ofRetention("delete", s.deleteRetention),
 		"POST /api/v2.0/retentions/{id}/executions": s.ofRetention("update", s.runRetention),
 		"GET /api/v2.0/retentions/{id}/executions":  s.ofRetention("list", s.listRetentionRuns),
 

@@ -14,7 +14,7 @@ const newReport = "application/vnd.security.vulnerability.report; version=1.1"
 func (r *repository) json() object {
 	n := 0
 	for _, a := range r.artifacts {
-		if a.subject == "" {
+		if r.listed(a) {
 			n++
 		}
 	}
@@ -72,7 +72,7 @@ func (s *Server) listArtifacts(c apiCall, p *project) {
 		slices.Reverse(newest)
 		slices.SortStableFunc(newest, func(a, b *artifact) int { return b.pushed.Compare(a.pushed) })
 		for _, a := range newest {
-			if a.subject == "" {
+			if repo.listed(a) {
 				all = append(all, c.artifactJSON(repo, a))
 			}
 		}
@@ -103,7 +103,7 @@ func (s *Server) getArtifact(c apiCall, p *project) {
 func (c apiCall) artifactJSON(repo *repository, a *artifact) object {
 	o := object{
 		"id": a.id, "type": "IMAGE", "digest": a.digest, "manifest_media_type": a.mediaType, "size": a.size,
-		"push_time": when(a.pushed), "pull_time": when(a.pulled), "project_id": repo.project.id, "repository_id": repo.id, "tags": nil, "accessories": nil,
+		"references": a.references(), "push_time": when(a.pushed), "pull_time": when(a.pulled), "project_id": repo.project.id, "repository_id": repo.id, "tags": nil, "accessories": nil,
 	}
 	query := c.r.URL.Query()
 	if query.Get("with_tag") != "false" { // true is the default
@@ -123,6 +123,14 @@ func (c apiCall) artifactJSON(repo *repository, a *artifact) object {
 		o["scan_overview"] = object{newReport: a.scan.overview()}
 	}
 	return o
+}
+
+func (a *artifact) references() []object {
+	var all []object
+	for _, child := range a.children {
+		all = append(all, object{"parent_id": a.id, "child_digest": child})
+	}
+	return all
 }
 
 func accessoriesJSON(repo *repository, a *artifact) []object {
@@ -152,6 +160,10 @@ func (s *Scan) overview() object {
 func (s *Server) deleteArtifact(c apiCall, p *project) {
 	repo, a := c.withArtifact(p)
 	if a == nil || s.forbidsRemoval(c.w, repo, a) {
+		return
+	}
+	if repo.isChild(a) {
+		refuse(c.w, http.StatusPreconditionFailed, "VIOLATE_FOREIGN_KEY_CONSTRAINT", "the deleting artifact is referenced by others")
 		return
 	}
 	tag := repo.firstTag(a)

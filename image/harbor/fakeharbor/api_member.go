@@ -19,8 +19,7 @@ func (s *Server) listMembers(c apiCall, p *project) {
 		if m.user != nil {
 			o["entity_name"], o["entity_type"], o["entity_id"] = m.user.Name, "u", m.user.id
 		} else {
-			name, _, _ := strings.Cut(strings.TrimPrefix(m.group.dn, "cn="), ",")
-			o["entity_name"], o["entity_type"], o["entity_id"] = name, "g", m.group.id
+			o["entity_name"], o["entity_type"], o["entity_id"] = m.group.name(), "g", m.group.id
 		}
 		all = append(all, o)
 	}
@@ -39,6 +38,12 @@ func (s *Server) listMembers(c apiCall, p *project) {
 	c.list(all)
 }
 
+// name is the first part of the DN.
+func (g *group) name() string {
+	name, _, _ := strings.Cut(strings.TrimPrefix(g.dn, "cn="), ",")
+	return name
+}
+
 func (s *Server) createMember(c apiCall, p *project) {
 	var in struct {
 		Role int `json:"role_id"`
@@ -46,6 +51,7 @@ func (s *Server) createMember(c apiCall, p *project) {
 			Name string `json:"username"`
 		} `json:"member_user"`
 		Group *struct {
+			ID int64  `json:"id"`
 			DN string `json:"ldap_group_dn"`
 		} `json:"member_group"`
 	}
@@ -56,6 +62,11 @@ func (s *Server) createMember(c apiCall, p *project) {
 	switch {
 	case in.User != nil:
 		m.user = s.memberUser(c, in.User.Name)
+	case in.Group != nil && in.Group.ID != 0:
+		if m.group = find(s.groups, func(g *group) bool { return g.id == in.Group.ID }); m.group == nil {
+			c.badRequest("the group %d was not found", in.Group.ID)
+			return
+		}
 	case in.Group != nil:
 		if m.group = s.group(in.Group.DN); m.group == nil {
 			refuse(c.w, http.StatusInternalServerError, "UNKNOWN", "internal server error") // measured

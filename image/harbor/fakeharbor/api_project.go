@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 func (s *Server) listProjects(c apiCall) {
@@ -71,7 +70,7 @@ func (s *Server) createProject(c apiCall) {
 
 func (s *Server) newProject(name, owner string, hard int64) *project {
 	p := &project{
-		id: s.id(), name: name, owner: owner, created: time.Now(), metadata: map[string]string{"public": "false"},
+		id: s.id(), name: name, owner: owner, created: s.now(), metadata: map[string]string{"public": "false"},
 		scanner: true, quotaID: s.id(), hard: hard, blobs: map[string]int64{},
 	}
 	if u := s.user(owner); u != nil {

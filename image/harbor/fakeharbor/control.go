@@ -43,7 +43,7 @@ func (s *Server) AddProject(p Project) {
 		hard = -1
 	}
 	added := s.newProject(p.Name, AdminUser, hard)
-	added.scanner, added.immutable = !p.NoScanner, p.Immutable
+	added.scanner, added.immutable = !p.NoScanner, s.immutableRules(p.Immutable)
 	for key, on := range map[string]bool{"public": p.Public, "enable_content_trust_cosign": p.Signed, "prevent_vul": p.Severity != ""} {
 		added.metadata[key] = fmt.Sprint(on)
 	}
@@ -76,7 +76,7 @@ func (s *Server) SetQuota(project string, bytes int64) {
 func (s *Server) SetImmutable(project string, patterns ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.mustProject(project).immutable = patterns
+	s.mustProject(project).immutable = s.immutableRules(patterns)
 }
 
 // AddMember gives a user a role, or another one, and makes them known.
@@ -277,4 +277,13 @@ func check(err error) {
 	if err != nil {
 		misuse("%v", err)
 	}
+}
+
+// Missing reports whether a tag or digest of project/repository cannot be pulled.
+func (s *Server) Missing(name, reference string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	projectName, rest, _ := strings.Cut(name, "/")
+	p := s.project(projectName)
+	return p == nil || p.repo(rest) == nil || p.repo(rest).artifact(reference) == nil
 }

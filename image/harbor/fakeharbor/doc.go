@@ -31,8 +31,8 @@
 //
 // # What it is not
 //
-// Labels, replication, proxy caches, garbage collection, audit logs, system
-// robots are missing, and of OIDC there is only the login with a secret; so are schedules: a retention policy runs when it
-// is told to. Tokens are not signed. Who may do what follows Harbor's roles
+// Labels, replication, proxy caches, garbage collection and audit logs are
+// missing, and of OIDC there is only the login with a secret; so are schedules: a
+// retention policy runs when it is told to. Tokens are not signed. Who may do what follows Harbor's roles
 // coarsely (access.go).
 package fakeharbor

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/opencontainers/go-digest"
 )
@@ -75,7 +74,7 @@ func (s *Server) pullManifest(q question) {
 		return
 	}
 	_, _ = q.w.Write(raw)
-	a.pulled = time.Now()
+	a.pulled = s.now()
 	repo.pulls++
 	if t := repo.tag(q.last); t != nil {
 		t.pulled = a.pulled
@@ -169,10 +168,10 @@ func (s *Server) pushManifest(q question) {
 func (s *Server) ensureRepo(p *project, name string) *repository {
 	repo := p.repo(name)
 	if repo == nil {
-		repo = &repository{id: s.id(), project: p, name: name, created: time.Now(), blobs: map[string]bool{}}
+		repo = &repository{id: s.id(), project: p, name: name, created: s.now(), blobs: map[string]bool{}}
 		p.repos = append(p.repos, repo)
 	}
-	repo.updated = time.Now()
+	repo.updated = s.now()
 	return repo
 }
 
@@ -183,10 +182,17 @@ func (s *Server) ensureArtifact(repo *repository, dgst, mediaType string, m mani
 		repo.artifacts = append(repo.artifacts, a)
 	}
 	repo.project.blobs[dgst] = size
-	a.pushed, a.lost = time.Now(), false
+	a.pushed, a.lost = s.now(), false
 	a.size = size + m.Config.Size
 	for _, layer := range m.Layers {
 		a.size += layer.Size
+	}
+	a.children = nil
+	for _, child := range m.Manifests {
+		a.children = append(a.children, child.Digest)
+		if held := repo.artifact(child.Digest); held != nil {
+			a.size += held.size
+		}
 	}
 	if m.Subject != nil {
 		a.subject, a.accessory = m.Subject.Digest, accessoryType(m)
@@ -204,7 +210,7 @@ func (s *Server) point(repo *repository, name string, a *artifact) {
 		t = &tag{id: s.id(), name: name}
 		repo.tags = append(repo.tags, t)
 	}
-	t.artifact, t.pushed = a, time.Now()
+	t.artifact, t.pushed = a, s.now()
 }
 
 // deleteManifest knows no tags.

@@ -159,6 +159,12 @@ func (s *Server) updateRetention(c apiCall, found *retention, _ *project) {
 	c.w.WriteHeader(http.StatusOK)
 }
 
+func (s *Server) deleteRetention(c apiCall, found *retention, p *project) {
+	s.retentions = slices.DeleteFunc(s.retentions, func(r *retention) bool { return r == found })
+	delete(p.metadata, "retention_id")
+	c.w.WriteHeader(http.StatusOK)
+}
+
 func (s *Server) listRetentionRuns(c apiCall, found *retention, _ *project) {
 	var all []object
 	for _, run := range found.runs {

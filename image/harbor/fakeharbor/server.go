@@ -31,6 +31,9 @@ type Options struct {
 	// Distribution3 keeps images with distribution 3, which goes on with an upload
 	// that broke off, and not with 2.8, which does not.
 	Distribution3 bool
+	// Now dates what is made, pushed and pulled; time.Now if nil. Logins and tokens have
+	// the true time, as their clients do.
+	Now func() time.Time
 	// TLS serves HTTPS, with the certificate of httptest.
 	TLS bool
 }
@@ -75,6 +78,13 @@ type Request struct {
 	Bytes  int64  // of the body that have come
 	Status int    // 499, as nginx writes it, when the client had gone
 	Took   time.Duration
+}
+
+func (s *Server) now() time.Time {
+	if s.o.Now == nil {
+		return time.Now()
+	}
+	return s.o.Now()
 }
 
 // New starts a fake. Close it.
@@ -171,6 +181,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if rec.Code == http.StatusBadGateway && rec.Header().Get("Content-Type") == "" {
 		w.Header()["Content-Type"] = nil // Go would guess
+	}
+	if s.o.Now != nil {
+		w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat))
 	}
 	w.WriteHeader(rec.Code)
 	_, _ = w.Write(rec.Body.Bytes()) // the client may be gone

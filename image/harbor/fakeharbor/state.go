@@ -32,7 +32,7 @@ type project struct {
 	created   time.Time
 	metadata  map[string]string
 	scanner   bool
-	immutable []string // patterns of tags
+	immutable []*immutableRule
 	members   []*member
 	quotaID   int64
 	hard      int64            // bytes; -1 for no limit
@@ -69,8 +69,9 @@ type artifact struct {
 	size           int64
 	pushed, pulled time.Time
 	scan           *Scan
-	subject        string // digest, when it is an accessory
-	accessory      string // its type
+	subject        string   // digest, when it is an accessory
+	accessory      string   // its type
+	children       []string // digests, when it is an index
 	lost           bool
 }
 
@@ -151,11 +152,30 @@ func (r *repository) accessories(a *artifact) []*artifact {
 	return own
 }
 
-// remove deletes an artifact, its tags and its accessories.
+// isChild reports whether an index of the repository holds a.
+func (r *repository) isChild(a *artifact) bool {
+	return slices.ContainsFunc(r.artifacts, func(o *artifact) bool { return slices.Contains(o.children, a.digest) })
+}
+
+// listed reports whether an artifact is in the list: accessories are listed with what
+// they belong to, and what is in an index only if it has a tag of its own.
+func (r *repository) listed(a *artifact) bool {
+	if a.subject != "" {
+		return false
+	}
+	return len(r.tagsOf(a)) > 0 || !r.isChild(a)
+}
+
+// remove deletes an artifact, its tags, its accessories, and what only it held.
 func (r *repository) remove(a *artifact) {
 	r.tags = slices.DeleteFunc(r.tags, func(t *tag) bool { return t.artifact == a })
 	accessories := r.accessories(a)
 	r.artifacts = slices.DeleteFunc(r.artifacts, func(other *artifact) bool { return other == a })
+	for _, d := range a.children {
+		if child := r.artifact(d); child != nil && !r.isChild(child) && len(r.tagsOf(child)) == 0 {
+			r.remove(child)
+		}
+	}
 	for _, acc := range accessories {
 		r.remove(acc)
 	}
@@ -163,7 +183,7 @@ func (r *repository) remove(a *artifact) {
 
 // locked reports whether a tag must not move.
 func (p *project) locked(tag string) bool {
-	return slices.ContainsFunc(p.immutable, func(pattern string) bool { return matches(pattern, tag) })
+	return slices.ContainsFunc(p.immutable, func(r *immutableRule) bool { return !r.Disabled && selected(r.Tags, tag) })
 }
 
 // matches knows the simple cases of doublestar: * and ** for anything.

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"time"
+
+	"github.com/jrun-hpc/jrun/image/lifecycle/notice"
+	"github.com/jrun-hpc/jrun/image/lifecycle/onboarding"
+	"github.com/jrun-hpc/jrun/image/lifecycle/people"
+)
+
+// directory is who there is.
+func (p *program) directory() (people.Directory, error) {
+	s, err := p.settings()
+	if err != nil {
+		return nil, err
+	}
+	return people.Open(&s.People)
+}
+
+// post sends letters.
+func (p *program) post() (*notice.Post, error) {
+	s, err := p.settings()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := p.state()
+	if err != nil {
+		return nil, err
+	}
+	recorder, err := p.recorder()
+	if err != nil {
+		return nil, err
+	}
+	return notice.Open(notice.Options{Mail: s.Mail, Language: s.Language, Registry: s.Harbor.Host(), State: dir, Audit: recorder, Now: time.Now})
+}
+
+// onboarder takes people in.
+func (p *program) onboarder() (*onboarding.Onboarder, error) {
+	s, err := p.settings()
+	if err != nil {
+		return nil, err
+	}
+	client, err := p.harbor()
+	if err != nil {
+		return nil, err
+	}
+	directory, err := p.directory()
+	if err != nil {
+		return nil, err
+	}
+	post, err := p.post()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := p.state()
+	if err != nil {
+		return nil, err
+	}
+	recorder, err := p.recorder()
+	if err != nil {
+		return nil, err
+	}
+	return onboarding.New(onboarding.Options{
+		Harbor: client, Registry: s.Harbor.Host(), Directory: directory, Post: post, State: dir, Audit: recorder, Settings: s.Onboarding,
+	}), nil
+}

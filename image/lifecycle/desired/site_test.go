@@ -1,0 +1,665 @@
+package desired
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jrun-hpc/jrun/image/harbor"
+	"github.com/jrun-hpc/jrun/image/harbor/fakeharbor"
+	"github.com/jrun-hpc/jrun/image/lifecycle/audit"
+	"github.com/jrun-hpc/jrun/image/lifecycle/people"
+	"github.com/jrun-hpc/jrun/image/lifecycle/state"
+)
+
+// directory is one in memory.
+type directory struct {
+	people []people.Person
+	groups map[string][]string
+	broken error
+}
+
+func (d *directory) Person(_ context.Context, id string) (people.Person, error) {
+	for _, p := range d.people {
+		if strings.EqualFold(p.ID, id) {
+			return p, d.broken
+		}
+	}
+	return people.Person{}, fmt.Errorf("looking up %q: %w", id, people.ErrUnknown)
+}
+
+func (d *directory) People(context.Context) iter.Seq2[people.Person, error] {
+	return func(yield func(people.Person, error) bool) {
+		for _, p := range d.people {
+			if !yield(p, nil) {
+				return
+			}
+		}
+		if d.broken != nil {
+			yield(people.Person{}, d.broken)
+		}
+	}
+}
+
+func (d *directory) Group(_ context.Context, dn string) (people.Group, error) {
+	members, ok := d.groups[dn]
+	if !ok {
+		return people.Group{}, people.ErrUnknown
+	}
+	return people.Group{DN: dn, Members: members}, d.broken
+}
+
+// world is a site with a fake Harbor, or a real one.
+type world struct {
+	testing.TB
+	fake      *fakeharbor.Server // nil for a real one
+	base      *url.URL
+	user      string
+	password  string
+	transport http.RoundTripper
+	directory *directory
+	state     state.Dir
+	kept      map[string]Credential // by robot and project
+	now       time.Time
+	recorder  audit.Recorder
+}
+
+const groupDN = "cn=lab-suzuki,ou=groups,dc=univ,dc=example"
+
+// newWorld has some people: u001 to u005, of whom u004 has left; suzuki and a student
+// with a number for a name.
+func newWorld(t testing.TB) *world {
+	fake := fakeharbor.New(fakeharbor.Options{})
+	t.Cleanup(fake.Close)
+	return worldOf(t, fake)
+}
+
+func worldOf(t testing.TB, fake *fakeharbor.Server) *world {
+	w := &world{
+		TB: t, fake: fake, base: must(url.Parse(fake.URL)), user: fakeharbor.AdminUser, password: fakeharbor.AdminPassword,
+		transport: http.DefaultTransport, state: state.Open(t.TempDir()), kept: map[string]Credential{}, now: time.Now(), recorder: audit.None{},
+	}
+	w.directory = &directory{groups: map[string][]string{groupDN: {"suzuki"}, "cfd": {"u001", "U002", "gone"}}}
+	for _, id := range []string{"u001", "U002", "u003", "u004", "u005", "suzuki", "20260001"} {
+		p := people.Person{ID: id, Name: id, Mail: id + "@example.org"}
+		if id == "u004" {
+			p.Expires = time.Date(2026, 3, 31, 0, 0, 0, 0, time.UTC)
+		}
+		if id == "suzuki" {
+			p.Groups = []string{groupDN}
+		}
+		w.directory.people = append(w.directory.people, p)
+		fake.AddUser(fakeharbor.User{Name: id, Password: "x", Email: p.Mail, Groups: p.Groups})
+	}
+	return w
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+func (w *world) check(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+func (w *world) client() *harbor.Client {
+	return harbor.New(harbor.Options{Base: w.base, HTTP: &http.Client{Transport: w.transport}, User: w.user, Password: w.password, RetryTotal: -1})
+}
+
+// site reads text as a desired.toml.
+func (w *world) site(text string) *Site {
+	w.Helper()
+	file := filepath.Join(w.TempDir(), "desired.toml")
+	w.check(os.WriteFile(file, []byte(text), 0o600))
+	f, err := Load(file)
+	w.check(err)
+	return &Site{
+		File: f, Client: w.client(), Directory: w.directory, State: w.state, Recorder: w.recorder, Now: func() time.Time { return w.now },
+		Keep: func(_ context.Context, c Credential) error {
+			w.kept[c.Robot+" of "+c.Project] = c
+			return nil
+		},
+	}
+}
+
+// apply applies and wants no failure.
+func (w *world) apply(text string, o Options) Plan {
+	w.Helper()
+	plan, err := w.site(text).Apply(context.Background(), o, nil, nil)
+	w.check(err)
+	return plan
+}
+
+func (w *world) plan(text string, o Options) Plan {
+	w.Helper()
+	plan, err := w.site(text).Plan(context.Background(), o)
+	w.check(err)
+	return plan
+}
+
+// lines are what a plan says.
+func lines(p Plan) string {
+	var b strings.Builder
+	if err := p.Write(&b, false); err != nil {
+		panic(err)
+	}
+	return b.String()
+}
+
+func (w *world) wantNothing(text string, o Options) {
+	w.Helper()
+	if p := w.plan(text, o); len(p.Changes) > 0 {
+		w.Errorf("it is not enough:\n%s", lines(p))
+	}
+}
+
+// snapshot is what Harbor has, without ids and times.
+func (w *world) snapshot(names ...string) map[string][]string {
+	w.Helper()
+	c := harbor.New(harbor.Options{Base: w.base, User: w.user, Password: w.password})
+	a, err := Read(context.Background(), c, names)
+	w.check(err)
+	all := map[string][]string{}
+	for name, p := range a.Projects {
+		facts := []string{fmt.Sprintf("quota %d", p.Quota.Hard.StorageBytes)}
+		for _, r := range (Rules{}).switches() {
+			facts = append(facts, r.key+" "+valueOf(p.Metadata, r.key))
+		}
+		for _, m := range p.members {
+			facts = append(facts, fmt.Sprintf("member %s %s %s", m.Kind, m.Name, m.Role))
+		}
+		for name, r := range p.robots {
+			facts = append(facts, fmt.Sprintf("robot %s %s %d %v", name, rights(accessOf(r)), r.Days, r.Disabled))
+		}
+		for _, h := range p.Webhooks {
+			facts = append(facts, fmt.Sprintf("webhook %s %+v", describeWebhook(h), h.Targets))
+		}
+		for _, r := range p.Immutable {
+			facts = append(facts, fmt.Sprintf("immutable %+v %v", r.Tags, r.Disabled))
+		}
+		if p.Retention != nil {
+			facts = append(facts, describeRetention(*p.Retention))
+		}
+		slices.Sort(facts)
+		all[name] = facts
+	}
+	return all
+}
+
+// full has one of everything.
+const full = `
+[retention]
+keep_last = 5
+
+[webhook.jadm]
+address = "http://127.0.0.1:9/webhook"
+secret_file = "SECRET"
+
+[shared.base]
+public = true
+guests = ["everybody"]
+admins = ["suzuki"]
+immutable_tags = ["v*"]
+robot.mirror = { rights = ["pull", "artifact:read"], days = -1 }
+
+[lab.lab-suzuki]
+quota = "200G"
+severity = "high"
+scan_on_push = true
+cosign = true
+maintainers = ["suzuki"]
+developers = ["cn=lab-suzuki,ou=groups,dc=univ,dc=example", "u001"]
+guests = ["group:cfd"]
+harbor_retention = { keep_latest = 10, keep_tags = ["v*", "release"], cron = "0 30 3 * * *" }
+
+[people]
+quota = "20G"
+robot.nodes = {}
+
+[person.u003]
+quota = "none"
+webhooks = []
+`
+
+// withSecret writes a webhook's secret, and its place into text.
+func withSecret(t testing.TB, text string) string {
+	file := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(file, []byte("hook-key\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return strings.ReplaceAll(text, "SECRET", file)
+}
+
+func TestApply(t *testing.T) {
+	w := newWorld(t)
+	text := withSecret(t, full)
+	golden(t, "first.txt", lines(w.plan(text, Options{})))
+	w.apply(text, Options{})
+	if got := lines(w.plan(text, Options{})); got != "Nothing to do: Harbor is as the file says.\n" {
+		t.Errorf("a second plan:\n%s", got)
+	}
+	golden(t, "after.txt", describe(w.snapshot("base", "lab-suzuki", "u001", "u002", "u003", "u004", "20260001")))
+	if _, err := w.client().Project(t.Context(), "u004"); harbor.Status(err) != http.StatusNotFound {
+		t.Errorf("who has left got a project: %v", err)
+	}
+	nodes := w.kept["nodes of 20260001"]
+	if nodes.User != "robot$20260001+nodes" || nodes.Person != "20260001" || nodes.Password == "" {
+		t.Errorf("the robot's login is %+v", nodes)
+	}
+	robot := harbor.New(harbor.Options{Base: w.base, User: nodes.User, Password: nodes.Password})
+	if _, err := robot.CurrentUser(t.Context()); harbor.Status(err) != http.StatusPreconditionFailed {
+		t.Errorf("the robot cannot log in: %v", err)
+	}
+}
+
+func describe(snapshot map[string][]string) string {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(snapshot)) {
+		fmt.Fprintf(&b, "%s\n", name)
+		for _, fact := range snapshot[name] {
+			fmt.Fprintf(&b, "\t%s\n", fact)
+		}
+	}
+	return b.String()
+}
+
+// TestForeign: what others have made waits for a word, and survives.
+func TestForeign(t *testing.T) {
+	w := newWorld(t)
+	w.fake.AddProject(fakeharbor.Project{Name: "lab-suzuki", Severity: "low", Immutable: []string{"old*"}, QuotaBytes: 900e9})
+	w.fake.AddMember("lab-suzuki", "u005", fakeharbor.Maintainer)
+	w.fake.AddMember("lab-suzuki", "u001", fakeharbor.ProjectAdmin)
+	w.fake.AddRobot(fakeharbor.Robot{Project: "lab-suzuki", Name: "ci"})
+	w.fake.AddProject(fakeharbor.Project{Name: "other"})
+	const text = `
+[lab.lab-suzuki]
+quota = "200G"
+severity = "high"
+developers = ["u001", "suzuki"]
+robot.ci = {}
+robot.own = {}
+`
+	before := w.snapshot("lab-suzuki", "other")
+	golden(t, "foreign.txt", lines(w.plan(text, Options{})))
+	w.apply(text, Options{})
+	w.apply(text, Options{Prune: true})
+	if diff := cmp.Diff(before, w.snapshot("lab-suzuki", "other")); diff != "" {
+		t.Errorf("without --adopt (-want +got):\n%s", diff)
+	}
+	golden(t, "adopt.txt", lines(w.plan(text, Options{Adopt: true})))
+	w.apply(text, Options{Adopt: true})
+	golden(t, "adopted.txt", lines(w.plan(text, Options{})))
+	golden(t, "adopted-state.txt", describe(w.snapshot("lab-suzuki")))
+	w.apply(text, Options{Prune: true})
+	w.wantNothing(text, Options{Adopt: true, Prune: true})
+	golden(t, "pruned-state.txt", describe(w.snapshot("lab-suzuki")))
+
+	exclusive := text + "exclusive = true\n"
+	exclusive = strings.Replace(text, "quota", "exclusive = true\nquota", 1)
+	golden(t, "exclusive.txt", lines(w.plan(exclusive, Options{Prune: true})))
+	w.apply(exclusive, Options{Prune: true})
+	w.wantNothing(exclusive, Options{Prune: true})
+}
+
+// TestDrift: what somebody changed of jadm's is mended; whom an owner invited stays.
+func TestDrift(t *testing.T) {
+	w := newWorld(t)
+	const text = `
+[lab.lab]
+quota = "200G"
+public = false
+scan_on_push = true
+guests = ["u001", "u003", "u005"]
+immutable_tags = ["v*"]
+robot.ci = {}
+[people]
+except = ["suzuki"]
+`
+	w.apply(text, Options{})
+	w.fake.AddMember("lab", "suzuki", fakeharbor.Developer) // invited
+	w.fake.AddMember("lab", "u001", fakeharbor.Maintainer)  // AddMember adds anew: somebody else's membership
+	for m, err := range w.client().Members(t.Context(), "lab") {
+		w.check(err)
+		if m.Name == "u003" {
+			w.check(w.client().UpdateMember(t.Context(), "lab", m.ID, harbor.Developer))
+		}
+	}
+	w.fake.RemoveMember("lab", "u005")
+	w.fake.AddMember("u001", "u003", fakeharbor.Developer)
+	w.fake.SetMetadata("lab", "public", "true")
+	w.fake.SetMetadata("lab", "auto_scan", "false")
+	w.fake.SetQuota("lab", 300e9)
+	w.fake.SetImmutable("lab")
+	w.fake.DeleteRobot("robot$lab+ci")
+	golden(t, "drift.txt", lines(w.plan(text, Options{})))
+	w.apply(text, Options{})
+	w.wantNothing(text, Options{})
+	const less = `
+[lab.lab]
+guests = ["u003"]
+[people]
+except = ["suzuki", "u001"]
+`
+	golden(t, "less.txt", lines(w.plan(less, Options{})))
+	w.apply(less, Options{})
+	w.wantNothing(less, Options{})
+	golden(t, "less-state.txt", describe(w.snapshot("lab", "u001")))
+}
+
+// TestEnded: who has left, or is lost by the directory, loses nothing without a word.
+func TestEnded(t *testing.T) {
+	w := newWorld(t)
+	const text = "[shared.base]\nguests = [\"everybody\"]\n[lab.lab]\ndevelopers = [\"u001\", \"u003\"]\n[people]\n"
+	w.apply(text, Options{})
+	before := w.snapshot("base", "lab", "u001", "u003")
+	w.directory.people[0].Disabled = true                                        // u001
+	w.directory.people = slices.Delete(w.directory.people, 2, 3)                 // u003
+	w.directory.people[3].Expires = time.Date(2026, 4, 30, 0, 0, 0, 0, time.UTC) // u005
+	w.now = time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
+	golden(t, "ended.txt", lines(w.plan(text, Options{})))
+	w.apply(text, Options{})
+	if diff := cmp.Diff(before, w.snapshot("base", "lab", "u001", "u003")); diff != "" {
+		t.Errorf("without --prune (-want +got):\n%s", diff)
+	}
+	w.apply(text, Options{Prune: true})
+	after := w.snapshot("base", "lab", "u001", "u003")
+	for _, project := range []string{"u001", "u003"} {
+		if diff := cmp.Diff(before[project], after[project]); diff != "" {
+			t.Errorf("the project of who has left (-want +got):\n%s", diff)
+		}
+	}
+	for _, fact := range slices.Concat(after["base"], after["lab"]) {
+		if strings.HasPrefix(fact, "member u u00") {
+			t.Errorf("there still is: %s", fact)
+		}
+	}
+	w.directory.people = nil
+	if p := w.plan(text, Options{}); len(p.Changes) > 0 {
+		t.Errorf("with an empty directory:\n%s", lines(p))
+	}
+	w.directory.broken = errors.New("the directory is down")
+	if _, err := w.site(text).Plan(t.Context(), Options{}); !errors.Is(err, w.directory.broken) {
+		t.Errorf("with a broken directory: %v", err)
+	}
+}
+
+// TestDeleteProject: only what jadm made, only when it is empty, only with --prune.
+func TestDeleteProject(t *testing.T) {
+	w := newWorld(t)
+	w.fake.AddProject(fakeharbor.Project{Name: "theirs"})
+	w.apply("[lab.a]\n[lab.b]\n[lab.theirs]\n[people]\n", Options{Adopt: true})
+	w.fake.PushManifest("b/app", "1", "application/vnd.oci.image.manifest.v1+json", []byte(`{"schemaVersion":2}`))
+	golden(t, "delete.txt", lines(w.plan("", Options{})))
+	w.apply("", Options{})
+	if n := len(w.snapshot("a", "b", "theirs", "u001")); n != 4 {
+		t.Errorf("without --prune %d of 4 are left", n)
+	}
+	w.apply("", Options{Prune: true})
+	left := slices.Sorted(maps.Keys(w.snapshot("a", "b", "theirs", "u001")))
+	if diff := cmp.Diff([]string{"b", "theirs", "u001"}, left); diff != "" {
+		t.Errorf("left (-want +got):\n%s", diff)
+	}
+	if owned := must(LoadOwned(w.state)); owned["a"].has() {
+		t.Error("jadm still owns what is gone")
+	}
+	// A project of the same name that somebody makes later is not jadm's.
+	w.fake.AddProject(fakeharbor.Project{Name: "a"})
+	if p := w.plan("", Options{Prune: true}); len(p.Changes) > 0 {
+		t.Errorf("somebody's project is jadm's:\n%s", lines(p))
+	}
+}
+
+// TestScope: one person's part of it, as jadm user add does it.
+func TestScope(t *testing.T) {
+	w := newWorld(t)
+	text := withSecret(t, full)
+	one := Options{Scope: Scope{Person: "20260001"}}
+	golden(t, "scope-early.txt", lines(w.plan(text, one)))
+	w.apply(text, one)
+	if owned := must(LoadOwned(w.state)); len(owned) != 1 || !owned["20260001"].Made {
+		t.Errorf("jadm owns %+v", owned)
+	}
+	w.apply(strings.Replace(text, `["everybody"]`, "[]", 1), Options{})
+	golden(t, "scope.txt", lines(w.plan(text, one)))
+	w.apply(text, one)
+	w.wantNothing(text, one)
+	for _, fact := range w.snapshot("base")["base"] {
+		if strings.Contains(fact, "u001") {
+			t.Errorf("another person is a member: %s", fact)
+		}
+	}
+	if _, err := w.site(text).Plan(t.Context(), Options{Scope: Scope{Person: "nobody"}}); !errors.Is(err, people.ErrUnknown) {
+		t.Errorf("of nobody: %v", err)
+	}
+	w.wantNothing(text, Options{Scope: Scope{Person: "u004"}})
+}
+
+// TestFailures: one that fails holds up nothing but what needs it.
+func TestFailures(t *testing.T) {
+	w := newWorld(t)
+	w.fake.AddUser(fakeharbor.User{Name: "zwin", Password: "x", Email: "u001@example.org"})
+	w.directory.people = append(w.directory.people, people.Person{ID: "zwin"}, people.Person{ID: "Bad__Name"})
+	w.directory.groups["cn=unknown"] = nil
+	const text = `
+[lab.a]
+developers = ["u001", "zwin", "cn=unknown", "nobody", "cn=lost", "group:none"]
+guests = ["u003"]
+[people]
+`
+	reported := 0
+	plan, err := w.site(text).Apply(t.Context(), Options{}, nil, func(Change, error) { reported++ })
+	var said []string
+	for _, f := range failuresOf(err) {
+		said = append(said, f.Error())
+	}
+	golden(t, "failures.txt", strings.Join(said, "\n")+"\n\n"+lines(plan))
+	if reported != len(plan.Changes) {
+		t.Errorf("%d of %d changes are reported", reported, len(plan.Changes))
+	}
+	after := w.snapshot("a")["a"]
+	if !slices.Contains(after, "member u u003 guest") || !slices.Contains(after, "member u u001 developer") {
+		t.Errorf("others were held up: %v", after)
+	}
+	for _, o := range must(LoadOwned(w.state)) {
+		for key, id := range o.Members {
+			if id == 0 && key != "g:cn=unknown" {
+				t.Errorf("jadm still believes that it may have added %s to %s", key, o.Project)
+			}
+		}
+	}
+}
+
+func failuresOf(err error) []*Failure {
+	var all []*Failure
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // its parts are wanted
+		for _, e := range joined.Unwrap() {
+			var f *Failure
+			if errors.As(e, &f) {
+				all = append(all, f)
+			}
+		}
+	}
+	return all
+}
+
+// TestRenewal: robots live on, with a new secret or without, and lost secrets are
+// replaced.
+func TestRenewal(t *testing.T) {
+	w := newWorld(t)
+	const text = "[lab.a]\nrobot.ci = {days = 30}\nrobot.copied = {days = 60, keep_secret = true, renew_before = \"35d\"}\nrobot.off = {}\n"
+	w.apply(text, Options{})
+	first := maps.Clone(w.kept)
+	off := must(harbor.All(w.client().Robots(t.Context(), must(w.client().Project(t.Context(), "a")).ID)))[2]
+	w.check(w.client().DisableRobot(t.Context(), off.ID))
+	w.now = w.now.AddDate(0, 0, 26)
+	golden(t, "renewal.txt", masked(lines(w.plan(text, Options{}))))
+	w.apply(text, Options{})
+	w.wantNothing(text, Options{})
+	if w.kept["ci of a"].Password == first["ci of a"].Password {
+		t.Error("ci has its old secret")
+	}
+	if w.kept["copied of a"] != first["copied of a"] {
+		t.Error("copied has another secret")
+	}
+	for _, r := range must(harbor.All(w.client().Robots(t.Context(), must(w.client().Project(t.Context(), "a")).ID))) {
+		left := time.Unix(r.Expires, 0).Sub(w.now)
+		if r.Name == "robot$a+ci" && (left < 30*day-time.Second || left > 31*day) {
+			t.Errorf("ci lives for %v", left)
+		}
+		if r.Name == "robot$a+off" && !r.Disabled {
+			t.Error("a robot that was switched off is on again")
+		}
+	}
+	shorter := strings.Replace(text, "days = 60", "days = 40", 1)
+	w.apply(shorter, Options{})
+	w.wantNothing(shorter, Options{})
+
+	site := w.site("[lab.b]\nrobot.ci = {}\n")
+	full := errors.New("the disk is full")
+	keep := site.Keep
+	site.Keep = func(context.Context, Credential) error { return full }
+	if _, err := site.Apply(t.Context(), Options{}, nil, nil); !errors.Is(err, full) {
+		t.Errorf("error is %v", err)
+	}
+	site.Keep = keep
+	plan, err := site.Apply(t.Context(), Options{}, nil, nil)
+	w.check(err)
+	if got := lines(plan); !strings.Contains(got, "~ robot ci of b: secret lost → new secret") || w.kept["ci of b"].Password == "" {
+		t.Errorf("a lost secret is not replaced:\n%s", got)
+	}
+}
+
+// masked is text without dates.
+func masked(text string) string {
+	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == '\n' }) {
+		if _, err := time.Parse(time.DateOnly, word); err == nil {
+			text = strings.ReplaceAll(text, word, "DATE")
+		}
+	}
+	return text
+}
+
+// spy keeps what the audit log is told.
+type spy struct {
+	mu  sync.Mutex
+	all []string
+}
+
+func (s *spy) Do(act audit.Act, do func() error) error {
+	s.mu.Lock()
+	s.all = append(s.all, fmt.Sprintf("%+v", act))
+	s.mu.Unlock()
+	return do()
+}
+
+// TestAudited: every request that changes something is within an act, and no act,
+// error or document tells a secret.
+func TestAudited(t *testing.T) {
+	w := newWorld(t)
+	log := &spy{}
+	w.recorder = log
+	text := withSecret(t, full)
+	w.apply(text, Options{})
+	changing := 0
+	for _, r := range w.fake.TakeRequests() {
+		if r.Method != http.MethodGet {
+			changing++
+		}
+	}
+	if len(log.all) < changing {
+		t.Errorf("%d acts for %d requests that change something", len(log.all), changing)
+	}
+	told := strings.Join(log.all, "\n")
+	err := filepath.Walk(w.state.Path(), func(path string, info os.FileInfo, err error) error {
+		if err == nil && !info.IsDir() {
+			told += string(must(os.ReadFile(path)))
+		}
+		return err
+	})
+	w.check(err)
+	secrets := []string{"hook-key"}
+	for _, c := range w.kept {
+		secrets = append(secrets, c.Password)
+		told += fmt.Sprintf("%v %+v %#v %s", c, c, c, c)
+	}
+	for _, secret := range secrets {
+		if strings.Contains(told, secret) {
+			t.Errorf("the secret %q is told", secret)
+		}
+	}
+}
+
+// TestRealHarbor does it all once with a real Harbor, when HARBOR_URL names one and its
+// directory has HARBOR_TEST_USER.
+func TestRealHarbor(t *testing.T) {
+	address := os.Getenv("HARBOR_URL")
+	if address == "" {
+		t.Skip("HARBOR_URL names no Harbor")
+	}
+	person := os.Getenv("HARBOR_TEST_USER")
+	w := &world{
+		TB: t, base: must(url.Parse(address)), user: os.Getenv("HARBOR_USER"), password: os.Getenv("HARBOR_PASSWORD"),
+		transport: http.DefaultTransport, state: state.Open(t.TempDir()), kept: map[string]Credential{}, now: time.Now(), recorder: audit.None{},
+		directory: &directory{people: []people.Person{{ID: person}}, groups: map[string][]string{}},
+	}
+	name := "jadm-" + strings.ToLower(rand.Text()[:8])
+	t.Cleanup(func() { _ = w.client().DeleteProject(context.Background(), name) })
+	group := ""
+	if dn := os.Getenv("HARBOR_TEST_GROUP"); dn != "" {
+		w.directory.groups[dn] = nil
+		group = fmt.Sprintf("guests = [%q]\n", dn)
+	}
+	text := withSecret(t, fmt.Sprintf(`
+[webhook.jadm]
+address = "http://127.0.0.1:9/webhook"
+secret_file = "SECRET"
+[lab.%s]
+quota = "2G"
+severity = "high"
+scan_on_push = true
+developers = [%q]
+%simmutable_tags = ["v*", "release"]
+robot.nodes = {}
+robot.ci = { rights = ["pull", "push"], days = -1 }
+harbor_retention = { keep_latest = 10, keep_tags = ["v*"], cron = "0 30 3 * * *" }
+`, name, person, group))
+	w.apply(text, Options{})
+	if got := lines(w.plan(text, Options{})); got != "Nothing to do: Harbor is as the file says.\n" {
+		t.Errorf("a second plan:\n%s", got)
+	}
+	w.now = w.now.AddDate(0, 0, 80)
+	w.apply(text, Options{})
+	w.wantNothing(text, Options{})
+	w.now = time.Now().AddDate(0, 0, 80)
+	changed := strings.NewReplacer(`"2G"`, `"none"`, `"high"`, `"critical"`, "developers", "maintainers", `"release"`, `"final"`, "keep_latest = 10", "keep_latest = 3",
+		`"pull", "push"`, `"pull"`).Replace(text)
+	w.apply(changed, Options{})
+	w.wantNothing(changed, Options{})
+	t.Log("\n" + describe(w.snapshot(name)))
+	less := fmt.Sprintf("[lab.%s]\n", name)
+	w.apply(less, Options{})
+	w.wantNothing(less, Options{})
+	w.apply("", Options{Prune: true})
+	if left := w.snapshot(name); len(left) != 0 {
+		t.Errorf("there is left: %v", left)
+	}
+}

@@ -1,0 +1,136 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Told is a report that somebody has left.
+type Told struct {
+	UID     int       // whose it is: the owner of its file
+	Left    time.Time // by the storage's clock; its writer can choose any
+	Name    string    // unique among all reports, ever
+	Content []byte
+
+	path string
+}
+
+// Reports is what users have left for the service account.
+type Reports struct {
+	dir string
+	now func() time.Time
+}
+
+// OpenReports returns the reports in the site's part of the store under root, for the
+// service account, and makes the place for them if need be.
+func OpenReports(root string) (*Reports, error) {
+	abs, err := filepath.Abs(root)
+	if err != nil {
+		return nil, fmt.Errorf("finding the store %q: %w", root, err)
+	}
+	t := &site{dir: filepath.Join(abs, "site"), owner: os.Getuid()}
+	if err := t.checkInit(); err != nil {
+		return nil, err
+	}
+	if err := t.makeReports(); err != nil {
+		return nil, fmt.Errorf("making a place for reports: %w", err)
+	}
+	return &Reports{dir: t.reports(), now: time.Now}, nil
+}
+
+// Read reads at most limit reports, of each user at most perUser. What is no report (a
+// link, a pipe, a file of too many bytes, one that its owner keeps from being read) is
+// removed after a day; refused counts those. What is left stays for the next time.
+func (r *Reports) Read(limit, perUser int) (told []Told, refused int, err error) {
+	dir, err := os.Open(r.dir)
+	if err != nil {
+		return nil, 0, fmt.Errorf("reading reports: %w", err)
+	}
+	defer dir.Close()
+	ofUser := map[int]int{}
+	for len(told) < limit {
+		entries, err := dir.ReadDir(256) // the directory may be larger than memory
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return told, refused, fmt.Errorf("reading reports: %w", err)
+		}
+		for _, e := range entries {
+			one, err := r.read(e.Name())
+			switch {
+			case errors.Is(err, fs.ErrNotExist): // taken by somebody else
+			case err != nil:
+				refused += r.discard(e.Name())
+			case len(told) < limit && ofUser[one.UID] < perUser:
+				ofUser[one.UID]++
+				told = append(told, one)
+			}
+		}
+	}
+	return told, refused, nil
+}
+
+// read opens no link and no pipe, and takes no second name of somebody's file: it could
+// be made by others than its owner.
+func (r *Reports) read(name string) (Told, error) {
+	t := Told{Name: strings.TrimSuffix(name, reportSuffix), path: filepath.Join(r.dir, name)}
+	if !strings.HasSuffix(name, reportSuffix) || strings.HasPrefix(name, ".") {
+		return t, errors.New("it is no report")
+	}
+	f, err := openPlain(t.path, os.O_RDONLY, 0)
+	if err != nil {
+		return t, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return t, err
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || st.Nlink != 1 {
+		return t, errors.New("it has a second name")
+	}
+	t.UID, t.Left = int(st.Uid), info.ModTime()
+	t.Content, err = io.ReadAll(io.LimitReader(f, MostReportBytes+1))
+	if err == nil && len(t.Content) > MostReportBytes {
+		err = errors.New("it is too long")
+	}
+	return t, err
+}
+
+// discard removes what is no report and has been there for a day, or will be dated
+// later, and tells how many that were. Directories that are not empty are their owner's
+// to remove.
+func (r *Reports) discard(name string) int {
+	path := filepath.Join(r.dir, name)
+	info, err := os.Lstat(path)
+	if err != nil {
+		return 0
+	}
+	if age := r.now().Sub(info.ModTime()); age < foreignGrace && age > -clockSlack {
+		return 0
+	}
+	if os.Remove(path) != nil {
+		return 0
+	}
+	return 1
+}
+
+// Done removes reports that have been read and kept elsewhere.
+func (r *Reports) Done(told []Told) error {
+	var failed error
+	for _, t := range told {
+		if err := os.Remove(t.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			failed = errors.Join(failed, fmt.Errorf("removing a report: %w", err))
+		}
+	}
+	return failed
+}
