@@ -30,8 +30,11 @@ func (r Role) String() string {
 type Member struct {
 	ID   int64  `json:"id"` // of the membership
 	Name string `json:"entity_name"`
-	Kind string `json:"entity_type"` // UserMember or GroupMember
-	Role Role   `json:"role_id"`
+	// Entity is the person's User.ID, or the group's Group.ID: a group is called
+	// here by a part of its DN only.
+	Entity int64  `json:"entity_id"`
+	Kind   string `json:"entity_type"` // UserMember or GroupMember
+	Role   Role   `json:"role_id"`
 }
 
 // Kinds of members.

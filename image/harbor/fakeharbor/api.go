@@ -90,6 +90,8 @@ func (s *Server) routes() *http.ServeMux {
 		"GET /api/v2.0/users/search":  s.searchUsers,
 		"GET /api/v2.0/users":         s.listUsers,
 
+		"GET /api/v2.0/usergroups": s.listGroups,
+
 		"PUT /api/v2.0/users/{id}/cli_secret": s.setSecret,
 
 		"HEAD /api/v2.0/projects": s.headProject,

@@ -17,8 +17,7 @@ func (s *Server) listMembers(c apiCall, p *project) {
 		if m.user != nil {
 			o["entity_name"], o["entity_type"], o["entity_id"] = m.user.Name, "u", m.user.id
 		} else {
-			name, _, _ := strings.Cut(strings.TrimPrefix(m.group.dn, "cn="), ",")
-			o["entity_name"], o["entity_type"], o["entity_id"] = name, "g", m.group.id
+			o["entity_name"], o["entity_type"], o["entity_id"] = m.group.name(), "g", m.group.id
 		}
 		all = append(all, o)
 	}
@@ -28,6 +27,12 @@ func (s *Server) listMembers(c apiCall, p *project) {
 		return
 	}
 	c.list(all)
+}
+
+// name is the first part of the DN.
+func (g *group) name() string {
+	name, _, _ := strings.Cut(strings.TrimPrefix(g.dn, "cn="), ",")
+	return name
 }
 
 func (s *Server) createMember(c apiCall, p *project) {

@@ -73,6 +73,21 @@ func (s *Server) listUsers(c apiCall) {
 	c.list(all)
 }
 
+// listGroups lists those that have been made a member of something.
+func (s *Server) listGroups(c apiCall) {
+	if !c.admin() {
+		c.forbid()
+		return
+	}
+	var all []object
+	for _, g := range s.groups {
+		if g.id != 0 {
+			all = append(all, object{"id": g.id, "group_name": g.name(), "group_type": 1, "ldap_group_dn": g.dn})
+		}
+	}
+	c.list(all)
+}
+
 // searchUsers has no second page.
 func (s *Server) searchUsers(c apiCall) {
 	if !c.who.known() {
