@@ -24,7 +24,13 @@ type Artifact struct {
 	Pulled      time.Time                `json:"pull_time"`
 	Tags        []Tag                    `json:"tags"` // none for an artifact that lost its last tag
 	Accessories []Accessory              `json:"accessories"`
+	Children    []Child                  `json:"references"`    // of an index; they are listed only when they have tags of their own
 	Scans       map[string]*ScanOverview `json:"scan_overview"` // by MIME type of the report
+}
+
+// Child is an artifact that an index holds.
+type Child struct {
+	Digest digest.Digest `json:"child_digest"`
 }
 
 // Tag is a name of an artifact.
@@ -94,8 +100,9 @@ func (c *Client) Artifact(ctx context.Context, project, repository, reference st
 	return a, err
 }
 
-// DeleteArtifact removes an artifact with all its tags. By a tag it removes the
-// artifact too; see DeleteTag.
+// DeleteArtifact removes an artifact with all its tags, and with what an index holds.
+// By a tag it removes the artifact too; see DeleteTag. What an index holds cannot be
+// removed before it: 412.
 func (c *Client) DeleteArtifact(ctx context.Context, project, repository, reference string) error {
 	return c.remove(ctx, artifactPath(project, repository, reference))
 }

@@ -116,6 +116,7 @@ func (s *Server) routes() *http.ServeMux {
 		"GET " + repos:                      s.in("repository", "read", s.getRepository),
 		"DELETE " + repos:                   s.in("repository", "delete", s.deleteRepository),
 		"GET " + repos + "/artifacts":       s.in("artifact", "list", s.listArtifacts),
+		"POST " + repos + "/artifacts":      s.in("artifact", "create", s.copyArtifact),
 		"GET " + artifacts:                  s.in("artifact", "read", s.getArtifact),
 		"DELETE " + artifacts:               s.in("artifact", "delete", s.deleteArtifact),
 		"POST " + artifacts + "/tags":       s.in("tag", "create", s.createTag),

@@ -62,7 +62,7 @@ func (s *Server) listArtifacts(c apiCall, p *project) {
 	var all []object
 	if repo := p.repo(c.repository()); repo != nil {
 		for _, a := range repo.artifacts {
-			if a.subject == "" {
+			if a.subject == "" && (len(repo.tagsOf(a)) > 0 || !repo.isChild(a)) {
 				all = append(all, c.artifactJSON(repo, a))
 			}
 		}
@@ -93,7 +93,14 @@ func (s *Server) getArtifact(c apiCall, p *project) {
 func (c apiCall) artifactJSON(repo *repository, a *artifact) object {
 	o := object{
 		"id": a.id, "type": "IMAGE", "digest": a.digest, "manifest_media_type": a.mediaType, "size": a.size,
-		"push_time": when(a.pushed), "pull_time": when(a.pulled), "project_id": repo.project.id, "repository_id": repo.id, "tags": nil, "accessories": nil,
+		"push_time": when(a.pushed), "pull_time": when(a.pulled), "project_id": repo.project.id, "repository_id": repo.id, "tags": nil, "accessories": nil, "references": nil,
+	}
+	if len(a.children) > 0 {
+		var children []object
+		for _, d := range a.children {
+			children = append(children, object{"parent_id": a.id, "child_digest": d, "urls": nil})
+		}
+		o["references"] = children
 	}
 	query := c.r.URL.Query()
 	if query.Get("with_tag") != "false" { // true is the default
@@ -142,6 +149,10 @@ func (s *Scan) overview() object {
 func (s *Server) deleteArtifact(c apiCall, p *project) {
 	repo, a := c.withArtifact(p)
 	if a == nil || s.forbidsRemoval(c.w, repo, a) {
+		return
+	}
+	if repo.isChild(a) {
+		refuse(c.w, http.StatusPreconditionFailed, "VIOLATE_FOREIGN_KEY_CONSTRAINT", "the deleting artifact is referenced by others")
 		return
 	}
 	tag := repo.firstTag(a)

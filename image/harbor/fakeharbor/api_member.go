@@ -42,6 +42,7 @@ func (s *Server) createMember(c apiCall, p *project) {
 			Name string `json:"username"`
 		} `json:"member_user"`
 		Group *struct {
+			ID int64  `json:"id"`
 			DN string `json:"ldap_group_dn"`
 		} `json:"member_group"`
 	}
@@ -52,6 +53,11 @@ func (s *Server) createMember(c apiCall, p *project) {
 	switch {
 	case in.User != nil:
 		m.user = s.memberUser(c, in.User.Name)
+	case in.Group != nil && in.Group.ID != 0:
+		if m.group = find(s.groups, func(g *group) bool { return g.id == in.Group.ID }); m.group == nil {
+			c.badRequest("the group %d was not found", in.Group.ID)
+			return
+		}
 	case in.Group != nil:
 		if m.group = s.group(in.Group.DN); m.group == nil {
 			refuse(c.w, http.StatusInternalServerError, "UNKNOWN", "internal server error") // measured

@@ -188,6 +188,13 @@ func (s *Server) ensureArtifact(repo *repository, dgst, mediaType string, m mani
 	for _, layer := range m.Layers {
 		a.size += layer.Size
 	}
+	a.children = nil
+	for _, child := range m.Manifests {
+		a.children = append(a.children, child.Digest)
+		if held := repo.artifact(child.Digest); held != nil {
+			a.size += held.size
+		}
+	}
 	if m.Subject != nil {
 		a.subject, a.accessory = m.Subject.Digest, accessoryType(m)
 	}

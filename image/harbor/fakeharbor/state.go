@@ -69,8 +69,9 @@ type artifact struct {
 	size           int64
 	pushed, pulled time.Time
 	scan           *Scan
-	subject        string // digest, when it is an accessory
-	accessory      string // its type
+	subject        string   // digest, when it is an accessory
+	accessory      string   // its type
+	children       []string // digests, when it is an index
 	lost           bool
 }
 
@@ -150,11 +151,21 @@ func (r *repository) accessories(a *artifact) []*artifact {
 	return own
 }
 
-// remove deletes an artifact, its tags and its accessories.
+// isChild reports whether an index of the repository holds a.
+func (r *repository) isChild(a *artifact) bool {
+	return slices.ContainsFunc(r.artifacts, func(o *artifact) bool { return slices.Contains(o.children, a.digest) })
+}
+
+// remove deletes an artifact, its tags, its accessories, and what only it held.
 func (r *repository) remove(a *artifact) {
 	r.tags = slices.DeleteFunc(r.tags, func(t *tag) bool { return t.artifact == a })
 	accessories := r.accessories(a)
 	r.artifacts = slices.DeleteFunc(r.artifacts, func(other *artifact) bool { return other == a })
+	for _, d := range a.children {
+		if child := r.artifact(d); child != nil && !r.isChild(child) && len(r.tagsOf(child)) == 0 {
+			r.remove(child)
+		}
+	}
 	for _, acc := range accessories {
 		r.remove(acc)
 	}
