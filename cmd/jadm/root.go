@@ -61,6 +61,7 @@ type group struct {
 
 func (p *program) groups() []group {
 	return []group{
+		{"images", "Images:", []*cobra.Command{p.newServeCommand(), p.newQueueCommand()}},
 		{"other", "Other:", []*cobra.Command{p.newVersionCommand()}},
 	}
 }

@@ -46,7 +46,7 @@ func thisMachine() store.Platform { return store.Platform{OS: "linux", Architect
 
 func (m *Mirror) newClient(p store.Platform) *image.Client {
 	return image.NewClient(image.Options{
-		Login: &m.o.Login, CertificatesDir: m.o.CertificatesDir, UserAgent: "jadm/" + m.o.Version, Converter: m.o.Version,
+		Login: &m.o.Login, CertificatesDir: m.o.CertificatesDir, UserAgent: "jadm/" + m.o.Version, Converter: "jadm " + m.o.Version,
 		OS: p.OS, Architecture: p.Architecture, Variant: p.Variant, Pull: image.PullAlways,
 	})
 }
