@@ -119,6 +119,10 @@ func (p *program) mirror(log *slog.Logger, metrics *service.Metrics) (*mirror.Mi
 	if err != nil {
 		return nil, err
 	}
+	if os.Getuid() == 0 {
+		return nil, fault.New("refusing to convert images as root", errors.New("jrun takes no images that belong to root for the site's"),
+			"run it as the service account: sudo -u jadm jadm serve\nor as a service: jadm serve --print-unit")
+	}
 	if s.Store.Path == "" {
 		return nil, fault.New("there is no store to convert into", errors.New("jadm.toml names none"), "write where jrun's store is: [store] path = \"/shared/jrun\"")
 	}
@@ -215,4 +219,3 @@ func (p *program) printUnit(out io.Writer) error {
 		Memory: fmt.Sprintf("%dM", limit>>20),
 	}.Write(out)
 }
-

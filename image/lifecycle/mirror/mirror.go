@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image"
 	"github.com/jrun-hpc/jrun/image/harbor"
 	"github.com/jrun-hpc/jrun/image/lifecycle/audit"
@@ -89,8 +90,12 @@ const (
 	longestWait = 5 * time.Minute
 )
 
-// New makes a Mirror. It reads what is remembered of failures, and asks nobody yet.
+// New makes a Mirror. It reads what is remembered of failures, and asks nobody yet. The
+// error is a fault when the store has no part that belongs to this account.
 func New(o Options) (*Mirror, error) {
+	if _, err := store.SiteProjects(o.Store); err != nil {
+		return nil, err
+	}
 	if o.Jobs == 0 {
 		o.Jobs = 1
 	}
@@ -117,7 +122,7 @@ func New(o Options) (*Mirror, error) {
 	}
 	known, err := loadFailures(o.State)
 	if err != nil {
-		return nil, err
+		return nil, fault.Newf(err, "give it to the service account: chown -R jadm "+o.State.Path(), "cannot use the state directory %s", o.State.Path())
 	}
 	m := &Mirror{
 		o: o, clients: map[store.Platform]*image.Client{}, failures: known, troubles: newTroubles(),
@@ -131,12 +136,8 @@ func New(o Options) (*Mirror, error) {
 }
 
 // Run works until ctx ends; conversions that are under way are given up then, and leave
-// nothing behind. It returns at once, with a fault, when the store has no part that
-// belongs to this account.
+// nothing behind.
 func (m *Mirror) Run(ctx context.Context) error {
-	if _, err := store.SiteProjects(m.o.Store); err != nil {
-		return err
-	}
 	m.marks.addAll()
 	var all sync.WaitGroup
 	all.Go(func() { m.keepLooking(ctx) })
