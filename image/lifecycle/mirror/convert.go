@@ -59,6 +59,8 @@ func (m *Mirror) keepConverting(ctx context.Context) {
 		if !ok {
 			return
 		}
+		m.working.Add(1)
+		m.turns.Add(1)
 		began := m.o.Now()
 		object, converted, err := m.convert(ctx, running)
 		outcome := Outcome{Conversion: w.Conversion, Took: m.o.Now().Sub(began), SizeBytes: object.Meta.SizeBytes, Stats: running.Event().Stats}
@@ -74,6 +76,8 @@ func (m *Mirror) keepConverting(ctx context.Context) {
 		if dropped {
 			m.marks.addAll()
 		}
+		m.turns.Add(1)
+		m.working.Add(-1)
 		if outcome.Result == Unreachable || outcome.Result == Full {
 			failed++
 			m.pause(ctx, failed)

@@ -27,7 +27,8 @@ func (m *Mirror) keepLooking(ctx context.Context) {
 	failed := 0
 	roundsTurn := false // a mark that fails must not keep the round from going on
 	for ctx.Err() == nil {
-		m.busy.Store(true)
+		m.looking.Store(true)
+		m.turns.Add(1)
 		worked, skipped := false, roundsTurn
 		var err error
 		if next, ok := m.marks.nextUnless(skipped); ok {
@@ -58,7 +59,7 @@ func (m *Mirror) keepLooking(ctx context.Context) {
 			m.clearTrouble()
 		case skipped: // there is the mark that has failed
 		default:
-			m.busy.Store(false)
+			m.looking.Store(false)
 			select {
 			case <-m.marks.wake:
 			case <-ctx.Done():

@@ -111,3 +111,10 @@ func (m *marks) waiting() (n int, oldest time.Time) {
 	}
 	return len(m.of), oldest
 }
+
+// pending reports whether everything is marked.
+func (m *marks) pending() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.everything
+}

@@ -78,7 +78,10 @@ type Mirror struct {
 	shared map[string]time.Time // projects, and when their rights were last compared
 	left   map[string]bool      // what was said about people who were left out
 
-	busy atomic.Bool // it is looking at something
+	// For whoever waits until there is nothing to do:
+	looking atomic.Bool
+	working atomic.Int64 // workers that are busy
+	turns   atomic.Int64 // grows with whatever is done
 
 	mu     sync.Mutex
 	rounds Rounds

@@ -83,3 +83,14 @@ func (m *Mirror) room() *StoreBytes {
 	}
 	return &StoreBytes{Free: int64(st.Bavail) * st.Bsize, All: int64(st.Blocks) * st.Bsize}
 }
+
+// Idle reports whether everything was compared and nothing is left to do, now.
+func (m *Mirror) Idle() bool {
+	turns := m.turns.Load()
+	n, _ := m.marks.waiting()
+	if n > 0 || m.marks.pending() || m.looking.Load() || m.working.Load() > 0 {
+		return false
+	}
+	s := m.Status()
+	return !s.Rounds.Ended.IsZero() && !s.Rounds.Running && len(s.Running)+s.ToConvert == 0 && turns == m.turns.Load()
+}

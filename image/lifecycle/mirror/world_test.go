@@ -87,20 +87,11 @@ func (w *world) mirror(change func(*Options)) (m *Mirror, stop func()) {
 func (w *world) settle(m *Mirror) {
 	w.Helper()
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
-		if m.idle() {
+		if m.Idle() {
 			return
 		}
 	}
 	w.Fatalf("it does not come to an end: %+v\n%s", m.Status(), w.log)
-}
-
-// idle reports whether everything was compared and nothing is left to do.
-func (m *Mirror) idle() bool {
-	s := m.Status()
-	m.marks.mu.Lock()
-	defer m.marks.mu.Unlock()
-	return !s.Rounds.Complete.IsZero() && !s.Rounds.Running && !m.marks.everything && !m.busy.Load() &&
-		len(s.Running)+s.ToConvert+len(m.marks.of) == 0
 }
 
 // digests are the objects of a project.
