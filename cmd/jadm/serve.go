@@ -146,10 +146,14 @@ func (p *program) mirror(log *slog.Logger, metrics *service.Metrics) (*mirror.Mi
 	if err != nil {
 		return nil, err
 	}
+	remembered, err := p.state()
+	if err != nil {
+		return nil, err
+	}
 	return mirror.New(mirror.Options{
 		Harbor: client, Registry: s.Harbor.Host(), Store: s.Store.Path,
 		Login: image.Login{User: s.Harbor.User, Password: password}, CertificatesDir: certificates,
-		Directory: directory, State: state.Open(s.State), Audit: recorder, Log: log,
+		Directory: directory, State: remembered, Audit: recorder, Log: log,
 		Choice:    mirror.Choice{Include: s.Serve.Include, Exclude: s.Serve.Exclude},
 		Platforms: platforms(s.Serve.Platforms), MaxBytes: int64(s.Serve.MaxSize), MinFreeBytes: int64(s.Serve.MinFree),
 		Jobs: s.Serve.Jobs, PollEvery: time.Duration(s.Serve.PollEvery), UndeleteFor: time.Duration(s.Serve.UndeleteFor),

@@ -32,9 +32,8 @@ func newMarks(most int) *marks {
 	return &marks{of: map[Target]*list.Element{}, order: list.New(), most: most, wake: make(chan struct{}, 1)}
 }
 
-// add marks a target; one that is marked keeps its place. It reports whether it is
-// remembered by itself.
-func (m *marks) add(t Target, hinted bool, now time.Time) bool {
+// add marks a target; one that is marked keeps its place.
+func (m *marks) add(t Target, hinted bool, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	defer m.ring()
@@ -42,14 +41,13 @@ func (m *marks) add(t Target, hinted bool, now time.Time) bool {
 		known := e.Value.(mark) //nolint:forcetypeassert // the list has nothing else
 		known.hinted = known.hinted || hinted
 		e.Value = known
-		return true
+		return
 	}
 	if len(m.of) >= m.most {
 		m.everything = true
-		return false
+		return
 	}
 	m.of[t] = m.order.PushBack(mark{target: t, since: now, hinted: hinted})
-	return true
 }
 
 // again marks what could not be looked at, behind all others.

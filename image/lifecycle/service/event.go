@@ -14,7 +14,6 @@ import (
 //
 // Of a retention's the project is in another place. Everything else is not read.
 type event struct {
-	Type   string    `json:"type"`
 	Data   eventData `json:"event_data"`
 	Clouds eventData `json:"data"`
 }
@@ -31,17 +30,17 @@ type eventData struct {
 
 // parseEvent finds what a webhook's body is about. ok is false for events that are about
 // no repository and no project.
-func parseEvent(body []byte) (kind string, about mirror.Target, ok bool, err error) {
+func parseEvent(body []byte) (about mirror.Target, ok bool, err error) {
 	var e event
 	if err := json.Unmarshal(body, &e); err != nil {
-		return "", mirror.Target{}, false, fmt.Errorf("reading a webhook: %w", err)
+		return mirror.Target{}, false, fmt.Errorf("reading a webhook: %w", err)
 	}
 	for _, d := range []eventData{e.Data, e.Clouds} {
 		for _, name := range []string{d.Repository.FullName, d.Repository.Project, d.Retention.Project} {
 			if t, ok := mirror.ParseTarget(name); ok {
-				return e.Type, t, true, nil
+				return t, true, nil
 			}
 		}
 	}
-	return e.Type, mirror.Target{}, false, nil
+	return mirror.Target{}, false, nil
 }

@@ -100,11 +100,11 @@ func (s *Service) Run(ctx context.Context) error {
 		return err
 	}
 	defer unlock()
-	public, err := s.listen()
+	public, err := s.listen(ctx)
 	if err != nil {
 		return err
 	}
-	private, err := listenPrivately(SocketIn(s.o.State))
+	private, err := listenPrivately(ctx, SocketIn(s.o.State))
 	if err != nil {
 		_ = public.Close()
 		return err
@@ -137,10 +137,10 @@ func (s *Service) Run(ctx context.Context) error {
 }
 
 // listen takes the socket that systemd has opened, or opens one.
-func (s *Service) listen() (net.Listener, error) {
+func (s *Service) listen(ctx context.Context) (net.Listener, error) {
 	l, err := activated()
 	if l == nil && err == nil {
-		l, err = net.Listen("tcp", s.o.Listen)
+		l, err = (&net.ListenConfig{}).Listen(ctx, "tcp", s.o.Listen)
 	}
 	if err != nil {
 		return nil, fault.Newf(err, "see who does: ss -ltnp\nor choose another address: serve.listen in jadm.toml", "cannot listen on %s", s.o.Listen)

@@ -50,12 +50,12 @@ func lockAlone(dir string) (unlock func(), err error) {
 // listenPrivately opens a socket that only this account can connect to: the directory
 // is closed to others. One that a killed process has left is replaced; lockAlone makes
 // sure that nobody uses it.
-func listenPrivately(path string) (net.Listener, error) {
+func listenPrivately(ctx context.Context, path string) (net.Listener, error) {
 	if err := os.Chmod(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("closing the directory of the socket: %w", err)
 	}
 	_ = os.Remove(path)
-	l, err := net.Listen("unix", path)
+	l, err := (&net.ListenConfig{}).Listen(ctx, "unix", path)
 	if err != nil {
 		return nil, fault.Newf(err, "choose a shorter path: state in jadm.toml", "cannot open the socket for jadm queue")
 	}

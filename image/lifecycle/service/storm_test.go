@@ -98,7 +98,7 @@ func newSite(t testing.TB) *site {
 	})
 	t.Cleanup(s.stop)
 	for {
-		if resp, err := http.Get(s.url + "/healthz"); err == nil { //nolint:noctx // a test
+		if resp, err := http.Get(s.url + "/healthz"); err == nil {
 			resp.Body.Close()
 			return s
 		}
@@ -220,7 +220,7 @@ func TestStorm(t *testing.T) {
 	}
 	s.settle()
 	for range 100 { // they send a byte, and nothing else
-		c, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://")) //nolint:noctx // a test
+		c, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
 		check(t, err)
 		t.Cleanup(func() { c.Close() })
 		_, err = io.WriteString(c, []string{"P", "POST /v1/webhook HTTP/1.1\r\nHost: x\r\nAuthorization: " + secret + "\r\nContent-Length: 100\r\n\r\n{"}[rand.IntN(2)])

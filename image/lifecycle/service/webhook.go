@@ -45,7 +45,7 @@ func (s *Service) webhook(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the body broke off", http.StatusBadRequest)
 		return
 	}
-	_, about, ok, err := parseEvent(body)
+	about, ok, err := parseEvent(body)
 	switch {
 	case err != nil:
 		s.o.Metrics.webhook(hookMalformed)
