@@ -32,7 +32,7 @@ func (c *Client) keepAnswer(st *store.Store, r Resolved) {
 	if err == nil && known.Resolved == r.Digest && age >= 0 && age < answerInterval && !c.denied(st, r.Reference, known) {
 		return
 	}
-	_ = st.SetNote(answerNote, name, store.Ref{Name: name, Digest: c.instanceOf(st, r.Digest), Resolved: r.Digest, Time: r.Time})
+	_ = st.SetNote(answerNote, name, store.Ref{Name: name, Digest: c.instanceOf(st, r.Reference, r.Digest), Resolved: r.Digest, Time: r.Time})
 }
 
 // keepRefusal writes down that the registry said no: of a repository, or, when
@@ -86,7 +86,7 @@ func (c *Client) lastAnswer(st *store.Store, ref Reference) (known store.Ref, ok
 	if err != nil {
 		return known, false
 	}
-	known.Digest = c.instanceOf(st, known.Resolved)
+	known.Digest = c.instanceOf(st, ref, known.Resolved)
 	if c.denied(st, ref, known) {
 		return known, false
 	}
@@ -122,7 +122,7 @@ func (c *Client) answerAbout(st *store.Store, ref Reference) (store.Ref, error) 
 // has moved on: when the image was converted, the registry had let this user have
 // it under the name that the image still bears.
 func (c *Client) answerWhenMade(st *store.Store, ref Reference, d digest.Digest) (store.Ref, error) {
-	object, err := st.Get(c.instanceOf(st, d))
+	object, err := st.Get(c.instanceOf(st, ref, d))
 	if err != nil {
 		return store.Ref{}, err
 	}

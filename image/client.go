@@ -28,6 +28,14 @@ type Options struct {
 	// ~/.docker/config.json.
 	AuthFile string
 
+	// Login is used for every registry instead of what AuthFile and its like hold;
+	// for a service whose password is elsewhere.
+	Login *Login
+
+	// CertificatesDir has the certificates (*.crt) of who has signed those of
+	// registries, instead of the directories certs.d/HOST.
+	CertificatesDir string
+
 	// DefaultRegistry (and a path in it, if wanted) completes names without a
 	// registry, before registries.conf is asked.
 	DefaultRegistry string
@@ -80,6 +88,9 @@ type Options struct {
 	// requests. Without it they are dropped: every failure is returned.
 	Log io.Writer
 }
+
+// Login is an account's name and password.
+type Login struct{ User, Password string }
 
 // DefaultStallTimeout is longer than a registry behind a busy object store was
 // seen to pause, and short enough for a job that is being charged for.
@@ -137,7 +148,13 @@ func NewClient(opts Options) *Client {
 	if opts.Warn == nil {
 		opts.Warn = func(string) {}
 	}
+	var login *types.DockerAuthConfig
+	if opts.Login != nil {
+		login = &types.DockerAuthConfig{Username: opts.Login.User, Password: opts.Login.Password}
+	}
 	return &Client{opts: opts, refusals: harborTiming, oneFile: oneFile, base: types.SystemContext{
+		DockerAuthConfig:        login,
+		DockerCertPath:          opts.CertificatesDir,
 		AuthFilePath:            opts.AuthFile,
 		OSChoice:                opts.OS,
 		ArchitectureChoice:      opts.Architecture,

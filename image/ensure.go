@@ -115,7 +115,7 @@ func (c *Client) peek(ref Reference) (digest.Digest, bool) {
 // for this platform, and records that the reference stands for it. An object that
 // is damaged counts as missing: it is made again.
 func (c *Client) lookup(st *store.Store, r Resolved, d digest.Digest) (store.Object, bool, error) {
-	of := c.instanceOf(st, d)
+	of := c.instanceOf(st, r.Reference, d)
 	object, err := st.Find(placeOf(r.Reference), of)
 	switch {
 	case errors.Is(err, store.ErrUntrusted):
@@ -139,10 +139,10 @@ func (c *Client) lookup(st *store.Store, r Resolved, d digest.Digest) (store.Obj
 	return object, true, nil
 }
 
-// instanceOf is the manifest that an index is known to have for this platform;
-// a manifest's own digest is returned as it is.
-func (c *Client) instanceOf(st *store.Store, d digest.Digest) digest.Digest {
-	if instance, err := st.Alias(d, c.platform()); err == nil {
+// instanceOf is the manifest that an index, which ref is of, is known to have for this
+// platform; a manifest's own digest is returned as it is.
+func (c *Client) instanceOf(st *store.Store, ref Reference, d digest.Digest) digest.Digest {
+	if instance, err := st.FindAlias(placeOf(ref), d, c.platform()); err == nil {
 		return instance
 	}
 	return d

@@ -25,7 +25,7 @@ func (c *Client) Find(st *store.Store, ref Reference) (store.Object, error) {
 	}
 	known, err := st.Ref(ref.String())
 	if d := ref.Digest(); errors.Is(err, store.ErrNotFound) && d != "" {
-		return st.Find(placeOf(ref), c.instanceOf(st, d)) // pulled under another name
+		return st.Find(placeOf(ref), c.instanceOf(st, ref, d)) // pulled under another name
 	}
 	if err != nil {
 		return store.Object{}, err

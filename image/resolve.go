@@ -113,7 +113,7 @@ func (c *Client) resolveForJob(ctx context.Context, st *store.Store, ref Referen
 		}
 		host, _ := os.Hostname() // for people
 		return store.JobRef{
-			Ref: store.Ref{Name: name, Digest: c.instanceOf(st, r.Digest), Resolved: r.Digest, Time: r.Time},
+			Ref: store.Ref{Name: name, Digest: c.instanceOf(st, ref, r.Digest), Resolved: r.Digest, Time: r.Time},
 			How: string(r.How), Host: host,
 		}, err
 	})

@@ -46,7 +46,11 @@ func (c *Client) endpointFor(host string, sys *types.SystemContext) (*endpoint, 
 		insecure = true
 	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: insecure}
-	dir, err := certificatesOf(host)
+	dir := sys.DockerCertPath
+	var err error
+	if dir == "" {
+		dir, err = certificatesOf(host)
+	}
 	if err == nil && dir != "" {
 		err = tlsclientconfig.SetupCertificates(dir, config)
 	}

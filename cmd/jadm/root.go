@@ -63,6 +63,7 @@ func (p *program) groups() []group {
 	return []group{
 		{"people", "People:", []*cobra.Command{p.newUserCommand(), p.newLeaversCommand(), p.newExpiredCommand(), p.newMailCommand()}},
 		{"bundles", "Bundles:", []*cobra.Command{p.newBundleCommand()}},
+		{"images", "Images:", []*cobra.Command{p.newServeCommand(), p.newQueueCommand()}},
 		{"other", "Other:", []*cobra.Command{p.newVersionCommand()}},
 	}
 }

@@ -23,12 +23,20 @@ func (s *Store) aliasPath(index digest.Digest, p Platform) (string, error) {
 			return "", fmt.Errorf("naming an alias by the platform %q: only lower-case letters, digits, _ and . can stand there", p)
 		}
 	}
-	platform := p.OS + "-" + p.Architecture
-	if p.Variant != "" {
-		platform += "-" + p.Variant
-	}
-	return filepath.Join(s.aliasesDir(), stem+"."+platform), nil
+	return filepath.Join(s.aliasesDir(), stem+"."+p.fileName()), nil
 }
+
+// fileName is Alias.Platform.
+func (p Platform) fileName() string {
+	name := p.OS + "-" + p.Architecture
+	if p.Variant != "" {
+		name += "-" + p.Variant
+	}
+	return name
+}
+
+// Is reports whether a is for the platform p.
+func (a Alias) Is(p Platform) bool { return a.Platform == p.fileName() }
 
 // SetAlias records that the manifest instance is the one of index for p.
 func (s *Store) SetAlias(index digest.Digest, p Platform, instance digest.Digest) error {
@@ -52,6 +60,10 @@ func (s *Store) Alias(index digest.Digest, p Platform) (digest.Digest, error) {
 	if err != nil {
 		return "", err
 	}
+	return readAlias(path, index)
+}
+
+func readAlias(path string, index digest.Digest) (digest.Digest, error) {
 	b, err := readSmall(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("looking for the alias of %s: %w", index, ErrNotFound)
@@ -64,6 +76,65 @@ func (s *Store) Alias(index digest.Digest, p Platform) (digest.Digest, error) {
 		return "", fmt.Errorf("reading %s: %w", path, err)
 	}
 	return instance, nil
+}
+
+// FindAlias is Alias for an image that is in place: this user's own, or the site's,
+// under the conditions of Find.
+func (s *Store) FindAlias(place Place, index digest.Digest, p Platform) (digest.Digest, error) {
+	instance, err := s.Alias(index, p)
+	if err == nil || s.site == nil {
+		return instance, err
+	}
+	if instance, ok := s.site.alias(s, place, index, p); ok {
+		return instance, nil
+	}
+	return "", err
+}
+
+func (t *site) alias(s *Store, place Place, index digest.Digest, p Platform) (digest.Digest, bool) {
+	r, ok := t.projectRealm(place)
+	own, err := s.aliasPath(index, p)
+	if !ok || err != nil || t.checkTrust(&r) != nil || r.checkDir(r.aliases()) != nil {
+		return "", false
+	}
+	path := filepath.Join(r.aliases(), filepath.Base(own))
+	info, err := os.Lstat(path)
+	if err != nil || r.checkTrust(path, info) != nil {
+		return "", false
+	}
+	instance, err := readAlias(path, index)
+	return instance, err == nil
+}
+
+// Alias is one of a store: Instance is the manifest of Index for Platform.
+type Alias struct {
+	Index    digest.Digest
+	Platform string // os-architecture or os-architecture-variant, as in the file's name
+	Instance digest.Digest
+}
+
+// Aliases are all of this store's own. What cannot be read is left out: it is recorded
+// again when it is needed.
+func (s *Store) Aliases() ([]Alias, error) {
+	entries, err := os.ReadDir(s.aliasesDir())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listing aliases: %w", err)
+	}
+	var all []Alias
+	for _, e := range entries {
+		stem, platform, _ := strings.Cut(e.Name(), ".")
+		index, ok := digestOfStem(stem)
+		if !ok || platform == "" {
+			continue
+		}
+		if instance, err := readAlias(filepath.Join(s.aliasesDir(), e.Name()), index); err == nil {
+			all = append(all, Alias{Index: index, Platform: platform, Instance: instance})
+		}
+	}
+	return all, nil
 }
 
 func (s *Store) removeAliasesTo(d digest.Digest) error {

@@ -22,8 +22,8 @@ func (s *Server) immutableRules(patterns []string) []*immutableRule {
 	for _, pattern := range patterns {
 		all = append(all, &immutableRule{
 			ID: s.id(), Action: "immutable", Template: "immutable_template",
-			Tags:  []selectorJSON{{"doublestar", "matches", pattern}},
-			Scope: map[string][]selectorJSON{"repository": {{"doublestar", "repoMatches", "**"}}},
+			Tags:  []selectorJSON{{Kind: "doublestar", Decoration: "matches", Pattern: pattern}},
+			Scope: map[string][]selectorJSON{"repository": {{Kind: "doublestar", Decoration: "repoMatches", Pattern: "**"}}},
 		})
 	}
 	return all

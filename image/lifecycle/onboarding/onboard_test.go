@@ -83,7 +83,9 @@ func TestAdd(t *testing.T) {
 	// A secret that could not be written down is not made, and the old one stays.
 	blocked := filepath.Join(tgt.dir, "blocked")
 	check(t, os.WriteFile(blocked, nil, 0o600))
-	_, err = tgt.onboarder().Add(t.Context(), p.ID, onboarding.Choices{Now: now, NewCredential: true, Credential: func(people.Person) onboarding.Sink { return onboarding.FileSink{Path: filepath.Join(blocked, "auth.json")} }})
+	_, err = tgt.onboarder().Add(t.Context(), p.ID, onboarding.Choices{Now: now, NewCredential: true, Credential: func(people.Person) onboarding.Sink {
+		return onboarding.FileSink{Path: filepath.Join(blocked, "auth.json")}
+	}})
 	if err == nil {
 		t.Error("it was written into a file as if that was a directory")
 	}

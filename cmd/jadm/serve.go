@@ -1,0 +1,225 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"os"
+	"os/user"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/image"
+	"github.com/jrun-hpc/jrun/image/lifecycle/mirror"
+	"github.com/jrun-hpc/jrun/image/lifecycle/service"
+	"github.com/jrun-hpc/jrun/image/lifecycle/settings"
+	"github.com/jrun-hpc/jrun/image/lifecycle/state"
+	"github.com/jrun-hpc/jrun/image/store"
+	"github.com/spf13/cobra"
+)
+
+const serveLong = `Make images ready before jobs ask for them: whatever is pushed to Harbor is
+converted into the site's part of jrun's store, what is deleted there goes from it,
+and who may read what follows the members of the projects.
+
+Harbor tells of changes with webhooks (POST /v1/webhook; jadm apply makes the
+policies). A webhook is a hint where to look and no more; everything is compared
+from time to time anyway (serve.poll_every), and at the start. So it may be stopped,
+or killed, at any time.
+
+/healthz says 503 and why when something has been wrong for some minutes; /metrics
+is for Prometheus. jadm queue shows what it is doing.
+
+With --dry-run it says what the store lacks, and what would be removed, and ends.`
+
+func (p *program) newServeCommand() *cobra.Command {
+	var unit, verbose bool
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Make images ready before jobs ask for them",
+		Long:  serveLong,
+		Example: `  jadm serve --print-unit | sudo tee /etc/systemd/system/jadm.service
+  sudo systemctl enable --now jadm
+  jadm serve --dry-run`,
+		Args: wantArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if unit {
+				return p.printUnit(cmd.OutOrStdout())
+			}
+			return p.serve(cmd.Context(), cmd.OutOrStdout(), verbose)
+		},
+	}
+	cmd.Flags().BoolVar(&unit, "print-unit", false, "print a systemd unit for this configuration, and end")
+	cmd.Flags().BoolVar(&verbose, "verbose", false, "log every step")
+	return cmd
+}
+
+// Memory, in bytes: what one conversion is kept to by the garbage collector, and what
+// all else takes. What a conversion takes at most is about twice as much.
+const (
+	conversionMemory = 256 << 20
+	serviceMemory    = 128 << 20
+)
+
+func (p *program) serve(ctx context.Context, out io.Writer, verbose bool) error {
+	s, err := p.settings()
+	if err != nil {
+		return err
+	}
+	level := slog.LevelInfo
+	if verbose {
+		level = slog.LevelDebug
+	}
+	log := service.NewLog(os.Stderr, level)
+	metrics := service.NewMetrics()
+	m, err := p.mirror(log, metrics)
+	if err != nil {
+		return err
+	}
+	if p.dryRun {
+		return p.dryServe(ctx, out, m)
+	}
+	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
+		debug.SetMemoryLimit(int64(s.Serve.Jobs)*conversionMemory + serviceMemory)
+	}
+	o := service.Options{
+		Mirror: m, Metrics: metrics, Log: log, State: s.State,
+		Listen: s.Serve.Listen, TLSCert: s.Serve.TLSCert, TLSKey: s.Serve.TLSKey, PollEvery: time.Duration(s.Serve.PollEvery),
+		Tasks: []service.Task{{Name: "collect", Every: collectEvery, Run: m.Collect}},
+	}
+	if s.Serve.WebhookSecretFile != "" {
+		if o.WebhookSecret, err = settings.ReadSecret(s.Serve.WebhookSecretFile); err != nil {
+			return err
+		}
+	}
+	if s.Serve.MetricsTokenFile != "" {
+		if o.MetricsToken, err = settings.ReadSecret(s.Serve.MetricsTokenFile); err != nil {
+			return err
+		}
+	}
+	sv, err := service.New(o)
+	if err != nil {
+		return err
+	}
+	return sv.Run(ctx)
+}
+
+// collectEvery is how often what was removed is removed for good, if its time is over.
+const collectEvery = 6 * time.Hour
+
+// mirror is what keeps the store the same as the registry.
+func (p *program) mirror(log *slog.Logger, metrics *service.Metrics) (*mirror.Mirror, error) {
+	s, err := p.settings()
+	if err != nil {
+		return nil, err
+	}
+	if os.Getuid() == 0 {
+		return nil, fault.New("refusing to convert images as root", errors.New("jrun takes no images that belong to root for the site's"),
+			"run it as the service account: sudo -u jadm jadm serve\nor as a service: jadm serve --print-unit")
+	}
+	if s.Store.Path == "" {
+		return nil, fault.New("there is no store to convert into", errors.New("jadm.toml names none"), "write where jrun's store is: [store] path = \"/shared/jrun\"")
+	}
+	client, err := p.harbor()
+	if err != nil {
+		return nil, err
+	}
+	password, err := settings.ReadSecret(s.Harbor.PasswordFile)
+	if err != nil {
+		return nil, err
+	}
+	certificates, err := certificatesDir(s)
+	if err != nil {
+		return nil, err
+	}
+	recorder, err := p.recorder()
+	if err != nil {
+		return nil, err
+	}
+	directory, err := p.directory()
+	if err != nil {
+		return nil, err
+	}
+	remembered, err := p.state()
+	if err != nil {
+		return nil, err
+	}
+	return mirror.New(mirror.Options{
+		Harbor: client, Registry: s.Harbor.Host(), Store: s.Store.Path,
+		Login: image.Login{User: s.Harbor.User, Password: password}, CertificatesDir: certificates,
+		Directory: directory, State: remembered, Audit: recorder, Log: log,
+		Choice:    mirror.Choice{Include: s.Serve.Include, Exclude: s.Serve.Exclude},
+		Platforms: platforms(s.Serve.Platforms), MaxBytes: int64(s.Serve.MaxSize), MinFreeBytes: int64(s.Serve.MinFree),
+		Jobs: s.Serve.Jobs, PollEvery: time.Duration(s.Serve.PollEvery), UndeleteFor: time.Duration(s.Serve.UndeleteFor),
+		Version: version(), Observe: metrics.Conversion,
+	})
+}
+
+// directory is where people are known. (Package people brings it.)
+func (p *program) directory() (mirror.Directory, error) { return nil, nil }
+
+// platforms reads os/architecture/variant; settings has checked them.
+func platforms(words []string) []store.Platform {
+	var all []store.Platform
+	for _, word := range words {
+		parts := append(strings.Split(word, "/"), "")
+		all = append(all, store.Platform{OS: parts[0], Architecture: parts[1], Variant: parts[2]})
+	}
+	return all
+}
+
+// certificatesDir is a directory with who has signed Harbor's certificate, in the form
+// that is wanted for pulling; empty when the system knows.
+func certificatesDir(s *settings.Settings) (string, error) {
+	if s.Harbor.CAFile == "" {
+		return "", nil
+	}
+	pem, err := os.ReadFile(s.Harbor.CAFile)
+	if err != nil {
+		return "", fault.Newf(err, "correct harbor.ca_file in jadm.toml", "cannot read the certificates in %s", s.Harbor.CAFile)
+	}
+	dir := filepath.Join(s.State, "serve", "certificates")
+	return dir, state.WriteFile(filepath.Join(dir, "ca.crt"), pem, 0o644)
+}
+
+// dryServe says what a round would do.
+func (p *program) dryServe(ctx context.Context, out io.Writer, m *mirror.Mirror) error {
+	plan, err := m.Plan(ctx)
+	if err != nil {
+		return err
+	}
+	if p.json {
+		return printJSON(out, plan)
+	}
+	for _, c := range plan.Convert {
+		fmt.Fprintln(out, fault.Printable(fmt.Sprintf("convert %s@%s %s %s", c.Image, c.Digest, c.Platform, strings.Join(c.Tags, ","))))
+	}
+	for _, r := range plan.Remove {
+		fmt.Fprintln(out, fault.Printable(fmt.Sprintf("remove  %s@%s", r.Project, r.Digest)))
+	}
+	_, err = fmt.Fprintf(out, "%d to convert, %d to remove\n", len(plan.Convert), len(plan.Remove))
+	return err
+}
+
+func (p *program) printUnit(out io.Writer) error {
+	s, err := p.settings()
+	if err != nil {
+		return err
+	}
+	account, err := user.Current()
+	name := "jadm"
+	if err == nil && account.Uid != "0" {
+		name = account.Username
+	}
+	limit := int64(s.Serve.Jobs)*2*conversionMemory + 4*serviceMemory
+	return service.Unit{
+		Program: service.ThisProgram(), Config: s.File(), User: name, State: s.State, Store: s.Store.Path,
+		Memory: fmt.Sprintf("%dM", limit>>20),
+	}.Write(out)
+}
