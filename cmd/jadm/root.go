@@ -61,6 +61,7 @@ type group struct {
 
 func (p *program) groups() []group {
 	return []group{
+		{"registry", "Registry:", []*cobra.Command{p.newInitCommand(), p.newPlanCommand(), p.newApplyCommand()}},
 		{"other", "Other:", []*cobra.Command{p.newVersionCommand()}},
 	}
 }

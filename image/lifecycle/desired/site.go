@@ -39,7 +39,7 @@ func (s *Site) Plan(ctx context.Context, o Options) (Plan, error) {
 
 // Apply compares under the lock, and does what has to be done. approve sees the plan
 // before, and may refuse it by an error, which Apply returns; report is told of each
-// change. Both may be nil. The error holds a *Failure for each change that failed.
+// change. Both may be nil. The error holds a *ChangeError for each change that failed.
 func (s *Site) Apply(ctx context.Context, o Options, approve func(Plan) error, report func(Change, error)) (Plan, error) {
 	unlock, err := Lock(s.State)
 	if err != nil {

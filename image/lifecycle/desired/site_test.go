@@ -313,8 +313,7 @@ robot.own = {}
 	w.wantNothing(text, Options{Adopt: true, Prune: true})
 	golden(t, "pruned-state.txt", describe(w.snapshot("lab-suzuki")))
 
-	exclusive := text + "exclusive = true\n"
-	exclusive = strings.Replace(text, "quota", "exclusive = true\nquota", 1)
+	exclusive := strings.Replace(text, "quota", "exclusive = true\nquota", 1)
 	golden(t, "exclusive.txt", lines(w.plan(exclusive, Options{Prune: true})))
 	w.apply(exclusive, Options{Prune: true})
 	w.wantNothing(exclusive, Options{Prune: true})
@@ -468,7 +467,7 @@ guests = ["u003"]
 	reported := 0
 	plan, err := w.site(text).Apply(t.Context(), Options{}, nil, func(Change, error) { reported++ })
 	var said []string
-	for _, f := range failuresOf(err) {
+	for _, f := range Failures(err) {
 		said = append(said, f.Error())
 	}
 	golden(t, "failures.txt", strings.Join(said, "\n")+"\n\n"+lines(plan))
@@ -486,19 +485,6 @@ guests = ["u003"]
 			}
 		}
 	}
-}
-
-func failuresOf(err error) []*Failure {
-	var all []*Failure
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // its parts are wanted
-		for _, e := range joined.Unwrap() {
-			var f *Failure
-			if errors.As(e, &f) {
-				all = append(all, f)
-			}
-		}
-	}
-	return all
 }
 
 // TestRenewal: robots live on, with a new secret or without, and lost secrets are
