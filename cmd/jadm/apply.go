@@ -182,7 +182,7 @@ func (a *applying) confirm(plan desired.Plan) error {
 
 // askNumber wants n typed: who answers yes to everything would not see it.
 func askNumber(in io.Reader, out io.Writer, n int) error {
-	fmt.Fprintf(out, "\nThis takes away what jadm did not give, or projects, in %d places.\nType this number to do it: ", n)
+	fmt.Fprintf(out, "\nChanges that take away what jadm did not give, or a project: %d\nType this number to make them: ", n)
 	line, err := bufio.NewReader(in).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err

@@ -90,7 +90,7 @@ func newWorld(t testing.TB) *world {
 func worldOf(t testing.TB, fake *fakeharbor.Server) *world {
 	w := &world{
 		TB: t, fake: fake, base: must(url.Parse(fake.URL)), user: fakeharbor.AdminUser, password: fakeharbor.AdminPassword,
-		transport: http.DefaultTransport, state: state.Open(t.TempDir()), kept: map[string]Credential{}, now: time.Now(), recorder: audit.None{},
+		transport: http.DefaultTransport, state: state.Open(memoryDir(t)), kept: map[string]Credential{}, now: time.Now(), recorder: audit.None{},
 	}
 	w.directory = &directory{groups: map[string][]string{groupDN: {"suzuki"}, "cfd": {"u001", "U002", "gone"}}}
 	for _, id := range []string{"u001", "U002", "u003", "u004", "u005", "suzuki", "20260001"} {
@@ -450,6 +450,13 @@ func TestScope(t *testing.T) {
 		t.Errorf("of nobody: %v", err)
 	}
 	w.wantNothing(text, Options{Scope: Scope{Person: "u004"}})
+	site := w.site("[lab.x]\n")
+	site.Directory = nil
+	for _, o := range []Options{one, {Scope: Scope{}}} {
+		if _, err := site.Plan(t.Context(), o); (err == nil) != (o == Options{}) {
+			t.Errorf("%s without a directory: %v", o.Scope, err)
+		}
+	}
 }
 
 // TestFailures: one that fails holds up nothing but what needs it.
