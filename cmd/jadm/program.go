@@ -36,16 +36,20 @@ func (p *program) settings() (*settings.Settings, error) {
 	if p.loaded != nil {
 		return p.loaded, nil
 	}
-	file := p.config
-	if file == "" {
-		file = os.Getenv("JADM_CONFIG")
-	}
-	if file == "" {
-		file = settings.DefaultFile
-	}
-	s, err := settings.Load(file)
+	s, err := settings.Load(p.file())
 	p.loaded = s
 	return s, err
+}
+
+// file is where jadm.toml is.
+func (p *program) file() string {
+	if p.config != "" {
+		return p.config
+	}
+	if file := os.Getenv("JADM_CONFIG"); file != "" {
+		return file
+	}
+	return settings.DefaultFile
 }
 
 // harbor is the client of the site's Harbor, as its administrator.

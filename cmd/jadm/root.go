@@ -64,6 +64,7 @@ func (p *program) groups() []group {
 		{"people", "People:", []*cobra.Command{p.newUserCommand(), p.newLeaversCommand(), p.newExpiredCommand(), p.newMailCommand()}},
 		{"bundles", "Bundles:", []*cobra.Command{p.newBundleCommand()}},
 		{"images", "Images:", []*cobra.Command{p.newServeCommand(), p.newQueueCommand()}},
+		{"registry", "Registry:", []*cobra.Command{p.newInitCommand(), p.newPlanCommand(), p.newApplyCommand()}},
 		{"other", "Other:", []*cobra.Command{p.newVersionCommand()}},
 	}
 }

@@ -161,9 +161,6 @@ func (p *program) mirror(log *slog.Logger, metrics *service.Metrics) (*mirror.Mi
 	})
 }
 
-// directory is where people are known. (Package people brings it.)
-func (p *program) directory() (mirror.Directory, error) { return nil, nil }
-
 // platforms reads os/architecture/variant; settings has checked them.
 func platforms(words []string) []store.Platform {
 	var all []store.Platform

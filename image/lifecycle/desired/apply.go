@@ -26,21 +26,37 @@ type Applier struct {
 	Report func(Change, error)
 }
 
-// Failure is a change that could not be made.
-type Failure struct {
+// ChangeError is a change that could not be made.
+type ChangeError struct {
 	Change Change
 	Err    error
 }
 
-func (f *Failure) Error() string { return f.Change.Subject + ": " + f.Err.Error() }
+func (f *ChangeError) Error() string { return f.Change.Subject + ": " + f.Err.Error() }
 
 // Unwrap returns Err.
-func (f *Failure) Unwrap() error { return f.Err }
+func (f *ChangeError) Unwrap() error { return f.Err }
+
+// Failures are those in the error of Apply.
+func Failures(err error) []*ChangeError {
+	var all []*ChangeError
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return nil
+	}
+	for _, e := range joined.Unwrap() {
+		var f *ChangeError
+		if errors.As(e, &f) {
+			all = append(all, f)
+		}
+	}
+	return all
+}
 
 // errNoProject is why a change was not tried.
 var errNoProject = errors.New("not tried, because the project could not be made")
 
-// Apply makes all changes that it can, in their order, and returns the *Failures of
+// Apply makes all changes that it can, in their order, and returns the *ChangeErrors of
 // the others, joined. It ends early only when ctx does. actual is what the changes
 // were computed from. Nobody else may apply changes at the time: see Lock.
 func (a *Applier) Apply(ctx context.Context, actual *Actual, changes []Change) error {
@@ -57,7 +73,7 @@ func (a *Applier) Apply(ctx context.Context, actual *Actual, changes []Change) e
 			settled[c.Project] = true
 		}
 		if err != nil {
-			failures = append(failures, &Failure{c, err})
+			failures = append(failures, &ChangeError{c, err})
 			if c.rank <= rankAdopt {
 				without[c.Project] = true
 			}

@@ -81,7 +81,7 @@ func (c *checker) people(f *File) {
 		}
 		seen[strings.ToLower(id)] = id
 		c.keep(f.Persons[id].Retention, "person", id, "retention")
-		c.rules(f, f.People.Rules.over(f.Persons[id]), []string{"person", id})
+		c.rules(f, f.People.over(f.Persons[id]), []string{"person", id})
 	}
 }
 

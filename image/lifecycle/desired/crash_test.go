@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jrun-hpc/jrun/image/harbor"
 	"github.com/jrun-hpc/jrun/image/harbor/fakeharbor"
+	"github.com/jrun-hpc/jrun/image/lifecycle/state"
 )
 
 // errKilled is what a killed jadm would not see.
@@ -25,6 +26,9 @@ type killer struct {
 	left  int
 	after bool // the last request arrives, and its answer is lost
 	once  bool // only this request fails, as when a connection breaks
+	// died is called when the process would have died: nothing that is written
+	// afterwards must count.
+	died func()
 }
 
 func (k *killer) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -41,6 +45,9 @@ func (k *killer) RoundTrip(r *http.Request) (*http.Response, error) {
 			resp.Body.Close()
 		}
 	}
+	if left == -1 && !k.once {
+		k.died()
+	}
 	return nil, errKilled
 }
 
@@ -55,7 +62,7 @@ address = "http://127.0.0.1:9/other"
 quota = "20G"
 guests = ["u001", "u003"]
 immutable_tags = ["v*", "old*"]
-robot.ci = {rights = ["pull", "push"], days = 30}
+robot.ci = {rights = ["pull", "push"], days = 200}
 robot.old = {}
 harbor_retention = {keep_latest = 1}
 [lab.gone]
@@ -111,7 +118,8 @@ func TestInterrupted(t *testing.T) {
 		for n := i; ; n += stride {
 			name := fmt.Sprintf("request %d, after %v, once %v", n, mode.after, mode.once)
 			w := crashWorld(t)
-			k := &killer{left: n, after: mode.after, once: mode.once}
+			remains := memoryDir(t)
+			k := &killer{left: n, after: mode.after, once: mode.once, died: func() { w.check(os.CopyFS(remains, os.DirFS(w.state.Path()))) }}
 			w.transport = k
 			_, err := w.site(text).Apply(context.Background(), o, nil, nil)
 			if k.left >= 0 {
@@ -122,6 +130,9 @@ func TestInterrupted(t *testing.T) {
 				t.Fatalf("%s: the error is %v", name, err)
 			}
 			w.transport = http.DefaultTransport
+			if !mode.once {
+				w.state = state.Open(remains)
+			}
 			w.apply(text, o)
 			w.wantNothing(text, o)
 			if diff := cmp.Diff(want, w.snapshot(crashProjects...)); diff != "" {

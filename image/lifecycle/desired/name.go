@@ -19,7 +19,7 @@ const longestName = 255
 
 func checkName(what, name string) error {
 	if len(name) > longestName || !harborName.MatchString(name) {
-		return fmt.Errorf("Harbor has no %s called %q: a name is of lower-case letters and digits, with single . _ - between", what, name)
+		return fmt.Errorf("no %s at Harbor is called %q: a name is of lower-case letters and digits, with single . _ - between", what, name)
 	}
 	return nil
 }

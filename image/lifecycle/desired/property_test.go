@@ -16,7 +16,6 @@ import (
 	"github.com/jrun-hpc/jrun/image/harbor"
 	"github.com/jrun-hpc/jrun/image/harbor/fakeharbor"
 	"github.com/jrun-hpc/jrun/image/lifecycle/people"
-	"github.com/jrun-hpc/jrun/image/lifecycle/state"
 	"pgregory.net/rapid"
 )
 
@@ -183,10 +182,8 @@ func TestAnyState(t *testing.T) {
 func anyState(t *testing.T, rt *rapid.T) {
 	fake := fakeharbor.New(fakeharbor.Options{})
 	defer fake.Close()
-	dir := must(os.MkdirTemp(memory(), "jadm-state-"))
-	defer os.RemoveAll(dir)
 	w := worldOf(t, fake)
-	w.state = state.Open(dir)
+	defer os.RemoveAll(w.state.Path())
 	w.directory.people = slices.DeleteFunc(w.directory.people, func(p people.Person) bool { return !slices.Contains(somePeople, strings.ToLower(p.ID)) })
 	for range rapid.IntRange(1, 3).Draw(rt, "rounds") {
 		if rapid.Bool().Draw(rt, "meddle") {
@@ -290,12 +287,14 @@ func unchanged(before, after *ActualProject) error {
 	return nil
 }
 
-// memory is a directory whose files need no disk, if there is one: thousands of worlds
-// would wait for it.
-func memory() string {
-	const shm = "/dev/shm"
-	if info, err := os.Stat(shm); err == nil && info.IsDir() {
-		return shm
+// memoryDir is a directory whose files need no disk, where there is one: thousands of
+// worlds would wait for it.
+func memoryDir(t testing.TB) string {
+	const memory = "/dev/shm"
+	if info, err := os.Stat(memory); err != nil || !info.IsDir() {
+		return t.TempDir()
 	}
-	return ""
+	dir := must(os.MkdirTemp(memory, "jadm-state-"))
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }

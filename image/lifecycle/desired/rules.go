@@ -89,7 +89,7 @@ func set[T any](to **T, from *T) {
 func (f *File) rulesOf(person string) Rules {
 	for id, own := range f.Persons {
 		if strings.EqualFold(id, person) {
-			return f.People.Rules.over(own)
+			return f.People.over(own)
 		}
 	}
 	return f.People.Rules

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"github.com/jrun-hpc/jrun/fault"
@@ -39,11 +40,11 @@ func (s *Site) Plan(ctx context.Context, o Options) (Plan, error) {
 
 // Apply compares under the lock, and does what has to be done. approve sees the plan
 // before, and may refuse it by an error, which Apply returns; report is told of each
-// change. Both may be nil. The error holds a *Failure for each change that failed.
+// change. Both may be nil. The error holds a *ChangeError for each change that failed.
 func (s *Site) Apply(ctx context.Context, o Options, approve func(Plan) error, report func(Change, error)) (Plan, error) {
 	unlock, err := Lock(s.State)
 	if err != nil {
-		return Plan{}, err
+		return Plan{}, fault.New("cannot write down what jadm makes", err, "run jadm as the account that owns "+s.State.Path())
 	}
 	defer unlock()
 	plan, actual, err := s.plan(ctx, o)
@@ -66,7 +67,11 @@ func (s *Site) plan(ctx context.Context, o Options) (Plan, *Actual, error) {
 	}
 	owned, err := LoadOwned(s.State)
 	if err != nil {
-		return Plan{}, nil, fault.New("cannot read what jadm has made", err, "bring the file back from a backup; without it, jadm takes what it has made for somebody else's")
+		next := "bring the file back from a backup; without it, jadm takes what it has made for somebody else's"
+		if errors.Is(err, fs.ErrPermission) {
+			next = "run jadm as the account that owns " + s.State.Path()
+		}
+		return Plan{}, nil, fault.New("cannot read what jadm has made", err, next)
 	}
 	q := Question{File: s.File, Owned: owned, Population: population, Now: s.Now(), Scope: o.Scope, Adopt: o.Adopt, Prune: o.Prune}
 	actual, err := Read(ctx, s.Client, q.Names())
@@ -81,10 +86,10 @@ func (s *Site) plan(ctx context.Context, o Options) (Plan, *Actual, error) {
 // of the file. Without a directory nobody is known.
 func Populate(ctx context.Context, directory people.Directory, f *File, scope Scope) (Population, error) {
 	if directory == nil {
-		if f.People == nil && !f.mentions(everybody) && len(f.expandedGroups()) == 0 {
+		if scope.Person == "" && f.People == nil && !f.mentions(everybody) && len(f.expandedGroups()) == 0 {
 			return Population{}, nil
 		}
-		return Population{}, fault.New("cannot tell who there is", errors.New("the file is about people, and jadm.toml names no directory"), "say in [people] of jadm.toml where people are known: LDAP or a CSV file")
+		return Population{}, fault.New("cannot tell who there is", errors.New("jadm.toml names no directory of people"), "say in [people] of jadm.toml where people are known: LDAP or a CSV file")
 	}
 	p := Population{Known: true, Groups: map[string]people.Group{}}
 	if scope.Person != "" {

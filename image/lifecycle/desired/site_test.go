@@ -90,7 +90,7 @@ func newWorld(t testing.TB) *world {
 func worldOf(t testing.TB, fake *fakeharbor.Server) *world {
 	w := &world{
 		TB: t, fake: fake, base: must(url.Parse(fake.URL)), user: fakeharbor.AdminUser, password: fakeharbor.AdminPassword,
-		transport: http.DefaultTransport, state: state.Open(t.TempDir()), kept: map[string]Credential{}, now: time.Now(), recorder: audit.None{},
+		transport: http.DefaultTransport, state: state.Open(memoryDir(t)), kept: map[string]Credential{}, now: time.Now(), recorder: audit.None{},
 	}
 	w.directory = &directory{groups: map[string][]string{groupDN: {"suzuki"}, "cfd": {"u001", "U002", "gone"}}}
 	for _, id := range []string{"u001", "U002", "u003", "u004", "u005", "suzuki", "20260001"} {
@@ -313,8 +313,7 @@ robot.own = {}
 	w.wantNothing(text, Options{Adopt: true, Prune: true})
 	golden(t, "pruned-state.txt", describe(w.snapshot("lab-suzuki")))
 
-	exclusive := text + "exclusive = true\n"
-	exclusive = strings.Replace(text, "quota", "exclusive = true\nquota", 1)
+	exclusive := strings.Replace(text, "quota", "exclusive = true\nquota", 1)
 	golden(t, "exclusive.txt", lines(w.plan(exclusive, Options{Prune: true})))
 	w.apply(exclusive, Options{Prune: true})
 	w.wantNothing(exclusive, Options{Prune: true})
@@ -451,6 +450,13 @@ func TestScope(t *testing.T) {
 		t.Errorf("of nobody: %v", err)
 	}
 	w.wantNothing(text, Options{Scope: Scope{Person: "u004"}})
+	site := w.site("[lab.x]\n")
+	site.Directory = nil
+	for _, o := range []Options{one, {Scope: Scope{}}} {
+		if _, err := site.Plan(t.Context(), o); (err == nil) != (o == Options{}) {
+			t.Errorf("%s without a directory: %v", o.Scope, err)
+		}
+	}
 }
 
 // TestFailures: one that fails holds up nothing but what needs it.
@@ -468,7 +474,7 @@ guests = ["u003"]
 	reported := 0
 	plan, err := w.site(text).Apply(t.Context(), Options{}, nil, func(Change, error) { reported++ })
 	var said []string
-	for _, f := range failuresOf(err) {
+	for _, f := range Failures(err) {
 		said = append(said, f.Error())
 	}
 	golden(t, "failures.txt", strings.Join(said, "\n")+"\n\n"+lines(plan))
@@ -486,19 +492,6 @@ guests = ["u003"]
 			}
 		}
 	}
-}
-
-func failuresOf(err error) []*Failure {
-	var all []*Failure
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // its parts are wanted
-		for _, e := range joined.Unwrap() {
-			var f *Failure
-			if errors.As(e, &f) {
-				all = append(all, f)
-			}
-		}
-	}
-	return all
 }
 
 // TestRenewal: robots live on, with a new secret or without, and lost secrets are
