@@ -83,7 +83,9 @@ func TestAdd(t *testing.T) {
 	// A secret that could not be written down is not made, and the old one stays.
 	blocked := filepath.Join(tgt.dir, "blocked")
 	check(t, os.WriteFile(blocked, nil, 0o600))
-	_, err = tgt.onboarder().Add(t.Context(), p.ID, onboarding.Choices{Now: now, NewCredential: true, Credential: func(people.Person) onboarding.Sink { return onboarding.FileSink{Path: filepath.Join(blocked, "auth.json")} }})
+	_, err = tgt.onboarder().Add(t.Context(), p.ID, onboarding.Choices{Now: now, NewCredential: true, Credential: func(people.Person) onboarding.Sink {
+		return onboarding.FileSink{Path: filepath.Join(blocked, "auth.json")}
+	}})
 	if err == nil {
 		t.Error("it was written into a file as if that was a directory")
 	}
@@ -183,7 +185,7 @@ func TestCannot(t *testing.T) {
 // TestTaken: what is somebody else's stays theirs.
 func TestTaken(t *testing.T) {
 	tgt := newTarget(t)
-	for name, make := range map[string]func(project string, other people.Person){
+	for name, prepare := range map[string]func(project string, other people.Person){
 		"of another": func(project string, other people.Person) {
 			tgt.project(project)
 			_, err := tgt.admin.AddUser(t.Context(), project, other.ID, harbor.ProjectAdmin)
@@ -199,7 +201,7 @@ func TestTaken(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, other := tgt.person(unique("u")), tgt.person(unique("o"))
-			make(p.ID, other)
+			prepare(p.ID, other)
 			for range 2 {
 				_, err := tgt.onboarder().Add(t.Context(), p.ID, onboarding.Choices{Now: now})
 				var f *fault.Error

@@ -184,7 +184,7 @@ func (s *Server) run() error {
 		}
 	}
 	_ = process.Process.Kill()
-	<-ended
+	_ = <-ended // it was killed
 	return fmt.Errorf("slapd does not answer at %s\n%s", s.URL, s.log.String())
 }
 
@@ -195,11 +195,11 @@ func (s *Server) Stop() {
 	}
 	_ = s.process.Process.Kill() // it may have ended
 	for range 1000 {
-		if conn, err := ldap.DialURL(s.URL); err != nil {
+		conn, err := ldap.DialURL(s.URL)
+		if err != nil {
 			break
-		} else {
-			_ = conn.Close()
 		}
+		_ = conn.Close()
 		time.Sleep(time.Millisecond)
 	}
 	s.process = nil
