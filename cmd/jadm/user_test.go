@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-containerregistry/pkg/v1/random"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/harbor/fakeharbor"
 )
@@ -95,11 +95,7 @@ func TestUser(t *testing.T) {
 	run("user", "add", "-n", "20260001")
 	run("user", "add", "20260001")
 	run("user", "add", "20260001", "gone", "nobody")
-	img, err := random.Image(512, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.fake.Push("20260001/app", "1", img)
+	s.fake.Push("20260001/app", "1", empty.Image)
 	run("user", "show", "20260001")
 	run("user", "show", "gone")
 	run("user", "show", "20260002", "--everywhere")
