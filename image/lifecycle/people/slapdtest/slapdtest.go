@@ -169,22 +169,26 @@ func (s *Server) run() error {
 	if err := s.process.Start(); err != nil {
 		return err
 	}
-	ended := make(chan error, 1)
 	process := s.process
-	go func() { ended <- process.Wait() }()
+	ended := make(chan struct{})
+	var end error
+	go func() {
+		end = process.Wait()
+		close(ended)
+	}()
 	for range 1000 {
 		conn, err := ldap.DialURL(s.URL)
 		if err == nil {
 			return conn.Close()
 		}
 		select {
-		case err := <-ended:
-			return fmt.Errorf("slapd ended: %w\n%s", err, s.log.String())
+		case <-ended:
+			return fmt.Errorf("slapd ended: %w\n%s", end, s.log.String())
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
 	_ = process.Process.Kill()
-	_ = <-ended // it was killed
+	<-ended
 	return fmt.Errorf("slapd does not answer at %s\n%s", s.URL, s.log.String())
 }
 
