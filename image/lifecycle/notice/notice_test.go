@@ -66,7 +66,7 @@ func parse(t *testing.T, content string) parsed {
 	t.Helper()
 	m, err := mail.ReadMessage(strings.NewReader(content))
 	check(t, err)
-	var body io.Reader = m.Body
+	body := m.Body
 	if m.Header.Get("Content-Transfer-Encoding") == "quoted-printable" {
 		body = quotedprintable.NewReader(body)
 	}

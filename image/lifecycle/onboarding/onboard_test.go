@@ -185,7 +185,7 @@ func TestCannot(t *testing.T) {
 // TestTaken: what is somebody else's stays theirs.
 func TestTaken(t *testing.T) {
 	tgt := newTarget(t)
-	for name, make := range map[string]func(project string, other people.Person){
+	for name, prepare := range map[string]func(project string, other people.Person){
 		"of another": func(project string, other people.Person) {
 			tgt.project(project)
 			_, err := tgt.admin.AddUser(t.Context(), project, other.ID, harbor.ProjectAdmin)
@@ -201,7 +201,7 @@ func TestTaken(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, other := tgt.person(unique("u")), tgt.person(unique("o"))
-			make(p.ID, other)
+			prepare(p.ID, other)
 			for range 2 {
 				_, err := tgt.onboarder().Add(t.Context(), p.ID, onboarding.Choices{Now: now})
 				var f *fault.Error

@@ -113,7 +113,7 @@ func TestRefusals(t *testing.T) {
 			tt.change(&s)
 			d, err := people.OpenLDAP(s)
 			check(t, err)
-			defer d.Close() //nolint:errcheck // of a test
+			defer d.Close()
 			_, err = harbor.All(d.People(t.Context()))
 			cannotSay(t, "everybody", err, tt.words)
 		})

@@ -111,7 +111,7 @@ func (l *LDAP) connect(ctx context.Context) (*ldap.Conn, error) {
 	if deadline, ok := ctx.Deadline(); ok {
 		dialer.Deadline = deadline
 	}
-	conn, err := ldap.DialURL(l.s.URL, ldap.DialWithTLSDialer(l.tls, dialer), ldap.DialWithDialer(dialer))
+	conn, err := ldap.DialURL(l.s.URL, ldap.DialWithTLSConfig(l.tls), ldap.DialWithDialer(dialer))
 	if err != nil {
 		return nil, err
 	}

@@ -169,17 +169,21 @@ func (s *Server) run() error {
 	if err := s.process.Start(); err != nil {
 		return err
 	}
-	ended := make(chan error, 1)
 	process := s.process
-	go func() { ended <- process.Wait() }()
+	ended := make(chan struct{})
+	var end error
+	go func() {
+		end = process.Wait()
+		close(ended)
+	}()
 	for range 1000 {
 		conn, err := ldap.DialURL(s.URL)
 		if err == nil {
 			return conn.Close()
 		}
 		select {
-		case err := <-ended:
-			return fmt.Errorf("slapd ended: %w\n%s", err, s.log.String())
+		case <-ended:
+			return fmt.Errorf("slapd ended: %w\n%s", end, s.log.String())
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
@@ -195,11 +199,11 @@ func (s *Server) Stop() {
 	}
 	_ = s.process.Process.Kill() // it may have ended
 	for range 1000 {
-		if conn, err := ldap.DialURL(s.URL); err != nil {
+		conn, err := ldap.DialURL(s.URL)
+		if err != nil {
 			break
-		} else {
-			_ = conn.Close()
 		}
+		_ = conn.Close()
 		time.Sleep(time.Millisecond)
 	}
 	s.process = nil
