@@ -61,6 +61,9 @@ type group struct {
 
 func (p *program) groups() []group {
 	return []group{
+		{"images", "Images:", []*cobra.Command{
+			p.newUsageCommand(), p.newRetainCommand(), p.newPinCommand(), p.newUnpinCommand(), p.newPinsCommand(), p.newReportCommand(),
+		}},
 		{"other", "Other:", []*cobra.Command{p.newVersionCommand()}},
 	}
 }
