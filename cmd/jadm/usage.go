@@ -14,7 +14,6 @@ import (
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/harbor"
 	"github.com/jrun-hpc/jrun/image/lifecycle/usage"
-	"github.com/jrun-hpc/jrun/image/store"
 	"github.com/spf13/cobra"
 )
 
@@ -113,7 +112,7 @@ func (p *program) printUsage(out io.Writer, book usage.Book, args []string) erro
 		if c := b.Last.Compare(a.Last); c != 0 {
 			return c
 		}
-		return strings.Compare(a.Image.String(), b.Image.String())
+		return strings.Compare(a.String(), b.String())
 	})
 	if p.json {
 		return printJSON(out, lines)
@@ -181,27 +180,7 @@ func (p *program) collect(ctx context.Context) (usage.Collected, error) {
 	if err != nil {
 		return usage.Collected{}, err
 	}
-	box, err := store.OpenReports(s.Store.Path)
-	if err != nil {
-		return usage.Collected{}, err
-	}
-	now := time.Now()
-	collected, err := book.Collect(ctx, box, now)
-	if err != nil {
-		return collected, err
-	}
-	places, err := store.SiteProjects(s.Store.Path)
-	if err != nil {
-		return collected, err
-	}
-	for _, place := range places {
-		site, openErr := store.OpenSite(s.Store.Path, place)
-		if openErr == nil {
-			openErr = book.NoteObjects(site, place, now)
-		}
-		err = errors.Join(err, openErr)
-	}
-	return collected, err
+	return book.CollectStore(ctx, s.Store.Path, time.Now())
 }
 
 func (p *program) newUsageKeepAliveCommand() *cobra.Command {

@@ -18,12 +18,12 @@ func (r Report) Text(out io.Writer) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "PROJECT\tOWNER\tIN HARBOR\tQUOTA\tIMAGES\tIN THE STORE\tDELETED\tLAST USE")
 	for _, p := range r.Projects {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", plain(p.Name), plain(p.Owner), quantity.Size(p.HarborBytes), limit(p.QuotaBytes), p.Images,
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", column(p.Name), column(p.Owner), quantity.Size(p.HarborBytes), limit(p.QuotaBytes), p.Images,
 			quantity.Size(p.StoreBytes), quantity.Size(p.DeletedBytes), date(p.LastUse))
 	}
 	fmt.Fprintln(table, "\nPERSON\tPROJECTS\tIN HARBOR\tIN THE STORE\tOWN PART")
 	for _, p := range r.People {
-		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\n", plain(p.Name), p.Projects, quantity.Size(p.HarborBytes), quantity.Size(p.StoreBytes), quantity.Size(p.OwnBytes))
+		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\n", column(p.Name), p.Projects, quantity.Size(p.HarborBytes), quantity.Size(p.StoreBytes), quantity.Size(p.OwnBytes))
 	}
 	fmt.Fprintln(table, "\nLAST USED\tIMAGES\tSIZE")
 	for _, a := range r.Ages {
@@ -52,8 +52,19 @@ func (r Report) notes(language string) []string {
 	return all
 }
 
-// plain is a name on one line of a terminal.
+// plain is text of others on one line of a terminal.
 func plain(s string) string { return strings.Join(strings.Fields(fault.Printable(s)), " ") }
+
+// mostName is how much of a name is in a table for people, in characters.
+const mostName = 40
+
+// column is a name in a table.
+func column(s string) string {
+	if runes := []rune(plain(s)); len(runes) > mostName {
+		return string(runes[:mostName-1]) + "…"
+	}
+	return plain(s)
+}
 
 func limit(bytes int64) string {
 	if bytes < 0 {

@@ -216,7 +216,8 @@ func (w *world) settle() {
 			w.Errorf("%s is still there without a tag", a.Digest)
 		}
 		named := func(t harbor.Tag) bool { return t.Name == "latest" }
-		if !w.pinned[a.Digest] && w.rules.Last == 0 && w.rules.Monthly == 0 && !(len(w.rules.Tags) > 0 && slices.ContainsFunc(a.Tags, named)) {
+		kept := w.pinned[a.Digest] || w.rules.Last > 0 || w.rules.Monthly > 0 || len(w.rules.Tags) > 0 && slices.ContainsFunc(a.Tags, named)
+		if !kept {
 			w.Errorf("%s is still there, and no rule keeps it", a.Digest)
 		}
 	}

@@ -214,7 +214,7 @@ func (b *box) leave(r provenance.Report) {
 	b.told = append(b.told, store.Told{UID: r.UID, Name: fmt.Sprint(len(b.told), r.Digest, r.Time, r.Kind), Content: text})
 }
 
-func (b *box) Read(limit, _ int) ([]store.Told, int, error) {
+func (b *box) Read(limit int) ([]store.Told, int, error) {
 	return slices.Clone(b.told[:min(limit, len(b.told))]), 0, nil
 }
 
@@ -380,4 +380,4 @@ func (w *world) cite() {
 type source struct{ *rand.Rand }
 
 func (s source) Seed(int64)   {}
-func (s source) Int63() int64 { return s.Rand.Int64() }
+func (s source) Int63() int64 { return s.Int64() }
