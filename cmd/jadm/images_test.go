@@ -36,6 +36,9 @@ func newImageSite(t *testing.T, keep string) *imageSite {
 	if err := store.InitSite(root); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := store.OpenReports(root); err != nil {
+		t.Fatal(err)
+	}
 	for name, text := range map[string]string{
 		"password": fakeharbor.AdminPassword,
 		"jadm.toml": fmt.Sprintf("state = \"state\"\n[harbor]\nurl = %q\nuser = %q\npassword_file = \"password\"\n[store]\npath = \"store\"\n[usage]\n%s\n",

@@ -125,6 +125,25 @@ func (r *Reports) discard(name string) int {
 	return 1
 }
 
+// reportGrace is how long reports wait for somebody to read them.
+const reportGrace = 90 * 24 * time.Hour
+
+// sweepReports removes what nobody has read for long: where jadm was given up, jobs must
+// not fill the store.
+func (s *Store) sweepReports() {
+	dir := filepath.Join(filepath.Dir(s.dropBox), siteReports)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		if info, err := os.Lstat(path); err == nil && s.clock.now().Sub(info.ModTime()) > reportGrace {
+			_ = os.Remove(path)
+		}
+	}
+}
+
 // Done removes reports that have been read and kept elsewhere.
 func (r *Reports) Done(told []Told) error {
 	var failed error
