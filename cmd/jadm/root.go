@@ -61,10 +61,13 @@ type group struct {
 
 func (p *program) groups() []group {
 	return []group{
-		{"people", "People:", []*cobra.Command{p.newUserCommand(), p.newLeaversCommand(), p.newExpiredCommand(), p.newMailCommand()}},
-		{"bundles", "Bundles:", []*cobra.Command{p.newBundleCommand()}},
-		{"images", "Images:", []*cobra.Command{p.newServeCommand(), p.newQueueCommand()}},
 		{"registry", "Registry:", []*cobra.Command{p.newInitCommand(), p.newPlanCommand(), p.newApplyCommand()}},
+		{"people", "People:", []*cobra.Command{p.newUserCommand(), p.newExpiredCommand(), p.newLeaversCommand(), p.newMailCommand()}},
+		{"images", "Images:", []*cobra.Command{
+			p.newServeCommand(), p.newQueueCommand(), p.newUsageCommand(), p.newRetainCommand(), p.newPinCommand(), p.newUnpinCommand(), p.newPinsCommand(), p.newReportCommand(),
+		}},
+		{"bundles", "Bundles:", []*cobra.Command{p.newBundleCommand()}},
+		{"upkeep", "Upkeep:", []*cobra.Command{p.newLeaseCommand(), p.newAuditCommand()}},
 		{"other", "Other:", []*cobra.Command{p.newVersionCommand()}},
 	}
 }

@@ -22,6 +22,9 @@ func siteSession(t testing.TB) (*session, func() []provenance.Report) {
 	if err := store.InitSite(root); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := store.OpenReports(root); err != nil { // as jadm does
+		t.Fatal(err)
+	}
 	owner, box := os.Getuid(), filepath.Join(root, "site", "reports")
 	if owner == 0 { // which is no service account
 		owner = 2001

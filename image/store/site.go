@@ -201,7 +201,7 @@ func InitSite(root string) error {
 	if err := os.MkdirAll(s.root, 0o755); err != nil {
 		return s.accessFault(s.root, err)
 	}
-	for dir, mode := range map[string]fs.FileMode{t.dir: 0o711, t.leases(): 0o733 | os.ModeSticky, t.reports(): 0o733 | os.ModeSticky} {
+	for dir, mode := range map[string]fs.FileMode{t.dir: 0o711, t.leases(): 0o733 | os.ModeSticky} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return s.accessFault(dir, err)
 		}

@@ -135,6 +135,7 @@ func (s *Store) sweepLeases() {
 	}
 	if s.dropBox != "" {
 		s.sweepDropBox(known, used)
+		s.sweepReports()
 	}
 }
 

@@ -15,7 +15,8 @@ import (
 //	STORE/site/reports/             1733: users leave reports and cannot see others'
 //	  <random>.report               0644, in a directory that nobody else can list
 //
-// A report is written under another name and renamed, so that it is whole when it can
+// The directory is there only where somebody reads it: jadm makes it (OpenReports), and
+// without it nothing is left. A report is written under another name and renamed, so that it is whole when it can
 // be seen. The service account takes and removes it (told.go).
 const (
 	siteReports  = "reports"
@@ -96,7 +97,7 @@ func (t *site) takesReports() error {
 	return nil
 }
 
-// makeReports is for sites whose part was made by an older version.
+// makeReports makes the place for reports.
 func (t *site) makeReports() error {
 	if err := os.Mkdir(t.reports(), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err

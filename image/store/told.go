@@ -45,16 +45,15 @@ func OpenReports(root string) (*Reports, error) {
 	return &Reports{dir: t.reports(), now: time.Now}, nil
 }
 
-// Read reads at most limit reports, of each user at most perUser. What is no report (a
+// Read reads at most limit reports, in no order. What is no report (a
 // link, a pipe, a file of too many bytes, one that its owner keeps from being read) is
 // removed after a day; refused counts those. What is left stays for the next time.
-func (r *Reports) Read(limit, perUser int) (told []Told, refused int, err error) {
+func (r *Reports) Read(limit int) (told []Told, refused int, err error) {
 	dir, err := os.Open(r.dir)
 	if err != nil {
 		return nil, 0, fmt.Errorf("reading reports: %w", err)
 	}
 	defer dir.Close()
-	ofUser := map[int]int{}
 	for len(told) < limit {
 		entries, err := dir.ReadDir(256) // the directory may be larger than memory
 		if errors.Is(err, io.EOF) {
@@ -64,13 +63,15 @@ func (r *Reports) Read(limit, perUser int) (told []Told, refused int, err error)
 			return told, refused, fmt.Errorf("reading reports: %w", err)
 		}
 		for _, e := range entries {
+			if len(told) == limit {
+				break
+			}
 			one, err := r.read(e.Name())
 			switch {
 			case errors.Is(err, fs.ErrNotExist): // taken by somebody else
 			case err != nil:
 				refused += r.discard(e.Name())
-			case len(told) < limit && ofUser[one.UID] < perUser:
-				ofUser[one.UID]++
+			default:
 				told = append(told, one)
 			}
 		}
@@ -122,6 +123,25 @@ func (r *Reports) discard(name string) int {
 		return 0
 	}
 	return 1
+}
+
+// reportGrace is how long reports wait for somebody to read them.
+const reportGrace = 90 * 24 * time.Hour
+
+// sweepReports removes what nobody has read for long: where jadm was given up, jobs must
+// not fill the store.
+func (s *Store) sweepReports() {
+	dir := filepath.Join(filepath.Dir(s.dropBox), siteReports)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		if info, err := os.Lstat(path); err == nil && s.clock.now().Sub(info.ModTime()) > reportGrace {
+			_ = os.Remove(path)
+		}
+	}
 }
 
 // Done removes reports that have been read and kept elsewhere.

@@ -16,18 +16,25 @@ import (
 // openReports is OpenReports for root, who goes on in the service account's name.
 func openReports(t *testing.T, root string) *Reports {
 	t.Helper()
+	dir := filepath.Join(root, "site", siteReports)
+	check(t, os.Mkdir(dir, 0o700))
+	check(t, os.Chmod(dir, 0o733|os.ModeSticky))
+	check(t, os.Chown(dir, 2001, 2001))
 	return &Reports{dir: filepath.Join(root, "site", siteReports), now: time.Now}
 }
 
 func TestReportsOfSeveralUsers(t *testing.T) {
 	root, _, o := siteStore(t)
+	if got := acted(t, 2101, 2101, "tell", root, "lab", o.Digest); !strings.Contains(got, "nobody takes reports") {
+		t.Errorf("where nobody reads them: %q", got)
+	}
+	r := openReports(t, root)
 	for _, uid := range []int{2101, 2102, 2101} {
 		if got := acted(t, uid, uid, "tell", root, "lab", o.Digest); !strings.HasSuffix(got, "; told: <nil>; may list: false") {
 			t.Errorf("uid %d: %q", uid, got)
 		}
 	}
-	r := openReports(t, root)
-	told, refused, err := r.Read(10, 10)
+	told, refused, err := r.Read(10)
 	if err != nil || refused != 0 || len(told) != 3 {
 		t.Fatalf("read %v, %d refused, %v", told, refused, err)
 	}
@@ -36,15 +43,12 @@ func TestReportsOfSeveralUsers(t *testing.T) {
 			t.Errorf("%+v says %q", one, one.Content)
 		}
 	}
-	if some, _, err := r.Read(10, 1); err != nil || len(some) != 2 {
-		t.Errorf("one of each user: %v, %v", some, err)
-	}
-	if some, _, err := r.Read(2, 10); err != nil || len(some) != 2 {
+	if some, _, err := r.Read(2); err != nil || len(some) != 2 {
 		t.Errorf("two: %v, %v", some, err)
 	}
 	check(t, r.Done(told))
 	check(t, r.Done(told)) // again is fine
-	if told, _, err := r.Read(10, 10); err != nil || len(told) != 0 {
+	if told, _, err := r.Read(10); err != nil || len(told) != 0 {
 		t.Errorf("they are still there: %v, %v", told, err)
 	}
 }
@@ -63,12 +67,12 @@ func TestNoReports(t *testing.T) {
 	check(t, os.WriteFile(at("long.report"), make([]byte, MostReportBytes+1), 0o644))
 	check(t, os.WriteFile(at(".new-x"), []byte("half"), 0o644))
 	check(t, os.WriteFile(at("other"), nil, 0o644))
-	told, refused, err := r.Read(100, 100)
+	told, refused, err := r.Read(100)
 	if err != nil || len(told) != 0 || refused != 0 {
 		t.Errorf("read %v, %d refused, %v", told, refused, err)
 	}
 	r.now = func() time.Time { return time.Now().Add(2 * foreignGrace) }
-	if told, refused, err = r.Read(100, 100); err != nil || len(told) != 0 || refused != 7 {
+	if told, refused, err = r.Read(100); err != nil || len(told) != 0 || refused != 7 {
 		t.Errorf("a day later: %v, %d refused, %v", told, refused, err)
 	}
 	if b, err := os.ReadFile(secret); err != nil || string(b) != "secret" {
@@ -82,6 +86,8 @@ func TestTell(t *testing.T) {
 		t.Errorf("without a site's part: %v", err)
 	}
 	check(t, InitSite(s.Root()))
+	_, err := OpenReports(s.Root())
+	check(t, err)
 	dir := filepath.Join(s.Root(), "site", siteReports)
 	with := func(owner int) *Store {
 		t.Helper()
@@ -102,7 +108,7 @@ func TestTell(t *testing.T) {
 	check(t, s.TellOnce("sha256:y", []byte("y")))
 	r, err := OpenReports(s.Root())
 	check(t, err)
-	told, _, err := r.Read(10, 10)
+	told, _, err := r.Read(10)
 	said := []string{}
 	for _, one := range told {
 		said = append(said, string(one.Content))
@@ -129,5 +135,20 @@ func TestTell(t *testing.T) {
 	}
 	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o733 || info.Mode()&os.ModeSticky == 0 {
 		t.Errorf("it is %v now, %v", info.Mode(), err)
+	}
+}
+
+// TestReportsThatNobodyReads go one day.
+func TestReportsThatNobodyReads(t *testing.T) {
+	root, service, _ := siteStore(t)
+	r := openReports(t, root)
+	for name, age := range map[string]time.Duration{"old.report": reportGrace + time.Hour, "new.report": time.Hour} {
+		path := filepath.Join(r.dir, name)
+		check(t, os.WriteFile(path, nil, 0o644))
+		check(t, os.Chtimes(path, time.Time{}, time.Now().Add(-age)))
+	}
+	service.sweepThoroughly(t.Context())
+	if left := namesIn(r.dir, "", ""); len(left) != 1 || filepath.Base(left[0]) != "new.report" {
+		t.Errorf("left are %v", left)
 	}
 }

@@ -141,7 +141,7 @@ func keepLastOfCited(verdicts []Verdict) {
 		if v.Pin != "" && v.Tag != "" && !named[v.Digest] {
 			named[v.Digest] = true
 			verdicts[i].Keep = true
-			verdicts[i].Why = append(v.Why, "the last tag of what is cited: "+v.Pin)
+			verdicts[i].Why = append(verdicts[i].Why, "the last tag of what is cited: "+v.Pin)
 		}
 	}
 }

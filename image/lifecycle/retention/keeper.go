@@ -144,6 +144,16 @@ type Result struct {
 	Spared    []string        `json:"spared"`    // what was to go, and why it has not
 }
 
+// Run plans and applies.
+func (k Keeper) Run(ctx context.Context, project string, r Rules, now time.Time) (Plan, Result, error) {
+	p, err := k.Plan(ctx, project, r, now)
+	if err != nil {
+		return p, Result{}, err
+	}
+	result, err := k.Apply(ctx, p, r, now)
+	return p, result, err
+}
+
 // mostSkew is by how much this machine's clock and Harbor's may differ.
 const mostSkew = time.Hour
 

@@ -67,10 +67,10 @@ func (w *world) live() {
 		for _, r := range w.late[at] {
 			w.box.leave(r)
 			w.counted["late reports"]++
-			if w.fake.Missing(simProject+"/"+w.repo[r.Digest], r.Digest.String()) {
+			if w.missing(r.Resolved) {
 				continue // it was on its last days, and nobody could know
 			}
-			w.used[r.Digest] = later(w.used[r.Digest], r.Time)
+			w.used[r.Resolved] = later(w.used[r.Resolved], r.Time)
 		}
 		delete(w.late, at)
 	}
@@ -161,18 +161,36 @@ func (w *world) undo() {
 func (w *world) holds(when string) {
 	w.Helper()
 	for d, cited := range w.pinned {
-		if cited && w.fake.Missing(simProject+"/"+w.repo[d], d.String()) {
+		if cited && w.missing(d) {
 			w.Fatalf("%s, %s: what is cited is gone: %s", w.now, when, d)
 		}
-		if _, deleted := w.shelf.deleted[d]; cited && deleted && when == "retain" && w.taken(d) {
-			w.Fatalf("%s: the object of what is cited is among the deleted ones: %s", w.now, d)
+		object := w.runs(d)
+		if !cited {
+			delete(w.needed, object)
+		}
+		_, there := w.shelf.objects[object]
+		if w.needed[object] && !there {
+			w.Fatalf("%s, %s: the object of what is cited is gone: %s", w.now, when, object)
+		}
+		if _, deleted := w.shelf.deleted[object]; cited && deleted && when == "retain" && w.taken(d) {
+			w.Fatalf("%s: the object of what is cited is among the deleted ones: %s", w.now, object)
+		}
+		if cited && there && w.taken(d) {
+			w.needed[object] = true
 		}
 	}
 	for d, at := range w.used {
-		if w.now.Sub(at) < w.rules.UsedWithin && w.fake.Missing(simProject+"/"+w.repo[d], d.String()) {
+		if w.now.Sub(at) < w.rules.UsedWithin && w.missing(d) {
 			w.Fatalf("%s, %s: %s was used %v before and is gone", w.now, when, d, w.now.Sub(at))
 		}
 	}
+}
+
+// missing reports whether an image cannot be pulled any more, or the part of it that
+// jobs run.
+func (w *world) missing(d digest.Digest) bool {
+	name := simProject + "/" + w.repo[d]
+	return w.fake.Missing(name, d.String()) || w.fake.Missing(name, w.runs(d).String())
 }
 
 // taken reports whether jadm knows by now that d is cited.
@@ -211,17 +229,18 @@ func (w *world) settle() {
 	w.retainQuietly()
 	stay := map[digest.Digest]bool{}
 	for _, a := range w.artifacts() {
-		stay[a.Digest] = true
+		stay[a.Digest], stay[w.runs(a.Digest)] = true, true
 		if len(a.Tags) == 0 && !w.pinned[a.Digest] {
 			w.Errorf("%s is still there without a tag", a.Digest)
 		}
 		named := func(t harbor.Tag) bool { return t.Name == "latest" }
-		if !w.pinned[a.Digest] && w.rules.Last == 0 && w.rules.Monthly == 0 && !(len(w.rules.Tags) > 0 && slices.ContainsFunc(a.Tags, named)) {
+		kept := w.pinned[a.Digest] || w.rules.Last > 0 || w.rules.Monthly > 0 || len(w.rules.Tags) > 0 && slices.ContainsFunc(a.Tags, named)
+		if !kept {
 			w.Errorf("%s is still there, and no rule keeps it", a.Digest)
 		}
 	}
-	if len(stay) != len(before) {
-		w.Errorf("it has not come to rest: %d, then %d", len(before), len(stay))
+	if n := len(w.artifacts()); n != len(before) {
+		w.Errorf("it has not come to rest: %d, then %d", len(before), n)
 	}
 	for d, cited := range w.pinned {
 		if cited && !stay[d] {
@@ -229,7 +248,7 @@ func (w *world) settle() {
 		}
 	}
 	for d := range w.shelf.objects {
-		if !stay[d] && !w.pinned[d] {
+		if !stay[d] {
 			w.Errorf("the object %s is still there", d)
 		}
 	}

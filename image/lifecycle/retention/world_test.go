@@ -48,6 +48,8 @@ type world struct {
 	pushed  map[digest.Digest]time.Time       // artifacts that were ever there
 	repo    map[digest.Digest]string          // theirs
 	late    map[time.Time][]provenance.Report // that arrive at some time to come
+	part    map[digest.Digest]digest.Digest   // of an index, which jobs run
+	needed  map[digest.Digest]bool            // objects of what is cited, that were there
 	counted map[string]int
 }
 
@@ -70,7 +72,8 @@ func newWorld(t *testing.T, seed uint64) *world {
 	w := &world{
 		T: t, random: rand.New(rand.NewPCG(seed, 1)), now: time.Date(2027, 1, 1, 3, 0, 0, 0, time.UTC), shelf: newShelf(), box: &box{},
 		tags: map[string]digest.Digest{}, used: map[digest.Digest]time.Time{}, pinned: map[digest.Digest]bool{}, pushed: map[digest.Digest]time.Time{},
-		repo: map[digest.Digest]string{}, late: map[time.Time][]provenance.Report{}, counted: map[string]int{},
+		repo: map[digest.Digest]string{}, late: map[time.Time][]provenance.Report{}, part: map[digest.Digest]digest.Digest{}, needed: map[digest.Digest]bool{},
+		counted: map[string]int{},
 	}
 	w.fake = fakeharbor.New(fakeharbor.Options{Now: func() time.Time { return w.now }})
 	t.Cleanup(w.fake.Close)
@@ -214,7 +217,7 @@ func (b *box) leave(r provenance.Report) {
 	b.told = append(b.told, store.Told{UID: r.UID, Name: fmt.Sprint(len(b.told), r.Digest, r.Time, r.Kind), Content: text})
 }
 
-func (b *box) Read(limit, _ int) ([]store.Told, int, error) {
+func (b *box) Read(limit int) ([]store.Told, int, error) {
 	return slices.Clone(b.told[:min(limit, len(b.told))]), 0, nil
 }
 
@@ -302,13 +305,23 @@ func (w *world) push() {
 	if w.random.IntN(4) == 0 {
 		tag = "latest"
 	}
-	img, err := random.Image(8, 1, random.WithSource(source{w.random}))
-	check(w, err)
-	d := w.fake.Push(simProject+"/"+repository, tag, img)
+	var d digest.Digest
+	if w.random.IntN(3) == 0 {
+		idx, err := random.Index(8, 1, 2, random.WithSource(source{w.random}))
+		check(w, err)
+		d = w.fake.PushIndex(simProject+"/"+repository, tag, idx)
+		m, err := idx.IndexManifest()
+		check(w, err)
+		w.part[d] = digest.Digest(m.Manifests[0].Digest.String())
+	} else {
+		img, err := random.Image(8, 1, random.WithSource(source{w.random}))
+		check(w, err)
+		d = w.fake.Push(simProject+"/"+repository, tag, img)
+	}
 	w.tags[repository+":"+tag] = d
 	w.pushed[d], w.repo[d] = w.now, repository
 	if w.random.IntN(2) == 0 { // jadm serve converts it
-		w.shelf.objects[d] = retention.Object{Digest: d, SizeBytes: 1, Used: w.now}
+		w.convert(d)
 	}
 	w.counted["pushed"]++
 }
@@ -317,11 +330,11 @@ func (w *world) push() {
 // report of one in ten is late, of one in twenty lost.
 func (w *world) use() {
 	d, ok := w.any()
-	if !ok || w.fake.Missing(simProject+"/"+w.repo[d], d.String()) {
+	if !ok || w.missing(d) {
 		return
 	}
-	if w.random.IntN(3) == 0 && w.shelf.Restore(d) != nil { // the job converts it for all, or finds it among the deleted
-		w.shelf.objects[d] = retention.Object{Digest: d, SizeBytes: 1}
+	if w.random.IntN(3) == 0 && w.shelf.Restore(w.runs(d)) != nil { // it is among the deleted ones, or made again
+		w.convert(d)
 	}
 	r := w.report(d)
 	switch n := w.random.IntN(20); {
@@ -335,6 +348,23 @@ func (w *world) use() {
 		w.box.leave(r)
 	}
 	w.counted["used"]++
+}
+
+// runs is the manifest that a job runs when d is named.
+func (w *world) runs(d digest.Digest) digest.Digest {
+	if part, ok := w.part[d]; ok {
+		return part
+	}
+	return d
+}
+
+// convert makes the object of what d names.
+func (w *world) convert(d digest.Digest) {
+	o := retention.Object{Digest: w.runs(d), SizeBytes: 1, Used: w.now}
+	if o.Digest != d {
+		o.Index = d
+	}
+	w.shelf.objects[o.Digest] = o
 }
 
 // any is one of the images, most likely one with a tag.
@@ -357,13 +387,13 @@ func (w *world) any() (digest.Digest, bool) {
 }
 
 func (w *world) report(d digest.Digest) provenance.Report {
-	return provenance.Report{Kind: provenance.Used, UID: 1003, Time: w.now, Reference: "harbor.example/" + simProject + "/" + w.repo[d] + ":x", Digest: d, Resolved: d}
+	return provenance.Report{Kind: provenance.Used, UID: 1003, Time: w.now, Reference: "harbor.example/" + simProject + "/" + w.repo[d] + ":x", Digest: w.runs(d), Resolved: d}
 }
 
 // cite is somebody who pins an image, or takes that back.
 func (w *world) cite() {
 	d, ok := w.any()
-	if !ok || w.fake.Missing(simProject+"/"+w.repo[d], d.String()) {
+	if !ok || w.missing(d) {
 		return
 	}
 	r := w.report(d)
@@ -380,4 +410,4 @@ func (w *world) cite() {
 type source struct{ *rand.Rand }
 
 func (s source) Seed(int64)   {}
-func (s source) Int63() int64 { return s.Rand.Int64() }
+func (s source) Int63() int64 { return s.Int64() }

@@ -50,6 +50,9 @@ func TestMistakes(t *testing.T) {
 		"in the clear":     {strings.Replace(minimal, "https", "http", 1), "in the clear"},
 		"a password in it": {strings.Replace(minimal, "harbor.ex", "u:geheim@harbor.ex", 1), "not like"},
 		"no URL":           {strings.Replace(minimal, "https://", "", 1), "not like"},
+		"no registry":      {minimal + "[usage]\nnames = [\"a/b\"]", "no registry's name"},
+		"less than none":   {minimal + "[usage.keep]\nkeep_daily = -1", "less than nothing"},
+		"no age":           {minimal + "[usage]\ngrace = \"soon\"", "cannot read"},
 		"language":         {"language = \"de\"\n" + minimal, "not en or ja"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -98,5 +101,21 @@ func TestReadSecret(t *testing.T) {
 				t.Error("the error tells the password")
 			}
 		})
+	}
+}
+
+// TestUsageDefaults: what is left out is on the safe side.
+func TestUsageDefaults(t *testing.T) {
+	s, err := load(t, minimal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := s.Usage
+	if u.Grace.String() != "1d" || u.LongestJob.String() != "31d" || u.UndeleteFor.String() != "30d" || u.PinsPerUser != 200 || u.Keep.Last != 0 {
+		t.Errorf("the defaults are %+v", u)
+	}
+	s, err = load(t, minimal+"[usage]\ngrace = \"0\"\nkeep.keep_used_within = \"400d\"")
+	if err != nil || *s.Usage.Grace != 0 || s.Usage.Keep.UsedWithin.String() != "400d" {
+		t.Errorf("they are %+v, %v", s.Usage, err)
 	}
 }

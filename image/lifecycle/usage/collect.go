@@ -23,15 +23,16 @@ type Collected struct {
 
 // Reports is where jobs leave reports: store.Reports.
 type Reports interface {
-	Read(limit, perUser int) (told []store.Told, refused int, err error)
+	Read(limit int) (told []store.Told, refused int, err error)
 	Done([]store.Told) error
 }
 
-// How many reports are read at a time, and of those of one user: so many, of the largest
-// size, are held in memory.
+// How many reports are read at a time: so many, of the largest size, are held in memory.
+// And how often at most, so that somebody who leaves a million holds nobody up for long:
+// the rest is for the next time.
 const (
-	batch        = 400
-	batchPerUser = 200
+	batch       = 400
+	mostBatches = 250
 )
 
 // Collect takes what jobs have left, up to the last report or until ctx is over. What it
@@ -43,11 +44,11 @@ func (b Book) Collect(ctx context.Context, box Reports, now time.Time) (Collecte
 	}
 	defer unlock()
 	var all Collected
-	for {
+	for range mostBatches {
 		if ctx.Err() != nil {
 			return all, context.Cause(ctx)
 		}
-		told, refused, err := box.Read(batch, batchPerUser)
+		told, refused, err := box.Read(batch)
 		all.Refused += refused
 		if err != nil {
 			return all, err
@@ -63,6 +64,27 @@ func (b Book) Collect(ctx context.Context, box Reports, now time.Time) (Collecte
 		}
 		all.Waiting = 0 // they are read again
 	}
+	return all, nil
+}
+
+// CollectStore is Collect of what is in the site's part of the store under root, and
+// NoteObjects of all its projects: the round of jadm serve. Only its service account can.
+func (b Book) CollectStore(ctx context.Context, root string, now time.Time) (Collected, error) {
+	box, err := store.OpenReports(root)
+	if err != nil {
+		return Collected{}, err
+	}
+	collected, err := b.Collect(ctx, box, now)
+	places, placesErr := store.SiteProjects(root)
+	err = errors.Join(err, placesErr)
+	for _, place := range places {
+		site, openErr := store.OpenSite(root, place)
+		if openErr == nil {
+			openErr = b.NoteObjects(site, place, now)
+		}
+		err = errors.Join(err, openErr)
+	}
+	return collected, err
 }
 
 func (c *Collected) add(o Collected) {

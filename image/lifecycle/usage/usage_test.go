@@ -44,7 +44,7 @@ func (b *box) leave(uid int, r provenance.Report) {
 	b.told = append(b.told, store.Told{UID: uid, Name: fmt.Sprint("r", len(b.told), uid, r.Time), Content: text})
 }
 
-func (b *box) Read(limit, _ int) ([]store.Told, int, error) {
+func (b *box) Read(limit int) ([]store.Told, int, error) {
 	return b.told[:min(limit, len(b.told))], 0, nil
 }
 
