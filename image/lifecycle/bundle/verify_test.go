@@ -91,7 +91,9 @@ func TestVerifyFinds(t *testing.T) {
 		{"a layer that is missing", func(t testing.TB, w *world, dir string) { _ = os.Remove(layer(t, w, dir)) }, "it is missing"},
 		{"a layer that is missing, sealed", sealed(func(t testing.TB, w *world, dir string) { _ = os.Remove(layer(t, w, dir)) }), "it is missing, and 20260001/app:1 needs it"},
 		{"a manifest that is missing, sealed", sealed(func(_ testing.TB, w *world, dir string) { _ = os.Remove(filepath.Join(dir, blobFile(w.child))) }), "cannot be followed to its end"},
-		{"a file beside", func(_ testing.TB, _ *world, dir string) { _ = os.WriteFile(filepath.Join(dir, "data", "x"), nil, 0o644) }, "manifest-sha256.txt does not have it"},
+		{"a file beside", func(_ testing.TB, _ *world, dir string) {
+			_ = os.WriteFile(filepath.Join(dir, "data", "x"), nil, 0o644)
+		}, "manifest-sha256.txt does not have it"},
 		{"a file at the top", func(_ testing.TB, _ *world, dir string) { _ = os.WriteFile(filepath.Join(dir, "x"), nil, 0o644) }, "x: manifest-sha256.txt does not have it"},
 		{"a blob of nobody, sealed", sealed(func(_ testing.TB, _ *world, dir string) {
 			_ = os.WriteFile(filepath.Join(dir, imagesDir, "blobs/sha256/x"), nil, 0o644)
@@ -124,12 +126,16 @@ func TestVerifyFinds(t *testing.T) {
 		{"a record that is missing, sealed", sealed(func(_ testing.TB, _ *world, dir string) { _ = os.RemoveAll(filepath.Join(dir, provenanceDir)) }), "it is missing"},
 		{"no bundle.json, sealed", sealed(func(_ testing.TB, _ *world, dir string) { _ = os.Remove(filepath.Join(dir, bundleFile)) }), "no such file"},
 	}
+	w, sound := bundled(t)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			w, dir := bundled(t)
+			dir := filepath.Join(t.TempDir(), "b")
+			if err := os.CopyFS(dir, os.DirFS(sound)); err != nil {
+				t.Fatal(err)
+			}
 			tt.change(t, w, dir)
 			_, err := Verify(t.Context(), dir)
-			var damage *Damage
+			var damage *DamageError
 			if !errors.As(err, &damage) {
 				t.Fatalf("got %v, which is no damage", err)
 			}
