@@ -26,7 +26,7 @@ directory checks the sums.`,
 			r.Progress = show
 			s, err := bundle.VerifyWith(cmd.Context(), args[0], r)
 			end()
-			var damage *bundle.Damage
+			var damage *bundle.DamageError
 			if errors.As(err, &damage) {
 				if p.json {
 					if err := printJSON(cmd.OutOrStdout(), map[string]any{"dir": args[0], "problems": damage.Problems, "more": damage.More}); err != nil {

@@ -8,6 +8,10 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/random"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/jrun-hpc/jrun/image/harbor"
 	"github.com/jrun-hpc/jrun/image/harbor/fakeharbor"
 )
@@ -148,4 +152,39 @@ func TestOrder(t *testing.T) {
 		t.Errorf("order (-want +got):\n%s", diff)
 	}
 	tgt.wantStatus("a tag with a space", tgt.admin.AddTag(ctx, p, "app", "1", "a b"), http.StatusBadRequest)
+}
+
+// TestArtifactsOfAnIndex: what is in an index is listed only if it has a tag of its own,
+// and can be asked for all the same.
+func TestArtifactsOfAnIndex(t *testing.T) {
+	tgt := newTarget(t)
+	ctx := t.Context()
+	p := tgt.newProject(harbor.NewProject{})
+	index := must(random.Index(256, 1, 2))
+	var options []name.Option
+	if tgt.base.Scheme == "http" {
+		options = append(options, name.Insecure)
+	}
+	ref := must(name.ParseReference(tgt.base.Host+"/"+p+"/app:1", options...))
+	tgt.check(remote.WriteIndex(ref, index, remote.WithAuth(&authn.Basic{Username: tgt.user, Password: tgt.password})))
+	list := func() int {
+		all, err := harbor.All(tgt.admin.Artifacts(ctx, p, "app"))
+		tgt.check(err)
+		return len(all)
+	}
+	if n := list(); n != 1 {
+		t.Errorf("%d artifacts are listed", n)
+	}
+	child := must(index.IndexManifest()).Manifests[0].Digest.String()
+	if _, err := tgt.admin.Artifact(ctx, p, "app", child); err != nil {
+		t.Error(err)
+	}
+	accessories, err := harbor.All(tgt.admin.Accessories(ctx, p, "app", child))
+	if err != nil || len(accessories) != 0 {
+		t.Errorf("accessories: %v, %v", accessories, err)
+	}
+	tgt.check(tgt.admin.AddTag(ctx, p, "app", child, "amd64"))
+	if n := list(); n != 2 {
+		t.Errorf("with a tag of its own, %d artifacts are listed", n)
+	}
 }

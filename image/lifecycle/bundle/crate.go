@@ -134,7 +134,7 @@ func imageEntities(b Bundle, image Image) []entity {
 	for _, a := range image.Accessories {
 		accessory := file(manifestID(a.Digest), a.Type+" of "+image.String(), a.MediaType)
 		accessory["identifier"] = a.Digest.String()
-		accessory["about"] = ref(manifestID(a.Subject))
+		accessory["about"] = ref(id) // it may belong to one of an index's; bundle.json says which
 		more = append(more, accessory)
 		belongs = append(belongs, ref(accessory["@id"].(string)))
 	}

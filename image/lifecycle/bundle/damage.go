@@ -16,8 +16,8 @@ type Problem struct {
 	Why  string `json:"why"`
 }
 
-// Damage is what Verify finds.
-type Damage struct {
+// DamageError is what Verify finds.
+type DamageError struct {
 	Problems []Problem // sorted by file; at most mostProblems
 	More     int       // beyond that
 }
@@ -27,7 +27,7 @@ const (
 	mostInError  = 5
 )
 
-func (d *Damage) Error() string {
+func (d *DamageError) Error() string {
 	var lines []string
 	for _, p := range d.Problems[:min(len(d.Problems), mostInError)] {
 		lines = append(lines, p.File+": "+p.Why)
@@ -63,11 +63,11 @@ func (f *findings) add(file, format string, args ...any) {
 	}
 }
 
-// err is a fault that wraps a *Damage, or nil when nothing was found.
+// err is a fault that wraps a *DamageError, or nil when nothing was found.
 func (f *findings) err(dir string) error {
 	if len(f.all) == 0 {
 		return nil
 	}
 	slices.SortFunc(f.all, func(a, b Problem) int { return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Why, b.Why)) })
-	return fault.Newf(&Damage{Problems: f.all, More: f.more}, "take another copy of it, or make it again while the registry has the images: jadm bundle make", "the bundle %s is damaged", dir)
+	return fault.Newf(&DamageError{Problems: f.all, More: f.more}, "take another copy of it, or make it again while the registry has the images: jadm bundle make", "the bundle %s is damaged", dir)
 }

@@ -103,10 +103,12 @@ func (m *maker) readConfigs(image *Image, g graph) (labels map[string]string) {
 		}
 		raw, err := readBounded(m.disk.path(blobFile(c.Digest)), mostConfigBytes)
 		var config imgspec.Image
-		if err != nil || json.Unmarshal(raw, &config) != nil || config.OS == "" || config.OS == "unknown" {
-			continue // an attestation beside the images
+		if err != nil || json.Unmarshal(raw, &config) != nil || config.OS == "unknown" {
+			continue // unknown is an attestation beside the images
 		}
-		platforms[strings.Trim(config.OS+"/"+config.Architecture+"/"+config.Variant, "/")] = true
+		if config.OS != "" {
+			platforms[strings.Trim(config.OS+"/"+config.Architecture+"/"+config.Variant, "/")] = true
+		}
 		if labels == nil {
 			labels = config.Config.Labels
 			if labels == nil {

@@ -49,7 +49,7 @@
 // A bundle may come from anybody. Verify, Load and Restore open files through os.Root,
 // follow no symbolic links, open nothing but regular files, read no more than bounds
 // allow, and believe no name before its grammar was checked. What Verify finds is a
-// *Damage, a list of files and what is wrong with each.
+// *DamageError, a list of files and what is wrong with each.
 //
 // # What others fill in
 //

@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/jrun-hpc/jrun/fault"
@@ -28,6 +29,9 @@ func (b Bundle) Find(words string) (Image, error) {
 		if len(found) == 1 {
 			return found[0], nil
 		}
+		if len(found) > 1 && sameBytes(found) && strings.Contains(words, found[0].Digest.Encoded()[:shortestDigest]) {
+			return found[0], nil
+		}
 		if len(found) > 1 {
 			return Image{}, fault.Newf(errAmbiguous, "give more of the name:\n"+list(found), "cannot tell which image %q is", words)
 		}
@@ -37,6 +41,11 @@ func (b Bundle) Find(words string) (Image, error) {
 		next = "these are in it:\n" + list(b.Images)
 	}
 	return Image{}, fault.Newf(nil, next, "there is no image %q in the bundle", words)
+}
+
+// sameBytes reports whether images are one image in several repositories.
+func sameBytes(images []Image) bool {
+	return !slices.ContainsFunc(images, func(i Image) bool { return i.Digest != images[0].Digest })
 }
 
 // mostListed bounds what an error lists.

@@ -138,7 +138,7 @@ func (i *Image) check() error {
 			return err
 		}
 	}
-	if i.Recipe != "" && !(localName(dataDir+"/"+i.Recipe) && strings.HasPrefix(dataDir+"/"+i.Recipe, recipesDir+"/")) {
+	if i.Recipe != "" && (!localName(dataDir+"/"+i.Recipe) || !strings.HasPrefix(dataDir+"/"+i.Recipe, recipesDir+"/")) {
 		return fmt.Errorf("%q is no recipe's directory", i.Recipe)
 	}
 	return nil

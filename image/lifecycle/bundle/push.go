@@ -36,7 +36,7 @@ func (r *Registry) PutBlob(ctx context.Context, repository string, d digest.Dige
 	}
 	path := "/v2/" + repository + "/blobs/uploads/"
 	var last error
-	for try := 0; try < mostUploads; try++ {
+	for try := range mostUploads {
 		start := path
 		if len(query) > 0 {
 			start += "?" + query.Encode()

@@ -37,15 +37,18 @@ func readme(b Bundle) (html, text []byte, err error) {
 	p := page{Bundle: b}
 	for _, image := range b.Images {
 		p.TotalBytes += image.SizeBytes
-		if p.Example.Repository == "" && len(image.Platforms) > 0 {
+		// Every program can run OCI's own format.
+		better := p.Example.Repository == "" || p.Example.MediaType == dockerManifest && strings.HasPrefix(image.MediaType, "application/vnd.oci.")
+		if better && len(image.Platforms) > 0 {
 			p.Example = image
 		}
 	}
 	functions := map[string]any{
 		"line": oneLine, "size": sizeText, "day": day, "shell": shellWord, "wide": wide,
 		"views":     func() []view { return views(b) },
-		"command":   func(words []string) string { return commandText(words) },
+		"command":   commandText,
 		"recipeURL": recipeURL,
+		"docker":    func(mediaType string) bool { return mediaType == dockerManifest || mediaType == dockerList },
 	}
 	var htmlOut, textOut bytes.Buffer
 	page, err := htmltemplate.New("readme.html").Funcs(functions).ParseFS(readmes, "readme.html")

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 const recipesDir = dataDir + "/recipes"
@@ -94,18 +95,27 @@ func placed(files map[string][]byte) (map[string][]byte, error) {
 // quoted writes whatever is not a letter, a digit or a harmless sign as =XX.
 func quoted(part string) string {
 	var b strings.Builder
-	for i, r := range part {
-		if r != unicode.ReplacementChar && (unicode.IsLetter(r) || unicode.IsDigit(r)) || strings.ContainsRune("._+-@~, ", r) && (r != ' ' || i > 0) {
+	for i := 0; i < len(part); {
+		r, width := utf8.DecodeRuneInString(part[i:])
+		letter := r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r))
+		if letter || strings.ContainsRune("._+-@~,", r) || r == ' ' && i > 0 {
 			b.WriteRune(r)
-			continue
+		} else {
+			b.WriteString(quotedBytes(part[i : i+width]))
 		}
-		for _, c := range []byte(string(r)) {
-			fmt.Fprintf(&b, "=%02X", c)
-		}
+		i += width
 	}
 	out := b.String()
 	if strings.HasSuffix(out, partSuffix) {
 		out += "=" // it would be taken for one that is being written
 	}
 	return out
+}
+
+func quotedBytes(s string) string {
+	var b strings.Builder
+	for _, c := range []byte(s) {
+		fmt.Fprintf(&b, "=%02X", c)
+	}
+	return b.String()
 }

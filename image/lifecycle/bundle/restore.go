@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -177,22 +178,20 @@ func names(image Image) map[string]digest.Digest {
 // compare asks for every name before anything is changed.
 func (re *restorer) compare(ctx context.Context, images []Image) ([]Restored, error) {
 	results := make([]Restored, len(images))
-	var taken []string
 	for i, image := range images {
-		repository := re.target(image)
-		results[i] = Restored{Image: image.String(), Target: repository + "@" + image.Digest.String(), Tags: image.Tags, State: Present}
-		for name, want := range names(image) {
-			got, err := re.r.Registry.Digest(ctx, repository, name)
-			if err != nil {
-				return nil, re.pushFault(image, err)
-			}
-			if got != want {
-				results[i].State = Missing
-			}
-			if got != "" && got != want && !re.r.Overwrite {
-				taken = append(taken, repository+":"+name)
-			}
+		results[i] = Restored{Image: image.String(), Target: re.target(image) + "@" + image.Digest.String(), Tags: image.Tags, State: Present}
+	}
+	var taken []string
+	err := re.ask(ctx, images, func(i int, name string, want, got digest.Digest) {
+		if got != want {
+			results[i].State = Missing
 		}
+		if got != "" && got != want && !re.r.Overwrite {
+			taken = append(taken, re.target(images[i])+":"+name)
+		}
+	})
+	if err != nil {
+		return nil, err
 	}
 	if len(taken) > 0 {
 		slices.Sort(taken)
@@ -316,19 +315,40 @@ func (re *restorer) pushBlob(ctx context.Context, repository string, b imgspec.D
 
 // confirm asks the registry for all that should be there now.
 func (re *restorer) confirm(ctx context.Context, images []Image) error {
-	for _, image := range images {
+	var lost error
+	err := re.ask(ctx, images, func(i int, name string, want, got digest.Digest) {
+		if got != want {
+			lost = fault.Newf(fmt.Errorf("%s stands for %q", name, got), "run it again; if it stays so, look into Harbor's audit log and its retention rules",
+				"%s was uploaded, and %s does not have it", images[i], re.target(images[i]))
+		}
+	})
+	return errors.Join(err, lost)
+}
+
+// ask asks for all names of all images, several at once, and tells of each answer, one
+// at a time.
+func (re *restorer) ask(ctx context.Context, images []Image, tell func(i int, name string, want, got digest.Digest)) error {
+	var telling sync.Mutex
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(re.r.Workers)
+	for i, image := range images {
 		for name, want := range names(image) {
-			got, err := re.r.Registry.Digest(ctx, re.target(image), name)
-			if err != nil {
-				return re.pushFault(image, err)
-			}
-			if got != want {
-				return fault.Newf(fmt.Errorf("%s stands for %q", name, got), "run it again; if it stays so, look into Harbor's audit log and its retention rules",
-					"%s was uploaded, and %s does not have it", image, re.target(image))
-			}
+			group.Go(func() error {
+				if ctx.Err() != nil {
+					return context.Cause(ctx)
+				}
+				got, err := re.r.Registry.Digest(ctx, re.target(image), name)
+				if err != nil {
+					return re.pushFault(image, err)
+				}
+				telling.Lock()
+				defer telling.Unlock()
+				tell(i, name, want, got)
+				return nil
+			})
 		}
 	}
-	return nil
+	return group.Wait()
 }
 
 // pushFault explains what registries say to an upload.
@@ -340,11 +360,11 @@ func (re *restorer) pushFault(image Image, err error) error {
 	what := fmt.Sprintf("cannot restore %s to %s/%s", image, re.r.Registry.Host(), re.target(image))
 	project, _, _ := strings.Cut(re.target(image), "/")
 	switch harbor.Status(err) {
-	case 401:
+	case http.StatusUnauthorized:
 		return fault.New(what, err, "check that the project "+project+" is there, and the user and password in jadm.toml")
-	case 403:
+	case http.StatusForbidden:
 		return fault.New(what, err, "if it is the quota, raise that of "+project+" and run it again: it goes on")
-	case 412:
+	case http.StatusPreconditionFailed:
 		return fault.New(what, err, "a rule of "+project+" keeps tags from being moved: change it in Harbor, or choose another project: --into PROJECT")
 	}
 	return fmt.Errorf("%s: %w", what, err)

@@ -34,7 +34,7 @@ type VerifyRequest struct {
 
 // Verify reads a bundle to the last byte: everything is there, nothing is beside, all
 // sums are right, each image is complete, and the lists agree. What is wrong is a fault
-// that wraps a *Damage, which names the files.
+// that wraps a *DamageError, which names the files.
 func Verify(ctx context.Context, dir string) (Summary, error) {
 	return VerifyWith(ctx, dir, VerifyRequest{})
 }

@@ -126,12 +126,16 @@ func TestVerifyFinds(t *testing.T) {
 		{"a record that is missing, sealed", sealed(func(_ testing.TB, _ *world, dir string) { _ = os.RemoveAll(filepath.Join(dir, provenanceDir)) }), "it is missing"},
 		{"no bundle.json, sealed", sealed(func(_ testing.TB, _ *world, dir string) { _ = os.Remove(filepath.Join(dir, bundleFile)) }), "no such file"},
 	}
+	w, sound := bundled(t)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			w, dir := bundled(t)
+			dir := filepath.Join(t.TempDir(), "b")
+			if err := os.CopyFS(dir, os.DirFS(sound)); err != nil {
+				t.Fatal(err)
+			}
 			tt.change(t, w, dir)
 			_, err := Verify(t.Context(), dir)
-			var damage *Damage
+			var damage *DamageError
 			if !errors.As(err, &damage) {
 				t.Fatalf("got %v, which is no damage", err)
 			}

@@ -1,13 +1,10 @@
 package bundle
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"io/fs"
 	"math/rand"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -18,7 +15,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/random"
-	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/jrun-hpc/jrun/image/harbor"
 	"github.com/jrun-hpc/jrun/image/harbor/fakeharbor"
@@ -41,7 +37,6 @@ func must[T any](v T, err error) T {
 type world struct {
 	testing.TB
 	fake    *fakeharbor.Server
-	handler http.Handler // nil: the fake itself
 	project string
 	random  *rand.Rand
 
@@ -78,7 +73,7 @@ func (w *world) fill() {
 	app := w.image(map[string]string{"recipe": "FROM debian", imgspec.AnnotationTitle: "Solver <script>alert(1)</script>", imgspec.AnnotationDescription: "流体計算 \x1b[31m"}, w.shared, w.layer(3000))
 	w.app = w.fake.Push(p+"app", "1", app)
 	w.fake.Tag(p+"app", "1", "latest")
-	w.fake.Sign(p+"app", "1")
+	w.sign(p+"app", w.app)
 	w.referrer(p+"app", w.app, "application/spdx+json", w.layer(700))
 	w.old = w.fake.Push(p+"app", "", w.image(nil, w.shared, w.layer(100)))
 	w.lost = w.fake.Push(p+"app", "", w.image(nil, w.layer(100)))
@@ -91,9 +86,9 @@ func (w *world) fill() {
 	index := mutate.IndexMediaType(mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: amd}, mutate.IndexAddendum{Add: arm}), types.OCIImageIndex)
 	w.index = w.fake.PushIndex(p+"team/cfd", "2.0", index)
 	w.child = digest.Digest(must(amd.Digest()).String())
-	w.fake.Sign(p+"team/cfd", w.child.String())
+	w.sign(p+"team/cfd", w.child)
 
-	docker := must(mutate.AppendLayers(empty.Image, must(tarball.LayerFromReader(bytes.NewReader(make([]byte, 1024))))))
+	docker := must(mutate.AppendLayers(empty.Image, must(random.Layer(1024, types.DockerLayer, random.WithSource(w.random)))))
 	w.docker = w.fake.Push(p+"docker", "v1", docker)
 	w.chart = w.artifact(p+"chart", "0.1.0", "application/vnd.cncf.helm.config.v1+json", "application/vnd.cncf.helm.chart.content.v1.tar+gzip")
 	w.odd = w.fake.Push(p+"odd__name", "1.0.", w.image(nil, w.layer(50)))
@@ -110,6 +105,18 @@ func (w *world) artifact(name, tag, configType, layerType string) digest.Digest 
 	return w.fake.PushManifest(name, tag, imgspec.MediaTypeImageManifest, raw)
 }
 
+// sign pushes a signature in the way of cosign 2, which belongs to its subject by its tag.
+// Harbor takes it for one because of the layer's type.
+func (w *world) sign(name string, subject digest.Digest) {
+	payload := fmt.Appendf(nil, `{"critical":{"image":{"docker-manifest-digest":%q}}}`, subject)
+	config := []byte(`{"architecture":"","os":"","rootfs":{"type":"layers","diff_ids":[]},"config":{}}`)
+	w.fake.PushBlob(name, digest.FromBytes(config), config)
+	w.fake.PushBlob(name, digest.FromBytes(payload), payload)
+	raw := fmt.Appendf(nil, `{"schemaVersion":2,"mediaType":%q,"config":{"mediaType":%q,"digest":%q,"size":%d},"layers":[{"mediaType":"application/vnd.dev.cosign.simplesigning.v1+json","digest":%q,"size":%d,"annotations":{"dev.cosignproject.cosign/signature":"MEUC"}}]}`,
+		imgspec.MediaTypeImageManifest, imgspec.MediaTypeImageConfig, digest.FromBytes(config), len(config), digest.FromBytes(payload), len(payload))
+	w.fake.PushManifest(name, signatureTag(subject), imgspec.MediaTypeImageManifest, raw)
+}
+
 // referrer pushes an accessory in the way of OCI 1.1.
 func (w *world) referrer(name string, subject digest.Digest, kind string, layer v1.Layer) digest.Digest {
 	blob := must(io.ReadAll(must(layer.Compressed())))
@@ -121,12 +128,14 @@ func (w *world) referrer(name string, subject digest.Digest, kind string, layer 
 }
 
 // registry is the fake's /v2, as its administrator.
-func (w *world) registry() *Registry {
-	return NewRegistry(RegistryOptions{Base: must(url.Parse(w.fake.URL)), User: fakeharbor.AdminUser, Password: fakeharbor.AdminPassword, RetryDelay: time.Millisecond, RetryTotal: 20 * time.Millisecond})
+func (w *world) registry() *Registry { return registryAt(w.fake.URL) }
+
+func registryAt(address string) *Registry {
+	return NewRegistry(RegistryOptions{Base: must(url.Parse(address)), User: fakeharbor.AdminUser, Password: fakeharbor.AdminPassword, RetryDelay: time.Millisecond, RetryTotal: 20 * time.Millisecond})
 }
 
-func (w *world) client() *harbor.Client {
-	return harbor.New(harbor.Options{Base: must(url.Parse(w.fake.URL)), User: fakeharbor.AdminUser, Password: fakeharbor.AdminPassword, RetryDelay: time.Millisecond, RetryTotal: -1})
+func clientAt(address string) *harbor.Client {
+	return harbor.New(harbor.Options{Base: must(url.Parse(address)), User: fakeharbor.AdminUser, Password: fakeharbor.AdminPassword, RetryDelay: time.Millisecond, RetryTotal: -1})
 }
 
 func (w *world) record(d digest.Digest, job string, words ...string) provenance.Record {
@@ -136,17 +145,28 @@ func (w *world) record(d digest.Digest, job string, words ...string) provenance.
 	return r
 }
 
+// request is for all that there is.
 func (w *world) request() Request {
+	r := w.requestOf(w.fake.URL)
+	r.Pins, r.Records, r.Recipe = w.cited()
+	return r
+}
+
+// requestOf needs no images of which the test knows.
+func (w *world) requestOf(address string) Request {
 	return Request{
-		Owner: Owner{ID: w.project, Name: "山田 花子", Mail: "hanako@example.ac.jp"}, Source: w.client(), Registry: w.registry(),
+		Owner: Owner{ID: w.project, Name: "山田 花子", Mail: "hanako@example.ac.jp"}, Source: clientAt(address), Registry: registryAt(address),
 		Projects: []string{w.project}, Program: "jadm test", Now: noon, Reason: "Leaving the university.", Workers: 1,
-		Records: []provenance.Record{w.record(w.old, "123.pbs", "python3", "it's.py"), w.record(w.child, "124.pbs", "./solve"), w.record(digest.FromString("gone"), "9.pbs", "true")},
-		Pins:    []Pin{{Repository: w.project + "/app", Digest: w.app, Reason: "doi:10.1234/x"}},
-		Recipe: func(labels map[string]string) (map[string][]byte, bool, error) {
-			text, ok := labels["recipe"]
-			return map[string][]byte{"Dockerfile": []byte(text), "files/opt/a b\n%.txt": []byte("x")}, ok, nil
-		},
 	}
+}
+
+func (w *world) cited() ([]Pin, []provenance.Record, func(map[string]string) (map[string][]byte, bool, error)) {
+	records := []provenance.Record{w.record(w.old, "123.pbs", "python3", "it's.py"), w.record(w.child, "124.pbs", "./solve"), w.record(digest.FromString("gone"), "9.pbs", "true")}
+	recipe := func(labels map[string]string) (map[string][]byte, bool, error) {
+		text, ok := labels["recipe"]
+		return map[string][]byte{"Dockerfile": []byte(text), "files/opt/a b\n%.txt": []byte("x")}, ok, nil
+	}
+	return []Pin{{Repository: w.project + "/app", Digest: w.app, Reason: "doi:10.1234/x"}}, records, recipe
 }
 
 // contents are all files below dir, by name.
@@ -164,11 +184,4 @@ func contents(t testing.TB, dir string) map[string]string {
 		t.Fatal(err)
 	}
 	return all
-}
-
-func decode(t testing.TB, text string, value any) {
-	t.Helper()
-	if err := json.Unmarshal([]byte(text), value); err != nil {
-		t.Fatal(err)
-	}
 }

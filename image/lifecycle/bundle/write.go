@@ -84,7 +84,11 @@ func digests(b Bundle) []byte {
 			lines = append(lines, fmt.Sprintf("%s  %s/%s (%s of %s)", a.Digest, b.Registry, image.Repository, oneLine(a.Type), a.Subject))
 		}
 	}
-	slices.SortFunc(lines, func(a, b string) int { return cmp.Compare(a[strings.Index(a, " "):]+a, b[strings.Index(b, " "):]+b) })
+	slices.SortFunc(lines, func(a, b string) int {
+		digestA, nameA, _ := strings.Cut(a, " ")
+		digestB, nameB, _ := strings.Cut(b, " ")
+		return cmp.Or(cmp.Compare(nameA, nameB), cmp.Compare(digestA, digestB))
+	})
 	if len(lines) == 0 {
 		return nil
 	}
