@@ -61,6 +61,7 @@ type group struct {
 
 func (p *program) groups() []group {
 	return []group{
+		{"upkeep", "Upkeep:", []*cobra.Command{p.newLeaseCommand(), p.newAuditCommand()}},
 		{"other", "Other:", []*cobra.Command{p.newVersionCommand()}},
 	}
 }

@@ -86,7 +86,7 @@ func (k *Keeper) look(ctx context.Context) ([]Standing, *books, error) {
 	}
 	var standings []Standing
 	for i, concerned := range concerns(leases, reports) {
-		s := Standing{Lease: leases[i], Concerns: concerned}
+		s := Standing{Lease: leases[i], Concerns: concerned, Warned: []Warned{}}
 		if b := books.all[s.VM]; b != nil {
 			for _, w := range b.Warned {
 				if sameEnd(w.Ends, s.Ends) {

@@ -30,6 +30,7 @@ type Forgotten struct {
 // Sweep looks after leases that end and have ended. The error joins what went wrong for
 // some; the others have been seen to.
 func (k *Keeper) Sweep(ctx context.Context, now time.Time) (swept Swept, err error) {
+	swept = Swept{Ended: []Standing{}, Extended: []Extended{}, Forgotten: []Forgotten{}}
 	err = k.locked(func() error {
 		standings, books, err := k.look(ctx)
 		if err != nil {
