@@ -87,7 +87,7 @@ func (k *Keeper) missing(b *book, now time.Time) bool {
 // was reported after the end of a VM is of another one.
 func (k *Keeper) gone(r Report, standings []Standing, books *books, now time.Time) (vm, why string) {
 	for _, s := range standings {
-		if s.Is(r.Host) && !(s.Gone(now) && r.Received.Before(s.Destroyed)) {
+		if s.Is(r.Host) && (!s.Gone(now) || !r.Received.Before(s.Destroyed)) {
 			return "", ""
 		}
 	}

@@ -225,14 +225,14 @@ func (w *world) destroy(v *vm) {
 			continue
 		}
 		w.checked++
-		any, named := false, false
+		written, named := false, false
 		for _, l := range w.letters[user+" "+v.lease.VM] {
 			for _, line := range l.Data.(Notice).Lost {
-				any = any || l.Kind == KindLost
+				written = written || l.Kind == KindLost
 				named = named || line.Name == name
 			}
 		}
-		if !any {
+		if !written {
 			w.t.Errorf("%s was lost with %s, and %s had no letter; chances were %v", key, v.lease.VM, user, chances)
 		}
 		if enough := chances[len(chances)-1].Sub(chances[0]) >= again; enough && !named {
