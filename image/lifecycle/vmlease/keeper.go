@@ -127,7 +127,7 @@ func (k *Keeper) see(standings []Standing, books *books, now time.Time) error {
 	there := map[string]bool{}
 	for _, s := range standings {
 		there[s.VM] = true
-		if books.of(s.VM).see(s.Lease) && !k.DryRun {
+		if books.of(s.VM).see(s.Lease, now) && !k.DryRun {
 			if err := books.save(s.VM); err != nil {
 				return err
 			}
