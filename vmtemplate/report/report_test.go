@@ -24,7 +24,7 @@ func TestOf(t *testing.T) {
 		{Name: "cfd", Bytes: 10, State: workspace.State{Base: "h/b:1", Used: used, Writes: 2, Pushes: []workspace.Push{{Image: "h/p/cfd:1", At: used, Writes: 1}}}},
 		{Name: "done", Bytes: 10, State: workspace.State{Used: used, Writes: 1, Pushes: []workspace.Push{{At: used, Writes: 1}}}},
 		{Name: "new"},
-		{Name: "old", Bytes: 5},
+		{Name: "old", Bytes: 5, Own: true},
 	}
 	r, err := Of(all)
 	if err != nil {
@@ -45,7 +45,7 @@ func TestOf(t *testing.T) {
 		t.Errorf("nothing is written as %s, %v", b, err)
 	}
 	for range 500 {
-		all = append(all, workspace.Summary{Bytes: 1})
+		all = append(all, workspace.Summary{Own: true})
 	}
 	many, err := Of(all)
 	if err != nil || len(many.Workspaces) != mostWorkspaces || many.Workspaces[0].Name != "cfd" {

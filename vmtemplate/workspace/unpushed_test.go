@@ -13,9 +13,10 @@ func TestUnpushed(t *testing.T) {
 		want bool
 	}{
 		"new":                           {Summary{State: State{Used: day}}, false},
-		"changed":                       {Summary{State: State{Used: day, Writes: 1}, Bytes: 10}, true},
-		"only deleted something":        {Summary{State: State{Used: day, Writes: 1}}, true},
-		"of an older jbuild":            {Summary{State: State{Used: day}, Bytes: 10}, true},
+		"changed":                       {Summary{State: State{Used: day, Writes: 1}, Bytes: 10, Own: true}, true},
+		"only deleted something":        {Summary{State: State{Used: day, Writes: 1}, Own: true}, true},
+		"used without a change":         {Summary{State: State{Used: day, Writes: 1}}, false},
+		"of an older jbuild":            {Summary{State: State{Used: day}, Bytes: 10, Own: true}, true},
 		"uploaded":                      {Summary{State: State{Used: day, Writes: 2, Pushes: push(day.Add(time.Hour), 2)}, Bytes: 10}, false},
 		"uploaded in the same second":   {Summary{State: State{Used: day, Writes: 2, Pushes: push(day, 2)}, Bytes: 10}, false},
 		"used again in the same second": {Summary{State: State{Used: day, Writes: 3, Pushes: push(day, 2)}, Bytes: 10}, true},

@@ -66,6 +66,7 @@ type Summary struct {
 	State State
 	Bytes int64 // of what is not the base's
 	InUse bool  // another jbuild has it open
+	Own   bool  // there is anything that is not the base's, or was deleted from it
 }
 
 // Unpushed reports whether something would be lost with the machine: what was changed
@@ -73,7 +74,7 @@ type Summary struct {
 func (s Summary) Unpushed() bool {
 	n := len(s.State.Pushes)
 	if n == 0 {
-		return s.State.Writes > 0 || s.Bytes > 0
+		return s.Own
 	}
 	last := s.State.Pushes[n-1]
 	return s.State.Writes != last.Writes || s.State.Used.After(last.At)
@@ -268,7 +269,8 @@ func (st *Store) List(ctx context.Context) ([]Summary, error) {
 			if !ours {
 				continue
 			}
-			s := Summary{Name: name, Bytes: st.ownBytes(ctx, c.LayerID)}
+			s := Summary{Name: name}
+			s.Bytes, s.Own = st.own(ctx, c.LayerID)
 			if err := json.Unmarshal([]byte(c.Metadata), &s.State); err != nil {
 				return nil, fmt.Errorf("reading what workspace %s is: %w", name, err)
 			}
@@ -285,23 +287,25 @@ func (st *Store) List(ctx context.Context) ([]Summary, error) {
 	return all, nil
 }
 
-// ownBytes sums up the files of a layer that is not committed, which the store does
-// not: what it says of sizes needs a mount.
-func (st *Store) ownBytes(ctx context.Context, layer string) int64 {
-	var sum int64
+// own sums up the files of a layer that is not committed, which the store does not: what
+// it says of sizes needs a mount. something reports whether there is anything at all; when it
+// was not looked for to the end, there is.
+func (st *Store) own(ctx context.Context, layer string) (bytes int64, something bool) {
 	upper := filepath.Join(st.store.GraphRoot(), st.store.GraphDriverName(), layer, "diff")
-	_ = filepath.WalkDir(upper, func(_ string, d fs.DirEntry, err error) error {
+	_ = filepath.WalkDir(upper, func(path string, d fs.DirEntry, err error) error {
+		something = something || path != upper || err != nil
 		if ctx.Err() != nil {
+			something = true
 			return fs.SkipAll
 		}
 		if err == nil && d.Type().IsRegular() {
 			if info, err := d.Info(); err == nil {
-				sum += info.Size()
+				bytes += info.Size()
 			}
 		}
 		return nil // what cannot be read does not count
 	})
-	return sum
+	return bytes, something
 }
 
 // Remove deletes a workspace with all that was changed in it.

@@ -22,27 +22,18 @@ type Rotation struct {
 // Rotate gives the newest file a number if it is full, so that the next entry begins a
 // new one. It returns the file's new name; empty if there was nothing to do.
 func (l *Log) Rotate(r Rotation) (string, error) {
-	if full, err := l.full(r); err != nil || !full {
+	name, err := l.RotationDue(r)
+	if err != nil || name == "" {
 		return "", err
 	}
-	var name string
-	err := l.Do(Act{Action: "audit.rotate", Subject: filepath.Base(l.path)}, func() error {
+	err = l.Do(Act{Action: "audit.rotate", Subject: filepath.Base(l.path)}, func() error {
 		unlock, err := l.lock()
 		if err != nil {
 			return err
 		}
 		defer unlock()
-		files, err := rotated(l.path)
-		if err != nil {
+		if name, err = l.nextNumbered(); err != nil {
 			return err
-		}
-		number := 1
-		if n := len(files); n > 0 {
-			number = numberOf(l.path, files[n-1]) + 1
-		}
-		name = numbered(l.path, number)
-		if _, err := os.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%s is there already", name)
 		}
 		if err := os.Rename(l.path, name); err != nil {
 			return err
@@ -50,6 +41,27 @@ func (l *Log) Rotate(r Rotation) (string, error) {
 		return syncDir(filepath.Dir(l.path))
 	})
 	return name, err
+}
+
+// RotationDue is the name that Rotate would give the newest file; empty if it would not.
+func (l *Log) RotationDue(r Rotation) (string, error) {
+	if full, err := l.full(r); err != nil || !full {
+		return "", err
+	}
+	return l.nextNumbered()
+}
+
+// nextNumbered is the name of the numbered file to be.
+func (l *Log) nextNumbered() (string, error) {
+	files, err := rotated(l.path)
+	if err != nil {
+		return "", err
+	}
+	number := 1
+	if n := len(files); n > 0 {
+		number = numberOf(l.path, files[n-1]) + 1
+	}
+	return numbered(l.path, number), nil
 }
 
 // full reports whether there is something to rotate.

@@ -163,7 +163,7 @@ func TestAriaFailures(t *testing.T) {
 		"a wrong token":    {func(_ *fakeAria, a *Aria) { a.User, a.RefreshToken = "", "geheim-wrong" }, "getting an access token"},
 		"ill for long":     {func(f *fakeAria, _ *Aria) { f.ill.Store(1000) }, "503"},
 		"ill in between":   {func(f *fakeAria, _ *Aria) { f.ill.Store(0); f.deployments[1]["leaseExpireAt"] = 5 }, "reading page 0"},
-		"without an end":   {func(f *fakeAria, a *Aria) { f.endless = true }, "is there twice"},
+		"without an end":   {func(f *fakeAria, _ *Aria) { f.endless = true }, "is there twice"},
 		"who is that":      {func(_ *fakeAria, a *Aria) { a.HTTP = &http.Client{} }, "certificate"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -3,6 +3,7 @@ package vmlease
 import (
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jrun-hpc/jrun/image/lifecycle/state"
@@ -15,6 +16,7 @@ const bookKind = "lease"
 type book struct {
 	Lease    Lease       `json:"lease"`            // as its source had it last
 	Missing  time.Time   `json:"missing,omitzero"` // since when the source does not have it any more
+	Another  time.Time   `json:"another,omitzero"` // since when the name is somebody else's, or another VM's
 	Warned   []Warned    `json:"warned,omitempty"`
 	Extended []extension `json:"extended,omitempty"`
 }
@@ -73,13 +75,14 @@ func (b *books) remove(vm string) error {
 const mostWarned = 500
 
 // see notes what the source says of a lease. Letters about an earlier end are of no use
-// any more; a name that somebody else has now is another VM.
-func (b *book) see(l Lease) (changed bool) {
+// any more; and a name that somebody else has now, or that was a VM's that is gone, may be
+// another VM's.
+func (b *book) see(l Lease, now time.Time) (changed bool) {
 	if b.Lease == l && b.Missing.IsZero() {
 		return false
 	}
-	if b.Lease.Owner != l.Owner {
-		b.Extended = nil
+	if b.Lease.VM != "" && (!strings.EqualFold(b.Lease.Owner, l.Owner) || b.Lease.Gone(now) && !l.Gone(now)) {
+		b.Another, b.Extended = now, nil
 	}
 	b.Lease, b.Missing = l, time.Time{}
 	b.Warned = slices.DeleteFunc(b.Warned, func(w Warned) bool { return !sameEnd(w.Ends, l.Ends) })

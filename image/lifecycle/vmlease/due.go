@@ -62,12 +62,12 @@ func (r Rules) due(l Lease, c Concern, before []Warned, now time.Time) (stage in
 	}
 	var last Warned
 	var named []string
-	thisStage, any := false, false
+	thisStage, written := false, false
 	for _, w := range before {
 		if !strings.EqualFold(w.User, c.User) || !sameEnd(w.Ends, l.Ends) {
 			continue
 		}
-		any = true
+		written = true
 		if len(w.Lost) == 0 {
 			continue
 		}
@@ -78,7 +78,7 @@ func (r Rules) due(l Lease, c Concern, before []Warned, now time.Time) (stage in
 		}
 	}
 	if len(c.Lost) == 0 {
-		return stage, r.Remind && stage > 0 && !any
+		return stage, r.Remind && stage > 0 && !written
 	}
 	if !thisStage {
 		return stage, true

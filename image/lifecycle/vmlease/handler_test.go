@@ -140,7 +140,7 @@ func TestHandlerBehindProxy(t *testing.T) {
 	if refused != 0 {
 		t.Errorf("%d were refused early", refused)
 	}
-	r := httptest.NewRequest("POST", Path, nil)
+	r := httptest.NewRequest(http.MethodPost, Path, nil)
 	r.RemoteAddr = "[::1]:1"
 	r.Header.Set("X-Forwarded-For", "192.0.2.1, 2001:db8:1:2:3::4")
 	if got := address(r); got != "2001:db8:1:2::/64" {

@@ -86,7 +86,7 @@ func (k *Keeper) look(ctx context.Context) ([]Standing, *books, error) {
 	}
 	var standings []Standing
 	for i, concerned := range concerns(leases, reports) {
-		s := Standing{Lease: leases[i], Concerns: concerned}
+		s := Standing{Lease: leases[i], Concerns: concerned, Warned: []Warned{}}
 		if b := books.all[s.VM]; b != nil {
 			for _, w := range b.Warned {
 				if sameEnd(w.Ends, s.Ends) {
@@ -127,7 +127,7 @@ func (k *Keeper) see(standings []Standing, books *books, now time.Time) error {
 	there := map[string]bool{}
 	for _, s := range standings {
 		there[s.VM] = true
-		if books.of(s.VM).see(s.Lease) && !k.DryRun {
+		if books.of(s.VM).see(s.Lease, now) && !k.DryRun {
 			if err := books.save(s.VM); err != nil {
 				return err
 			}

@@ -294,6 +294,53 @@ func TestSweep(t *testing.T) {
 	}
 }
 
+// TestNameOfAnother: when a VM's name is given to another VM, what was reported from the
+// first is forgotten, and from the second not.
+func TestNameOfAnother(t *testing.T) {
+	ends := at2027(3, 31, 9)
+	first := Lease{VM: "vm-1", Owner: "u001", Ends: ends, Destroyed: ends}
+	forgotten := func(h *house, now time.Time) (all []string) {
+		t.Helper()
+		swept, err := h.Sweep(t.Context(), now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range swept.Forgotten {
+			all = append(all, f.User)
+		}
+		return all
+	}
+	for name, second := range map[string]Lease{
+		"another owner":         {VM: "vm-1", Owner: "u002", Ends: ends.Add(90 * day)},
+		"the same, once more":   {VM: "vm-1", Owner: "u001", Ends: ends.Add(90 * day)},
+		"the same, only longer": {VM: "vm-1", Owner: "U001", Ends: ends.Add(80 * day)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t, first)
+			h.report(ends.Add(-day), "u001", "vm-1", "old")
+			began := ends.Add(time.Hour)
+			if strings.HasSuffix(name, "longer") {
+				began = ends.Add(-time.Hour)
+			}
+			if got := forgotten(h, ends.Add(-2*time.Hour)); len(got) != 0 {
+				t.Errorf("forgotten before: %v", got)
+			}
+			h.Source = leasesOf{second}
+			if got := forgotten(h, began); len(got) != 0 {
+				t.Errorf("forgotten early: %v", got)
+			}
+			h.report(began.Add(day), "u003", "vm-1", "new")
+			want := []string{"u001"}
+			if strings.HasSuffix(name, "longer") {
+				want = nil
+			}
+			if diff := cmp.Diff(want, forgotten(h, began.Add(8*day))); diff != "" {
+				t.Errorf("forgotten (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestExtend(t *testing.T) {
 	ends := at2027(3, 31, 9)
 	first, other := Lease{VM: "vm-1", Owner: "u001", Ends: ends}, Lease{VM: "vm-2", Owner: "u002", Ends: ends}

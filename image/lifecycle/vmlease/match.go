@@ -30,6 +30,9 @@ type Concern struct {
 // concerns finds out whom the end of each lease concerns, in the order of leases.
 func concerns(leases []Lease, reports []Report) [][]Concern {
 	all := make([][]Concern, len(leases))
+	for i := range all {
+		all[i] = []Concern{} // for programs that read JSON
+	}
 	var homeless []Report
 	for _, r := range reports {
 		found := false
@@ -54,7 +57,7 @@ func concerns(leases []Lease, reports []Report) [][]Concern {
 
 // ofOwner is the concern of an owner from whose VM there is no report.
 func ofOwner(owner string, homeless []Report) Concern {
-	c := Concern{User: owner, Owner: true}
+	c := Concern{User: owner, Owner: true, Lost: []Lost{}}
 	for _, r := range homeless {
 		if strings.EqualFold(r.User, owner) {
 			c.Lost = append(c.Lost, lost(r)...)
@@ -69,7 +72,7 @@ func ofOwner(owner string, homeless []Report) Concern {
 func add(all []Concern, r Report, owner bool) []Concern {
 	at := slices.IndexFunc(all, func(c Concern) bool { return strings.EqualFold(c.User, r.User) })
 	if at < 0 {
-		all = append(all, Concern{User: r.User, Owner: owner, Reported: true})
+		all = append(all, Concern{User: r.User, Owner: owner, Lost: []Lost{}, Reported: true})
 		at = len(all) - 1
 	}
 	all[at].Lost = append(all[at].Lost, lost(r)...)

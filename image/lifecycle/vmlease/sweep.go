@@ -30,6 +30,7 @@ type Forgotten struct {
 // Sweep looks after leases that end and have ended. The error joins what went wrong for
 // some; the others have been seen to.
 func (k *Keeper) Sweep(ctx context.Context, now time.Time) (swept Swept, err error) {
+	swept = Swept{Ended: []Standing{}, Extended: []Extended{}, Forgotten: []Forgotten{}}
 	err = k.locked(func() error {
 		standings, books, err := k.look(ctx)
 		if err != nil {
@@ -86,15 +87,27 @@ func (k *Keeper) missing(b *book, now time.Time) bool {
 // was reported after the end of a VM is of another one.
 func (k *Keeper) gone(r Report, standings []Standing, books *books, now time.Time) (vm, why string) {
 	for _, s := range standings {
-		if s.Is(r.Host) && !(s.Gone(now) && r.Received.Before(s.Destroyed)) {
+		if !s.Is(r.Host) {
+			continue
+		}
+		since := books.of(s.VM).Another
+		switch {
+		case s.Gone(now) && r.Received.Before(s.Destroyed):
+			vm, why = s.VM, "its VM was destroyed at "+s.Destroyed.Format(time.RFC3339)
+		case r.Received.Before(since) && now.Sub(since) >= k.Forget: // a machine that is there has reported again
+			vm, why = s.VM, "its VM is another one since "+since.Format(time.RFC3339)
+		default:
 			return "", ""
 		}
 	}
-	for _, s := range standings {
-		if s.Is(r.Host) {
-			return s.VM, "its VM was destroyed at " + s.Destroyed.Format(time.RFC3339)
-		}
+	if why != "" {
+		return vm, why
 	}
+	return k.goneUnlisted(r, books, now)
+}
+
+// goneUnlisted is gone for a report that belongs to no lease.
+func (k *Keeper) goneUnlisted(r Report, books *books, now time.Time) (vm, why string) {
 	for _, b := range books.all {
 		if !b.Lease.Is(r.Host) || b.Missing.IsZero() {
 			continue

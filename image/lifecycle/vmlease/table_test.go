@@ -139,7 +139,7 @@ func TestMoment(t *testing.T) {
 }
 
 func TestOwnerID(t *testing.T) {
-	for text, want := range map[string]string{"u001": "u001", " u001@example.ac.jp ": "u001", `EXAMPLE\u001`: "u001", `EXAMPLE\u001@x`: "u001", "": "", "@": ""} {
+	for text, want := range map[string]string{"u001": "u001", "\tu001@example.ac.jp\n": "u001", `EXAMPLE\u001`: "u001", `EXAMPLE\u001@x`: "u001", "": "", "@": ""} {
 		if got := OwnerID(text); got != want {
 			t.Errorf("%q is %q", text, got)
 		}

@@ -116,10 +116,10 @@ func (k *Keeper) warn(ctx context.Context, l Lease, c Concern, stage int, books 
 	return w, books.save(l.VM)
 }
 
-// letterKey is the same for the same letter only.
+// letterKey is the same for the same letter only, and fit to be a file's name.
 func letterKey(l Lease, w Warned) string {
 	sum := sha256.Sum256([]byte(strings.Join(w.Lost, "\n")))
-	return fmt.Sprintf("lease/%s/%s/%s/%d/%s", strings.ToLower(w.User), l.VM, l.Ends.UTC().Format("20060102T1504"), w.Stage, hex.EncodeToString(sum[:8]))
+	return "lease/" + fileName(fmt.Sprintf("%s/%s/%s/%d/%s", strings.ToLower(w.User), l.VM, l.Ends.UTC().Format("20060102T1504"), w.Stage, hex.EncodeToString(sum[:8])))
 }
 
 func (k *Keeper) notice(l Lease, c Concern, now time.Time) Notice {
