@@ -98,8 +98,8 @@ func TestHarborLists(t *testing.T) {
 		repository.Updated = time.Time{}
 		got = append(got, repository)
 	}
-	want := []Repository{
-		{Name: "shared/ubuntu", Images: 1}, {Name: "shared/nvidia/pytorch", Description: "PyTorch with CUDA", Images: 1}, {Name: user + "/cfd", Images: 1, Own: true},
+	want := []Repository{ // the newest first, as Harbor has them
+		{Name: "shared/nvidia/pytorch", Description: "PyTorch with CUDA", Images: 1}, {Name: "shared/ubuntu", Images: 1}, {Name: user + "/cfd", Images: 1, Own: true},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("repositories (-want +got):\n%s", diff)
