@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/image/lifecycle/notice"
 	"github.com/jrun-hpc/jrun/image/lifecycle/vmlease"
 	"github.com/spf13/cobra"
 )
@@ -32,12 +34,30 @@ VM or what is on it.`,
 	return cmd
 }
 
-// leasePost looks people up and sends them letters. It is set where these are wired; a
-// jadm without them can do everything but write.
-var leasePost func(*program) (vmlease.People, vmlease.Post, error)
+// leaseBox is a notice.Post for package vmlease.
+type leaseBox struct{ post *notice.Post }
 
-// keeper is what the commands about leases work with.
-func (p *program) keeper() (*vmlease.Keeper, error) {
+// Send implements vmlease.Post.
+func (b leaseBox) Send(ctx context.Context, l vmlease.Letter) (bool, error) {
+	return b.post.Send(ctx, notice.Letter(l))
+}
+
+// leasePost looks people up and sends them letters.
+func (p *program) leasePost(k *vmlease.Keeper) error {
+	directory, err := p.directory()
+	if err != nil {
+		return err
+	}
+	post, err := p.post()
+	if err != nil {
+		return err
+	}
+	k.People, k.Post = directory, leaseBox{post}
+	return nil
+}
+
+// leaseKeeper is what the commands about leases work with.
+func (p *program) leaseKeeper() (*vmlease.Keeper, error) {
 	s, err := p.settings()
 	if err != nil {
 		return nil, err
@@ -76,7 +96,7 @@ last written to about this end.`,
 		Example: "  jadm lease list\n  jadm lease list --json",
 		Args:    wantArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			k, err := p.keeper()
+			k, err := p.leaseKeeper()
 			if err != nil {
 				return err
 			}
@@ -179,15 +199,12 @@ What was sent is remembered: run it as often as you like. Run it each day.`,
 		Example: "  jadm lease warn --dry-run\n  jadm lease warn",
 		Args:    wantArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			k, err := p.keeper()
+			k, err := p.leaseKeeper()
 			if err != nil {
 				return err
 			}
 			if !p.dryRun {
-				if leasePost == nil {
-					return fault.New("this jadm cannot send letters", errors.New("it was built without them"), "see who would be written to: jadm lease warn --dry-run")
-				}
-				if k.People, k.Post, err = leasePost(p); err != nil {
+				if err := p.leasePost(k); err != nil {
 					return err
 				}
 			}
@@ -248,7 +265,7 @@ forget nothing. Nothing on any VM is touched.`,
 		Example: "  jadm lease sweep --dry-run\n  jadm lease sweep",
 		Args:    wantArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			k, err := p.keeper()
+			k, err := p.leaseKeeper()
 			if err != nil {
 				return err
 			}

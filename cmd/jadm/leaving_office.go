@@ -196,7 +196,7 @@ func (b bundler) Verify(ctx context.Context, dir string) (leaving.Proof, error) 
 	}
 	s, err := bundle.Verify(ctx, dir)
 	if err != nil {
-		var damage *bundle.Damage
+		var damage *bundle.DamageError
 		if errors.As(err, &damage) {
 			err = fmt.Errorf("%w: %w", leaving.ErrDamaged, err)
 		}

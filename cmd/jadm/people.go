@@ -17,6 +17,15 @@ func (p *program) directory() (people.Directory, error) {
 	return people.Open(&s.People)
 }
 
+// directoryIfAny is nil where jadm.toml names no directory.
+func (p *program) directoryIfAny() (people.Directory, error) {
+	s, err := p.settings()
+	if err != nil || s.People.CSV == "" && s.People.LDAP.URL == "" {
+		return nil, err
+	}
+	return people.Open(&s.People)
+}
+
 // post sends letters.
 func (p *program) post() (*notice.Post, error) {
 	s, err := p.settings()
@@ -60,7 +69,19 @@ func (p *program) onboarder() (*onboarding.Onboarder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return onboarding.New(onboarding.Options{
+	o := onboarding.Options{
 		Harbor: client, Registry: s.Harbor.Host(), Directory: directory, Post: post, State: dir, Audit: recorder, Settings: s.Onboarding,
-	}), nil
+	}
+	file, err := p.desired()
+	if err != nil {
+		return nil, err
+	}
+	if file != nil && file.People != nil {
+		site, err := p.site()
+		if err != nil {
+			return nil, err
+		}
+		o.Place, o.Settings.Shared = place{site}, file.SharedWithEverybody()
+	}
+	return onboarding.New(o), nil
 }

@@ -99,7 +99,7 @@ func (p *program) newPinsCommand() *cobra.Command {
 		Example: "  jadm pins\n  jadm pins lab --json",
 		Args:    wantArgs(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			book, err := p.book(cmd.Context())
+			book, err := p.book()
 			if err != nil {
 				return err
 			}
@@ -145,7 +145,7 @@ var imageGrammar = regexp.MustCompile(`^([a-z0-9][a-z0-9._-]*)/([a-z0-9][a-z0-9.
 // pinOf is a pin of this account for an image that Harbor has, or had if a digest is
 // named.
 func (p *program) pinOf(ctx context.Context, name string) (usage.Book, usage.Pin, error) {
-	book, err := p.book(ctx)
+	book, err := p.book()
 	if err != nil {
 		return book, usage.Pin{}, err
 	}

@@ -79,7 +79,7 @@ func (p *program) gather(ctx context.Context) (report.Report, error) {
 	if err != nil {
 		return report.Report{}, err
 	}
-	book, err := p.book(ctx)
+	book, err := p.book()
 	if err != nil {
 		return report.Report{}, err
 	}

@@ -11,8 +11,10 @@ import (
 
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/harbor"
+	"github.com/jrun-hpc/jrun/image/lifecycle/desired"
 	"github.com/jrun-hpc/jrun/image/lifecycle/retention"
 	"github.com/jrun-hpc/jrun/image/lifecycle/settings"
+	"github.com/jrun-hpc/jrun/image/lifecycle/state"
 	"github.com/jrun-hpc/jrun/image/store"
 	"github.com/jrun-hpc/jrun/quantity"
 	"github.com/spf13/cobra"
@@ -30,8 +32,8 @@ func (p *program) newRetainCommand() *cobra.Command {
 		Short: "Remove what no rule keeps",
 		Long: `Remove what no rule keeps, from Harbor and from the site's part of the store: the tags
 first; and what nothing has kept for undelete_for after that for good. Until then
-'jadm retain undo' puts it back. Rules are in jadm.toml ([usage.keep]); without any
-everything stays. What is cited keeps its last tag and its object.`,
+'jadm retain undo' puts it back. Rules are in desired.toml, and for what that says nothing of in
+jadm.toml ([usage.keep]); without any everything stays. What is cited keeps its last tag and its object.`,
 		Example: "  jadm retain --dry-run --all\n  jadm retain --project lab",
 		Args:    wantArgs(cobra.NoArgs),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return p.runRetain(cmd.Context(), cmd.OutOrStdout(), o) },
@@ -42,11 +44,27 @@ everything stays. What is cited keeps its last tag and its object.`,
 	return cmd
 }
 
-// rulesOf are the rules of a project.
-func (p *program) rulesOf(string) (retention.Rules, error) {
+// rulesOf are the rules of a project: those of desired.toml, or else of jadm.toml.
+func (p *program) rulesOf(project string) (retention.Rules, error) {
 	s, err := p.settings()
 	if err != nil {
 		return retention.Rules{}, err
+	}
+	file, err := p.desired()
+	if err != nil {
+		return retention.Rules{}, err
+	}
+	if file != nil {
+		owned, err := desired.LoadOwned(state.Open(s.State))
+		if err != nil {
+			return retention.Rules{}, err
+		}
+		if k, ok := file.Keep(project, owned[project].Person); ok {
+			return retention.Rules{
+				Last: k.Last, Hourly: k.Hourly, Daily: k.Daily, Weekly: k.Weekly, Monthly: k.Monthly, Yearly: k.Yearly,
+				Within: time.Duration(k.Within), UsedWithin: time.Duration(k.UsedWithin), Pinned: k.Pinned, Tags: k.Tags,
+			}, nil
+		}
 	}
 	k := s.Usage.Keep
 	return retention.Rules{
@@ -63,12 +81,12 @@ func age(a *quantity.Age) time.Duration {
 }
 
 // keeper applies rules to the site's Harbor and store.
-func (p *program) keeper(ctx context.Context) (retention.Keeper, error) {
+func (p *program) keeper() (retention.Keeper, error) {
 	s, err := p.settings()
 	if err != nil {
 		return retention.Keeper{}, err
 	}
-	book, err := p.book(ctx)
+	book, err := p.book()
 	if err != nil {
 		return retention.Keeper{}, err
 	}
@@ -130,7 +148,7 @@ func (p *program) runRetain(ctx context.Context, out io.Writer, o retainOptions)
 			return err
 		}
 	}
-	k, err := p.keeper(ctx)
+	k, err := p.keeper()
 	if err != nil {
 		return err
 	}
@@ -256,7 +274,7 @@ objects in the store: as long as the images are not deleted for good. They count
 pushed now; change the rules or pin them before the next time.`,
 		Example: "  jadm retain undo --dry-run\n  jadm retain undo --project lab sim:2",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			k, err := p.keeper(cmd.Context())
+			k, err := p.keeper()
 			if err != nil {
 				return err
 			}

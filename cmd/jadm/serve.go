@@ -91,7 +91,12 @@ func (p *program) serve(ctx context.Context, out io.Writer, verbose bool) error 
 	o := service.Options{
 		Mirror: m, Metrics: metrics, Log: log, State: s.State,
 		Listen: s.Serve.Listen, TLSCert: s.Serve.TLSCert, TLSKey: s.Serve.TLSKey, PollEvery: time.Duration(s.Serve.PollEvery),
-		Tasks: []service.Task{{Name: "collect", Every: collectEvery, Run: m.Collect}},
+	}
+	if o.Tasks, err = p.tasks(m, log); err != nil {
+		return err
+	}
+	if o.Handlers, err = p.reportHandlers(log); err != nil {
+		return err
 	}
 	if s.Serve.WebhookSecretFile != "" {
 		if o.WebhookSecret, err = settings.ReadSecret(s.Serve.WebhookSecretFile); err != nil {
@@ -109,9 +114,6 @@ func (p *program) serve(ctx context.Context, out io.Writer, verbose bool) error 
 	}
 	return sv.Run(ctx)
 }
-
-// collectEvery is how often what was removed is removed for good, if its time is over.
-const collectEvery = 6 * time.Hour
 
 // mirror is what keeps the store the same as the registry.
 func (p *program) mirror(log *slog.Logger, metrics *service.Metrics) (*mirror.Mirror, error) {

@@ -1,16 +1,25 @@
 package main
 
 import (
+	"errors"
+	"io/fs"
+	"os"
 	"time"
 
 	"github.com/jrun-hpc/jrun/image/lifecycle/desired"
-	"github.com/jrun-hpc/jrun/image/lifecycle/people"
-	"github.com/jrun-hpc/jrun/image/lifecycle/settings"
 )
 
-// openDirectory opens what [people] of jadm.toml names; a nil Directory for nothing. It
-// is nil in a jadm that knows no directory.
-var openDirectory func(*settings.Settings) (people.Directory, error)
+// desired is the site's file of projects and people; nil where there is none.
+func (p *program) desired() (*desired.File, error) {
+	s, err := p.settings()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(s.Desired); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return desired.Load(s.Desired)
+}
 
 // site is what plan, apply and user add compare and change.
 func (p *program) site() (*desired.Site, error) {
@@ -26,11 +35,9 @@ func (p *program) site() (*desired.Site, error) {
 	if err != nil {
 		return nil, err
 	}
-	var directory people.Directory
-	if openDirectory != nil {
-		if directory, err = openDirectory(s); err != nil {
-			return nil, err
-		}
+	directory, err := p.directoryIfAny()
+	if err != nil {
+		return nil, err
 	}
 	dir, err := p.state()
 	if err != nil {

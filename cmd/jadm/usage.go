@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/jrun-hpc/jrun/fault"
-	"github.com/jrun-hpc/jrun/image/harbor"
 	"github.com/jrun-hpc/jrun/image/lifecycle/usage"
 	"github.com/spf13/cobra"
 )
@@ -26,7 +25,7 @@ store tell. Nothing is collected by this; 'jadm serve' does, and 'jadm usage col
 		Example: "  jadm usage\n  jadm usage lab --json",
 		Args:    wantArgs(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			book, err := p.book(cmd.Context())
+			book, err := p.book()
 			if err != nil {
 				return err
 			}
@@ -38,7 +37,7 @@ store tell. Nothing is collected by this; 'jadm serve' does, and 'jadm usage col
 }
 
 // book is what is known of images' use. Whose reports count is asked of Harbor.
-func (p *program) book(context.Context) (usage.Book, error) {
+func (p *program) book() (usage.Book, error) {
 	s, err := p.settings()
 	if err != nil {
 		return usage.Book{}, err
@@ -55,32 +54,13 @@ func (p *program) book(context.Context) (usage.Book, error) {
 	if err != nil {
 		return usage.Book{}, err
 	}
+	directory, err := p.directory()
+	if err != nil {
+		return usage.Book{}, err
+	}
 	return usage.Book{
-		Dir: dir, Registry: s.Harbor.Host(), Names: s.Usage.Names, Rights: &existing{client: client}, Acts: acts, PinsPerUser: s.Usage.PinsPerUser,
+		Dir: dir, Registry: s.Harbor.Host(), Names: s.Usage.Names, Rights: &rights{client: client, directory: directory}, Acts: acts, PinsPerUser: s.Usage.PinsPerUser,
 	}, nil
-}
-
-// existing lets everybody's reports count about projects that there are.
-type existing struct {
-	client *harbor.Client
-	known  map[string]bool
-}
-
-// May is usage.Rights.
-func (e *existing) May(ctx context.Context, _ int, project string) (bool, error) {
-	if answer, ok := e.known[project]; ok {
-		return answer, nil
-	}
-	_, err := e.client.Project(ctx, project)
-	status := harbor.Status(err)
-	if err != nil && status != 404 && status != 403 {
-		return false, err
-	}
-	if e.known == nil {
-		e.known = map[string]bool{}
-	}
-	e.known[project] = err == nil
-	return err == nil, nil
 }
 
 type usageLine struct {
@@ -176,7 +156,7 @@ func (p *program) collect(ctx context.Context) (usage.Collected, error) {
 	if p.dryRun {
 		return usage.Collected{}, fault.New("collecting cannot be tried out", errors.New("it removes nothing but what it has kept"), "leave --dry-run out")
 	}
-	book, err := p.book(ctx)
+	book, err := p.book()
 	if err != nil {
 		return usage.Collected{}, err
 	}
@@ -193,7 +173,7 @@ does not count. 'jadm serve' does this every hour.`,
 		Example: "  jadm usage keep-alive --dry-run\n  jadm usage keep-alive",
 		Args:    wantArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			book, err := p.book(cmd.Context())
+			book, err := p.book()
 			if err != nil {
 				return err
 			}
@@ -234,7 +214,7 @@ func (p *program) newUsageRecordsCommand() *cobra.Command {
 			if err != nil {
 				return fault.Newf(err, "jadm usage records \"$(id -u "+args[0]+")\"", "%q is no number of an account", args[0])
 			}
-			book, err := p.book(cmd.Context())
+			book, err := p.book()
 			if err != nil {
 				return err
 			}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/BurntSushi/toml"
 	"github.com/jrun-hpc/jrun/fault"
@@ -134,4 +135,19 @@ func (f *File) Keep(project, person string) (keep Keep, ok bool) {
 		return Keep{}, false
 	}
 	return *own, true
+}
+
+// SharedWithEverybody are the shared projects that everybody belongs to, by name.
+func (f *File) SharedWithEverybody() []string {
+	var names []string
+	for name, p := range f.Shared {
+		for _, entries := range [][]string{p.Admins, p.Maintainers, p.Developers, p.Guests, p.LimitedGuests} {
+			if slices.Contains(entries, everybody) {
+				names = append(names, name)
+				break
+			}
+		}
+	}
+	slices.Sort(names)
+	return names
 }
