@@ -87,6 +87,9 @@ func (p *program) runBundleMake(cmd *cobra.Command, o *bundleMakeOptions, dir st
 	if err != nil {
 		return err
 	}
+	if absolute, err := filepath.Abs(dir); err == nil {
+		dir = absolute // for the audit log
+	}
 	show, end := bundleProgress(cmd.ErrOrStderr())
 	r.Progress = show
 	var made bundle.Summary

@@ -49,7 +49,7 @@ func VerifyWith(ctx context.Context, dir string, r VerifyRequest) (Summary, erro
 	if r.Workers <= 0 {
 		r.Workers = DefaultWorkers
 	}
-	v := &verifier{root: root, request: r, files: map[string]int64{}}
+	v := &verifier{root: root, request: r, files: map[string]int64{}, condemned: map[string]bool{}}
 	s, err := v.verify(ctx)
 	s.Dir = dir
 	if err != nil {
@@ -65,6 +65,9 @@ type verifier struct {
 	found   findings
 	files   map[string]int64 // all that are there, with their size in bytes
 	sums    map[string]string
+	// condemned are blobs that need not be read any more: they have the wrong size (a
+	// hole may have any), or belong to nothing.
+	condemned map[string]bool
 }
 
 func (v *verifier) verify(ctx context.Context) (Summary, error) {
@@ -213,7 +216,7 @@ func (v *verifier) checkSums(ctx context.Context) error {
 	state := Progress{Stage: Verifying}
 	var names []string
 	for name := range v.sums {
-		if _, there := v.files[name]; there && (!v.request.metadataOnly || !strings.HasPrefix(name, path.Join(imagesDir, "blobs")+"/")) {
+		if _, there := v.files[name]; there && !v.condemned[name] && (!v.request.metadataOnly || !strings.HasPrefix(name, path.Join(imagesDir, "blobs")+"/")) {
 			names = append(names, name)
 			state.TotalBytes += v.files[name]
 		}

@@ -88,6 +88,7 @@ func TestVerifyFinds(t *testing.T) {
 			_ = os.WriteFile(layer(t, w, dir), b, 0o644)
 		}), "it has another sum of data/images/blobs/sha256/"},
 		{"a layer cut short, sealed", sealed(func(t testing.TB, w *world, dir string) { _ = os.Truncate(layer(t, w, dir), 5) }), "it has 5 bytes"},
+		{"a layer that is a hole of 8 TiB", func(t testing.TB, w *world, dir string) { _ = os.Truncate(layer(t, w, dir), 8<<40) }, "it has 8796093022208 bytes"},
 		{"a layer that is missing", func(t testing.TB, w *world, dir string) { _ = os.Remove(layer(t, w, dir)) }, "it is missing"},
 		{"a layer that is missing, sealed", sealed(func(t testing.TB, w *world, dir string) { _ = os.Remove(layer(t, w, dir)) }), "it is missing, and 20260001/app:1 needs it"},
 		{"a manifest that is missing, sealed", sealed(func(_ testing.TB, w *world, dir string) { _ = os.Remove(filepath.Join(dir, blobFile(w.child))) }), "cannot be followed to its end"},

@@ -52,6 +52,7 @@ func (v *verifier) layout(ctx context.Context, b Bundle) error {
 	for name := range v.files {
 		if strings.HasPrefix(name, imagesDir+"/blobs/") && !used[name] {
 			v.found.add(name, "it belongs to no image in bundle.json")
+			v.condemned[name] = true
 		}
 	}
 	return nil
@@ -155,6 +156,7 @@ func (v *verifier) complete(ctx context.Context, image Image, top imgspec.Descri
 			v.found.add(name, "it is missing, and %s needs it", image)
 		case size != b.Size:
 			v.found.add(name, "it has %d bytes, and %s says %d", size, image, b.Size)
+			v.condemned[name] = true
 		case b.Digest.Algorithm() == digest.SHA256 && v.sums[name] != "" && v.sums[name] != b.Digest.Encoded():
 			v.found.add(manifestFile, "it has another sum of %s than its name says", name)
 		}
