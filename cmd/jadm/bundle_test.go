@@ -54,8 +54,8 @@ func bundleSite(t *testing.T) (config string, fake *fakeharbor.Server) {
 	return config, fake
 }
 
-// jadm runs a command line, and returns what it prints.
-func jadm(t *testing.T, args ...string) (string, error) {
+// bundleCommand runs a command line, and returns what it prints.
+func bundleCommand(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	root := newRootCommand()
 	var out, progress bytes.Buffer
@@ -70,14 +70,14 @@ func TestBundleCommands(t *testing.T) {
 	config, _ := bundleSite(t)
 	dir := filepath.Join(t.TempDir(), "b")
 	tarFile := filepath.Join(t.TempDir(), "b.tar")
-	out, err := jadm(t, "--config", config, "--dry-run", "bundle", "make", "--user", "20260001", dir)
+	out, err := bundleCommand(t, "--config", config, "--dry-run", "bundle", "make", "--user", "20260001", dir)
 	if err != nil || !strings.HasPrefix(out, "20260001/app:1\tsha256:") {
 		t.Fatalf("dry run: %q, %v", out, err)
 	}
 	if _, err := os.Stat(dir); err == nil {
 		t.Fatal("a dry run made a bundle")
 	}
-	if out, err = jadm(t, "--config", config, "bundle", "make", "--user", "20260001", "--tar", tarFile, dir); err != nil || !strings.Contains(out, "1 images with 1 tags") {
+	if out, err = bundleCommand(t, "--config", config, "bundle", "make", "--user", "20260001", "--tar", tarFile, dir); err != nil || !strings.Contains(out, "1 images with 1 tags") {
 		t.Fatalf("make: %q, %v", out, err)
 	}
 	sum := exec.CommandContext(t.Context(), "sha256sum", "-c", filepath.Base(tarFile)+".sha256")
@@ -86,7 +86,7 @@ func TestBundleCommands(t *testing.T) {
 		t.Errorf("the archive: %v\n%s", err, text)
 	}
 	var s bundle.Summary
-	if out, err = jadm(t, "bundle", "verify", "--json", dir); err != nil || json.Unmarshal([]byte(out), &s) != nil || s.Images != 1 {
+	if out, err = bundleCommand(t, "bundle", "verify", "--json", dir); err != nil || json.Unmarshal([]byte(out), &s) != nil || s.Images != 1 {
 		t.Errorf("verify: %q, %v", out, err)
 	}
 	dockerfile, err := os.ReadFile(filepath.Join(dir, "data/recipes/20260001/app@1/Dockerfile"))
@@ -96,10 +96,10 @@ func TestBundleCommands(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "data/recipes/20260001/app@1/jbuild.lock")); err != nil {
 		t.Error(err)
 	}
-	if out, err = jadm(t, "bundle", "show", dir); err != nil || !strings.Contains(out, "20260001/app:1") {
+	if out, err = bundleCommand(t, "bundle", "show", dir); err != nil || !strings.Contains(out, "20260001/app:1") {
 		t.Errorf("show: %q, %v", out, err)
 	}
-	if out, err = jadm(t, "--config", config, "--dry-run", "bundle", "restore", dir); err != nil || !strings.HasPrefix(out, "present ") {
+	if out, err = bundleCommand(t, "--config", config, "--dry-run", "bundle", "restore", dir); err != nil || !strings.HasPrefix(out, "present ") {
 		t.Errorf("restore: %q, %v", out, err)
 	}
 	log, err := os.ReadFile(filepath.Join(filepath.Dir(config), "state", "audit.jsonl"))
@@ -109,7 +109,7 @@ func TestBundleCommands(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "data", "stranger"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err = jadm(t, "bundle", "verify", dir); err == nil || !strings.Contains(out, "data/stranger: ") {
+	if out, err = bundleCommand(t, "bundle", "verify", dir); err == nil || !strings.Contains(out, "data/stranger: ") {
 		t.Errorf("verify of what is damaged: %q, %v", out, err)
 	}
 }
@@ -118,7 +118,7 @@ func TestBundleCommands(t *testing.T) {
 func TestBundleRun(t *testing.T) {
 	config, fake := bundleSite(t)
 	dir := filepath.Join(t.TempDir(), "b")
-	if _, err := jadm(t, "--config", config, "bundle", "make", "--user", "20260001", dir); err != nil {
+	if _, err := bundleCommand(t, "--config", config, "bundle", "make", "--user", "20260001", dir); err != nil {
 		t.Fatal(err)
 	}
 	fake.Close()
@@ -128,7 +128,7 @@ func TestBundleRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", bin)
-	out, err := jadm(t, "--dry-run", "bundle", "run", "--option=--no-home", dir, "app", "echo", "--flag")
+	out, err := bundleCommand(t, "--dry-run", "bundle", "run", "--option=--no-home", dir, "app", "echo", "--flag")
 	want := filepath.Join(bin, "jrun") + " --no-home oci:" + dir + "/data/images:20260001/app@sha256:"
 	if err != nil || !strings.HasPrefix(out, want) || !strings.HasSuffix(out, " echo --flag\n") {
 		t.Errorf("got %q, %v; want %s…", out, err, want)
@@ -140,11 +140,11 @@ func TestBundleRun(t *testing.T) {
 	if err := os.Truncate(filepath.Join(dir, "data/images/blobs/sha256", b.Images[0].Digest.Encoded()), 3); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := jadm(t, "bundle", "run", dir, "app", "true"); err == nil || !strings.Contains(err.Error(), "is damaged") {
+	if _, err := bundleCommand(t, "bundle", "run", dir, "app", "true"); err == nil || !strings.Contains(err.Error(), "is damaged") {
 		t.Errorf("an image that is damaged: %v", err)
 	}
 	t.Setenv("PATH", "")
-	if _, err := jadm(t, "--dry-run", "bundle", "run", dir, "app"); err == nil || !strings.Contains(err.Error(), "cannot find jrun") {
+	if _, err := bundleCommand(t, "--dry-run", "bundle", "run", dir, "app"); err == nil || !strings.Contains(err.Error(), "cannot find jrun") {
 		t.Errorf("without jrun: %v", err)
 	}
 }
@@ -166,7 +166,7 @@ func TestBundleMakeRefuses(t *testing.T) {
 		"bad project": {[]string{"--project", "a/b"}, "is no name of a project"},
 	} {
 		args := append([]string{"--config", config, "bundle", "make"}, tt.args...)
-		if _, err := jadm(t, append(args, filepath.Join(t.TempDir(), "b"))...); err == nil || !strings.Contains(fault.Format("jadm", err), tt.says) {
+		if _, err := bundleCommand(t, append(args, filepath.Join(t.TempDir(), "b"))...); err == nil || !strings.Contains(fault.Format("jadm", err), tt.says) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

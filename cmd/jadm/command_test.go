@@ -31,6 +31,16 @@ func (o *office) write(name, content string) {
 	}
 }
 
+// add adds lines to jadm.toml.
+func (o *office) add(more string) {
+	o.t.Helper()
+	before, err := os.ReadFile(o.path("jadm.toml"))
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	o.write("jadm.toml", string(before)+more)
+}
+
 // run is what a command prints.
 func (o *office) run(args ...string) (string, error) {
 	var out bytes.Buffer

@@ -1,15 +1,15 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/jrun-hpc/jrun/image/lifecycle/people"
 	"github.com/jrun-hpc/jrun/image/lifecycle/state"
 	"github.com/jrun-hpc/jrun/image/lifecycle/vmlease"
 )
@@ -45,33 +45,22 @@ func TestLeaseList(t *testing.T) {
 	}
 }
 
-// mailbox is whom letters went to.
-type mailbox []string
-
-func (m *mailbox) Send(_ context.Context, l vmlease.Letter) (bool, error) {
-	*m = append(*m, l.Kind+" to "+l.To.ID)
-	return true, nil
-}
-
-func (*mailbox) Person(_ context.Context, id string) (people.Person, error) {
-	return people.Person{ID: id}, nil
-}
-
 func TestLeaseWarn(t *testing.T) {
 	o := newLeases(t)
 	o.says([]string{"u001 (vm-1, ends ", "2 not uploaded) would be written to"}, "lease", "warn", "--dry-run")
-	box := &mailbox{}
-	before := leasePost
-	defer func() { leasePost = before }()
-	leasePost = nil
-	if _, err := o.run("lease", "warn"); err == nil {
-		t.Error("letters were sent without a post")
+	if _, err := o.run("lease", "warn"); err == nil || !strings.Contains(err.Error(), "people") {
+		t.Errorf("without people: %v", err)
 	}
-	leasePost = func(*program) (vmlease.People, vmlease.Post, error) { return box, box, nil }
+	o.write("people.csv", "id,name,mail\nu001,Hanako,u001@example.ac.jp\n")
+	o.add("[people]\ncsv = \"people.csv\"\n[mail]\ndirectory = \"letters\"\n")
 	o.says([]string{"was written to"}, "lease", "warn")
 	o.says([]string{"nobody has to be written to"}, "lease", "warn")
-	if len(*box) != 1 || (*box)[0] != "lease to u001" {
-		t.Errorf("letters went %v", *box)
+	letters, err := filepath.Glob(o.path("letters/*"))
+	if err != nil || len(letters) != 1 {
+		t.Fatalf("letters are %v, %v", letters, err)
+	}
+	if text, err := os.ReadFile(letters[0]); err != nil || !strings.Contains(string(text), "u001@example.ac.jp") || !strings.Contains(string(text), "cfd") {
+		t.Errorf("the letter is %s, %v", text, err)
 	}
 	o.says([]string{time.Now().Local().Format(time.DateOnly)}, "lease", "list")
 }

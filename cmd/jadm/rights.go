@@ -13,10 +13,11 @@ import (
 )
 
 // rights says whose reports about a project count: those of its members, and everybody's
-// about a public one. Answers are kept for a while: many reports are about one project.
+// about a public one. Where nobody knows people, all count: they keep images, at most.
+// Answers are kept for a while: many reports are about one project.
 type rights struct {
 	client    *harbor.Client
-	directory people.Directory
+	directory people.Directory // nil: nobody knows people
 	known     map[string]having
 }
 
@@ -59,7 +60,7 @@ func (r *rights) ask(ctx context.Context, project string) (having, error) {
 	if err != nil {
 		return h, fmt.Errorf("asking for project %s: %w", project, err)
 	}
-	if h.everybody = found.Metadata.Public == "true"; h.everybody {
+	if h.everybody = found.Metadata.Public == "true" || r.directory == nil; h.everybody {
 		return h, nil
 	}
 	members, err := harbor.All(r.client.Members(ctx, project))

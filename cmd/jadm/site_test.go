@@ -2,10 +2,8 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
-	"iter"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -15,7 +13,6 @@ import (
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/harbor/fakeharbor"
 	"github.com/jrun-hpc/jrun/image/lifecycle/desired"
-	"github.com/jrun-hpc/jrun/image/lifecycle/people"
 	"github.com/jrun-hpc/jrun/image/lifecycle/settings"
 )
 
@@ -39,7 +36,7 @@ func jadm(t *testing.T, args ...string) (out string, status int) {
 }
 
 // newSite is a site with a fake Harbor, and the file that desired.toml is.
-func newSite(t *testing.T) (fake *fakeharbor.Server, desiredFile string) {
+func newDesiredSite(t *testing.T) (fake *fakeharbor.Server, desiredFile string) {
 	t.Helper()
 	fake = fakeharbor.New(fakeharbor.Options{})
 	t.Cleanup(fake.Close)
@@ -111,7 +108,7 @@ func TestExampleIsWhole(t *testing.T) {
 }
 
 func TestPlanAndApply(t *testing.T) {
-	fake, file := newSite(t)
+	fake, file := newDesiredSite(t)
 	fake.AddUser(fakeharbor.User{Name: "u001", Password: "x"})
 	fake.AddProject(fakeharbor.Project{Name: "theirs"})
 	write(t, file, "[lab.a]\ndevelopers = [\"u001\"]\nrobot.ci = {}\n[lab.b]\n[lab.theirs]\n")
@@ -165,39 +162,17 @@ func TestPlanAndApply(t *testing.T) {
 	}
 }
 
-// crowd is a directory.
-type crowd []people.Person
-
-func (c crowd) Person(_ context.Context, id string) (people.Person, error) {
-	for _, p := range c {
-		if p.ID == id {
-			return p, nil
-		}
-	}
-	return people.Person{}, people.ErrUnknown
-}
-
-func (c crowd) People(context.Context) iter.Seq2[people.Person, error] {
-	return func(yield func(people.Person, error) bool) {
-		for _, p := range c {
-			if !yield(p, nil) {
-				return
-			}
-		}
-	}
-}
-
-func (c crowd) Group(context.Context, string) (people.Group, error) {
-	return people.Group{}, people.ErrUnknown
-}
-
 // TestApplyFails: each failure is told with what to do, and others are done.
 func TestApplyFails(t *testing.T) {
-	fake, file := newSite(t)
+	fake, file := newDesiredSite(t)
 	fake.AddUser(fakeharbor.User{Name: "u001", Password: "x"})
-	before := openDirectory
-	openDirectory = func(*settings.Settings) (people.Directory, error) { return crowd{{ID: "u001"}, {ID: "lost"}}, nil }
-	defer func() { openDirectory = before }()
+	dir := filepath.Dir(file)
+	write(t, filepath.Join(dir, "people.csv"), "id,name\nu001,Hanako\nlost,Taro\n")
+	config, err := os.ReadFile(filepath.Join(dir, "jadm.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "jadm.toml"), string(config)+"\n[people]\ncsv = \"people.csv\"\n")
 	write(t, file, "[people]\n")
 	out, status := jadm(t, "apply")
 	for _, want := range []string{

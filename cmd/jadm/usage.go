@@ -54,7 +54,7 @@ func (p *program) book() (usage.Book, error) {
 	if err != nil {
 		return usage.Book{}, err
 	}
-	directory, err := p.directory()
+	directory, err := p.directoryIfAny()
 	if err != nil {
 		return usage.Book{}, err
 	}
