@@ -539,6 +539,16 @@ func TestRenewal(t *testing.T) {
 	if got := lines(plan); !strings.Contains(got, "~ robot ci of b: secret lost → new secret") || w.kept["ci of b"].Password == "" {
 		t.Errorf("a lost secret is not replaced:\n%s", got)
 	}
+	site.Kept = func(c Credential) bool { return w.kept[c.Robot+" of "+c.Project].Password != "" }
+	if plan := must(site.Plan(t.Context(), Options{})); len(plan.Changes) != 0 {
+		t.Errorf("with a login that is there:\n%s", lines(plan))
+	}
+	delete(w.kept, "ci of b")
+	plan, err = site.Apply(t.Context(), Options{}, nil, nil)
+	w.check(err)
+	if got := lines(plan); !strings.Contains(got, "(the file with its login is gone)") || w.kept["ci of b"].Password == "" {
+		t.Errorf("a lost login is not replaced:\n%s", got)
+	}
 }
 
 // masked is text without dates.
