@@ -62,7 +62,8 @@ func (c *Client) AddUser(ctx context.Context, project, user string, role Role) (
 // ldapGroup is Harbor's group_type for groups of the directory.
 const ldapGroup = 1
 
-// AddLDAPGroup makes a group of the directory a member. An unknown dn is 500.
+// AddLDAPGroup makes a group of the directory a member. A dn that is unknown is
+// 500, and so is one that Harbor knows in another spelling (of letters' case, or spaces).
 func (c *Client) AddLDAPGroup(ctx context.Context, project, dn string, role Role) (int64, error) {
 	return c.addMember(ctx, project, role, "member_group", map[string]any{"ldap_group_dn": dn, "group_type": ldapGroup})
 }

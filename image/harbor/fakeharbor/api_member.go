@@ -53,7 +53,7 @@ func (s *Server) createMember(c apiCall, p *project) {
 	case in.User != nil:
 		m.user = s.memberUser(c, in.User.Name)
 	case in.Group != nil:
-		if m.group = s.group(in.Group.DN); m.group == nil {
+		if m.group = s.group(in.Group.DN); m.group == nil || m.group.id != 0 && m.group.dn != in.Group.DN {
 			refuse(c.w, http.StatusInternalServerError, "UNKNOWN", "internal server error") // measured
 			return
 		}

@@ -123,17 +123,14 @@ func Populate(ctx context.Context, directory people.Directory, f *File, scope Sc
 			p.People = append(p.People, one)
 		}
 	}
-	for group, expand := range f.groups() {
-		if !expand && scope.Person != "" {
-			continue
-		}
+	for group := range f.groups() {
 		g, err := directory.Group(ctx, group)
 		switch {
 		case errors.Is(err, people.ErrUnknown):
 			p.Missing = append(p.Missing, group)
 		case err != nil:
 			return p, fault.Newf(err, "see that the directory answers", "cannot look up the group %s", group)
-		case expand:
+		default:
 			p.Groups[group] = g
 		}
 	}

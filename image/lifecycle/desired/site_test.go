@@ -55,11 +55,12 @@ func (d *directory) People(context.Context) iter.Seq2[people.Person, error] {
 }
 
 func (d *directory) Group(_ context.Context, dn string) (people.Group, error) {
-	members, ok := d.groups[dn]
-	if !ok {
-		return people.Group{}, people.ErrUnknown
+	for own, members := range d.groups {
+		if sameGroup(own, dn) {
+			return people.Group{DN: own, Members: members}, d.broken
+		}
 	}
-	return people.Group{DN: dn, Members: members}, d.broken
+	return people.Group{}, people.ErrUnknown
 }
 
 // world is a site with a fake Harbor, or a real one.
@@ -280,6 +281,19 @@ func describe(snapshot map[string][]string) string {
 		}
 	}
 	return b.String()
+}
+
+// TestSpelling: however the file writes a group, Harbor is asked for it as the directory
+// writes it.
+func TestSpelling(t *testing.T) {
+	w := newWorld(t)
+	w.apply("[lab.a]\nguests = [\"cn=lab-suzuki,ou=groups,dc=univ,dc=example\"]\n", Options{})
+	const other = "[lab.a]\nguests = [\"CN=Lab-Suzuki, OU=groups,dc=univ,dc=example\"]\n"
+	w.wantNothing(other, Options{})
+	w.apply(other+"[lab.b]\nguests = [\"CN=Lab-Suzuki, OU=groups,dc=univ,dc=example\"]\n", Options{})
+	if facts := w.snapshot("b")["b"]; !slices.Contains(facts, "member g "+groupDN+" guest") {
+		t.Errorf("there is %q", facts)
+	}
 }
 
 // TestForeign: what others have made waits for a word, and survives.
