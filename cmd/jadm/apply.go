@@ -97,8 +97,8 @@ func (a *applying) run() error {
 			a.say(c, err)
 		}
 	})
-	if plan.Changes == nil { // it never got so far
-		return err
+	if err != nil && len(desired.Failures(err)) == 0 {
+		return err // it has not begun, or was interrupted between two changes
 	}
 	return a.end(plan, results, err)
 }

@@ -18,7 +18,9 @@ say, and print the difference like a diff. Nothing is changed: jadm apply does t
 
 What jadm did not make is left alone. What would take it over is shown apart, and
 --adopt adds it to the plan; what would take away what jadm did not give is shown
-apart as well, and --prune adds it.`
+apart as well, and --prune adds it.
+
+With --exit-code, the status is 2 when there is something to do.`
 
 // exitDifferent is the status of plan --exit-code when there is something to do.
 const exitDifferent = 2

@@ -49,6 +49,6 @@ func (p *program) site() (*desired.Site, error) {
 	}
 	files := desired.Files{Host: s.Harbor.Host(), Dir: credentialDir(s)}
 	return &desired.Site{
-		File: file, Client: client, Directory: directory, State: dir, Recorder: recorder, Keep: files.Keep, Now: time.Now,
+		File: file, Client: client, Directory: directory, State: dir, Recorder: recorder, Keep: files.Keep, Kept: files.Kept, Now: time.Now,
 	}, nil
 }

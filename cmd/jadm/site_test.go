@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -188,6 +189,26 @@ func TestApplyFails(t *testing.T) {
 	}
 	if out, status := jadm(t, "plan", "--person", "nobody"); status != 1 || !strings.Contains(out, "cannot look up nobody") {
 		t.Errorf("of nobody %d: %s", status, out)
+	}
+}
+
+// TestSameRemovals: nothing is taken away but what somebody has agreed to.
+func TestSameRemovals(t *testing.T) {
+	plan := func(subjects ...string) desired.Plan {
+		var p desired.Plan
+		for _, s := range subjects {
+			p.Changes = append(p.Changes, desired.Change{Subject: s, Before: "guest", Needs: desired.NeedsPrune})
+		}
+		p.Changes = append(p.Changes, desired.Change{Subject: fmt.Sprint("new ", len(subjects)), After: "guest"})
+		return p
+	}
+	if err := sameRemovals(plan("a", "b"), plan("a", "b")); err != nil {
+		t.Error(err)
+	}
+	for _, now := range []desired.Plan{plan("a"), plan("a", "c"), plan("a", "b", "c")} {
+		if err := sameRemovals(plan("a", "b"), now); err == nil {
+			t.Errorf("%+v is taken for the same", now)
+		}
 	}
 }
 

@@ -122,6 +122,8 @@ func TestDirectory(t *testing.T) {
 	}
 	_, err = tgt.admin.AddLDAPGroup(ctx, p, "cn=none", harbor.Guest)
 	tgt.wantStatus("an unknown group", err, http.StatusInternalServerError)
+	_, err = tgt.admin.AddLDAPGroup(ctx, p, "CN=cfd,ou=groups,dc=example", harbor.Guest)
+	tgt.wantStatus("a group that is known in another spelling", err, http.StatusInternalServerError)
 	_, err = tgt.admin.AddUser(ctx, p, "mori", harbor.Developer)
 	tgt.check(err)
 	members, err := harbor.All(tgt.admin.Members(ctx, p))

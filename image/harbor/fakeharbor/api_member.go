@@ -68,7 +68,7 @@ func (s *Server) createMember(c apiCall, p *project) {
 			return
 		}
 	case in.Group != nil:
-		if m.group = s.group(in.Group.DN); m.group == nil {
+		if m.group = s.group(in.Group.DN); m.group == nil || m.group.id != 0 && m.group.dn != in.Group.DN {
 			refuse(c.w, http.StatusInternalServerError, "UNKNOWN", "internal server error") // measured
 			return
 		}

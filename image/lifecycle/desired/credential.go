@@ -51,6 +51,13 @@ func (f Files) Path(c Credential) string {
 	return path
 }
 
+// Kept reports whether the file of a credential is there. What it holds is not looked at,
+// and a file that cannot be looked at is taken to be there.
+func (f Files) Kept(c Credential) bool {
+	_, err := os.Stat(f.Path(c))
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
 // Keep writes a credential into its file. Logins for other projects and registries
 // that are in the file stay.
 func (f Files) Keep(_ context.Context, c Credential) error {

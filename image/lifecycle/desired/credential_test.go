@@ -39,7 +39,13 @@ func TestFiles(t *testing.T) {
 		}
 		return map[string]json.RawMessage{"other": content.Other, "hub": json.RawMessage(content.Auths["docker.io"].Auth)}
 	}
+	if files.Kept(c) {
+		t.Error("what was never kept is there")
+	}
 	keep(c)
+	if !files.Kept(c) {
+		t.Error("what was kept is not there")
+	}
 	if got := files.Path(c); got != filepath.Join(dir, "20260001+nodes.json") {
 		t.Errorf("it is in %s", got)
 	}

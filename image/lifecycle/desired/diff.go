@@ -11,12 +11,16 @@ import (
 // person's memberships in the others. The zero value is everything.
 type Scope struct{ Person string }
 
+// RobotOf is a robot of a project.
+type RobotOf struct{ Project, Robot string }
+
 // Question is all that a plan depends on.
 type Question struct {
 	File       *File
 	Actual     *Actual
 	Owned      map[string]Owned
 	Population Population
+	Lost       map[RobotOf]bool // robots whose login was kept and is not there any more
 	Now        time.Time
 	Scope      Scope
 	Adopt      bool // take over what the file names and jadm did not make

@@ -85,12 +85,13 @@ func (m addMember) ask(ctx context.Context, j *job) (int64, error) {
 
 // explain says what Harbor means by its refusal.
 func (m addMember) explain(ctx context.Context, j *job, err error) error {
-	switch harbor.Status(err) {
-	case http.StatusNotFound:
-		return fault.Newf(err, "see that Harbor's LDAP filter finds the person", "Harbor finds nobody called %s in its directory", m.want.name)
-	case http.StatusInternalServerError:
+	switch status := harbor.Status(err); status {
+	case http.StatusNotFound, http.StatusInternalServerError:
 		if isDN(m.want.name) {
 			return fault.Newf(err, "see that Harbor's LDAP group settings find it, in just this spelling", "Harbor finds no group %s in its directory", m.want.name)
+		}
+		if status == http.StatusNotFound {
+			return fault.Newf(err, "see that Harbor's LDAP filter finds the person", "Harbor finds nobody called %s in its directory", m.want.name)
 		}
 	case http.StatusConflict:
 		members, listErr := harbor.All(j.Client.Members(ctx, j.owned.Project))

@@ -62,7 +62,7 @@ func (d *differ) robot(name string, is harbor.Robot) {
 		if before != after {
 			c.Before, c.After = before+", "+c.Before, after+", "+c.After
 		}
-		secret := !want.KeepSecret || !own.Kept
+		secret := !want.KeepSecret || !own.Kept || d.Lost[RobotOf{d.target.name, name}]
 		c.Reason, c.act = renewalReason(secret), renewRobot{name: name, robot: want, is: is, secret: secret}
 		d.addRobot(name, c)
 		return
@@ -70,10 +70,15 @@ func (d *differ) robot(name string, is harbor.Robot) {
 	if before != after {
 		d.addRobot(name, Change{Kind: "robot.rights", Before: before, After: after, act: changeRobot{is, want.access()}})
 	}
-	if !own.Kept {
+	lost := d.Lost[RobotOf{d.target.name, name}]
+	if lost || !own.Kept {
+		reason := "jadm was interrupted before it could keep the secret"
+		if lost {
+			reason = "the file with its login is gone"
+		}
 		d.addRobot(name, Change{
-			Kind: "robot.refresh", Before: "secret lost", After: "new secret",
-			Reason: "jadm was interrupted before it could keep the secret", act: renewRobot{name: name, robot: want, is: is, secret: true, sameLife: true},
+			Kind: "robot.refresh", Before: "secret lost", After: "new secret", Reason: reason,
+			act: renewRobot{name: name, robot: want, is: is, secret: true, sameLife: true},
 		})
 	}
 }

@@ -22,7 +22,9 @@ type Site struct {
 	State     state.Dir
 	Recorder  audit.Recorder
 	Keep      func(context.Context, Credential) error // see Applier.Keep
-	Now       func() time.Time
+	// Kept reports whether what Keep has put somewhere is still there; nil believes it.
+	Kept func(Credential) bool
+	Now  func() time.Time
 }
 
 // Options say which changes are wanted.
@@ -78,8 +80,23 @@ func (s *Site) plan(ctx context.Context, o Options) (Plan, *Actual, error) {
 	if err != nil {
 		return Plan{}, nil, fault.New("cannot compare with Harbor", err, "see that Harbor is up, and that the account in jadm.toml is its administrator")
 	}
-	q.Actual = actual
+	q.Actual, q.Lost = actual, s.lost(q)
 	return Diff(q), actual, nil
+}
+
+// lost are robots whose login was kept and is not there any more.
+func (s *Site) lost(q Question) map[RobotOf]bool {
+	lost := map[RobotOf]bool{}
+	targets, _ := q.resolve()
+	for project, t := range targets {
+		for name, r := range t.robots {
+			own := q.Owned[project].Robots[name]
+			if s.Kept != nil && own != nil && own.Kept && !s.Kept(Credential{Project: project, Person: t.person, Robot: name, File: r.Credential}) {
+				lost[RobotOf{project, name}] = true
+			}
+		}
+	}
+	return lost
 }
 
 // Populate asks the directory for the people whom a plan is about, and for the groups
@@ -106,17 +123,14 @@ func Populate(ctx context.Context, directory people.Directory, f *File, scope Sc
 			p.People = append(p.People, one)
 		}
 	}
-	for group, expand := range f.groups() {
-		if !expand && scope.Person != "" {
-			continue
-		}
+	for group := range f.groups() {
 		g, err := directory.Group(ctx, group)
 		switch {
 		case errors.Is(err, people.ErrUnknown):
 			p.Missing = append(p.Missing, group)
 		case err != nil:
 			return p, fault.Newf(err, "see that the directory answers", "cannot look up the group %s", group)
-		case expand:
+		default:
 			p.Groups[group] = g
 		}
 	}

@@ -16,7 +16,7 @@ type Population struct {
 	// everybody is nobody.
 	Known  bool
 	People []people.Person
-	// Groups are the people of the groups that the file expands, by name.
+	// Groups are those of the file that the directory has, as the file calls them.
 	Groups map[string]people.Group
 	// Missing are groups of the file that the directory does not have.
 	Missing []string
@@ -176,7 +176,7 @@ func (r *resolver) members(subject string, m Members) map[memberKey]wanted {
 					}
 				}
 			case isDN(entry):
-				add(groupKey(entry), wanted{name: entry, role: list.role, leave: !r.checkGroup(subject, entry)})
+				add(groupKey(entry), wanted{name: r.spelling(entry), role: list.role, leave: !r.checkGroup(subject, entry)})
 			default:
 				if id, isLocal := local(entry); isLocal {
 					add(userKey(id), wanted{name: id, role: list.role})
@@ -187,6 +187,14 @@ func (r *resolver) members(subject string, m Members) map[memberKey]wanted {
 		}
 	}
 	return members
+}
+
+// spelling is a group's DN as the directory writes it: Harbor finds it in no other.
+func (r *resolver) spelling(dn string) string {
+	if own := r.all.Groups[dn].DN; isDN(own) {
+		return own
+	}
+	return dn
 }
 
 func (r *resolver) person(p people.Person, role harbor.Role, rank int) wanted {
