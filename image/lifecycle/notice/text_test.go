@@ -1,11 +1,13 @@
 package notice_test
 
 import (
+	"mime"
 	"net/mail"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jrun-hpc/jrun/image/lifecycle/notice"
@@ -57,6 +59,10 @@ func TestInjection(t *testing.T) {
 		to, err := m.Header.AddressList("To")
 		if err != nil || len(to) != 1 || to[0].Address != "eve@example.org" {
 			t.Errorf("%s goes to %v, %v", name, to, err)
+		}
+		subject, err := new(mime.WordDecoder).DecodeHeader(m.Header.Get("Subject"))
+		if err != nil || strings.ContainsFunc(subject, unicode.IsControl) || len(subject) > 600 {
+			t.Errorf("%s has the subject %q, %v", name, subject, err)
 		}
 		if strings.Contains(content, "\x1b") || strings.Contains(content, "\x00") {
 			t.Errorf("%s has control characters", name)

@@ -43,6 +43,7 @@ type Server struct {
 	dir     string
 	program string
 	process *exec.Cmd
+	ended   chan struct{} // closed when process has ended
 	log     bytes.Buffer
 }
 
@@ -169,8 +170,8 @@ func (s *Server) run() error {
 	if err := s.process.Start(); err != nil {
 		return err
 	}
-	process := s.process
-	ended := make(chan struct{})
+	process, ended := s.process, make(chan struct{})
+	s.ended = ended
 	var end error
 	go func() {
 		end = process.Wait()
@@ -198,14 +199,7 @@ func (s *Server) Stop() {
 		return
 	}
 	_ = s.process.Process.Kill() // it may have ended
-	for range 1000 {
-		conn, err := ldap.DialURL(s.URL)
-		if err != nil {
-			break
-		}
-		_ = conn.Close()
-		time.Sleep(time.Millisecond)
-	}
+	<-s.ended
 	s.process = nil
 }
 
