@@ -222,3 +222,46 @@ func TestAPlanChangesNothing(t *testing.T) {
 		t.Error("it is gone")
 	}
 }
+
+// TestCitedOutlivesTheRegistry: the object of what is cited stays, whoever deletes it in
+// Harbor.
+func TestCitedOutlivesTheRegistry(t *testing.T) {
+	s := newSite(t)
+	cited, other := s.push("cited"), s.push("other")
+	s.push("kept")
+	s.tell(provenance.Pin, cited, time.Now())
+	if _, err := s.keeper.Book.Collect(t.Context(), s.keeper.Reports, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range []digest.Digest{cited, other} {
+		check(t, s.client.DeleteArtifact(t.Context(), s.project, "cfd/sim", d.String()))
+	}
+	for range 2 {
+		s.retain(retention.Rules{Tags: []string{"kept"}}, nothing)
+	}
+	if !s.has(cited) || s.has(other) {
+		t.Errorf("the cited object is there: %v, the other one: %v", s.has(cited), s.has(other))
+	}
+}
+
+// TestWhatCannotBeReadKeepsEverything: without the pins nobody knows what may go.
+func TestWhatCannotBeReadKeepsEverything(t *testing.T) {
+	s := newSite(t)
+	d := s.push("old")
+	s.push("kept")
+	rules := retention.Rules{Tags: []string{"kept"}}
+	file := filepath.Join(s.keeper.Dir.Path(), "pins", s.project+".json")
+	check(t, os.MkdirAll(filepath.Dir(file), 0o700))
+	p, err := s.keeper.Plan(t.Context(), s.project, rules, time.Now())
+	check(t, err)
+	check(t, os.WriteFile(file, []byte(`{"pins":[{`), 0o600))
+	if _, err := s.keeper.Plan(t.Context(), s.project, rules, time.Now()); err == nil {
+		t.Error("a plan was made without the pins")
+	}
+	if _, err := s.keeper.Apply(t.Context(), p, rules, time.Now()); err == nil {
+		t.Error("a plan was applied without the pins")
+	}
+	if !s.pulls("old") || !s.has(d) {
+		t.Error("it is gone")
+	}
+}
