@@ -112,7 +112,7 @@ type taker struct {
 }
 
 // accepts is who takes the images, or why nobody does.
-func (o *Office) accepts(ctx context.Context, now time.Time, d *Departure) (taker, error, error) { //nolint:revive // the first error is a reason, not a failure
+func (o *Office) accepts(ctx context.Context, now time.Time, d *Departure) (taker, error, error) {
 	id := d.receiver()
 	if id == "" {
 		return taker{}, errors.New("no supervisor is known"), nil

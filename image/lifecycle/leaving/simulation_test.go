@@ -238,7 +238,7 @@ func (l *life) order(o Order) {
 			o.Date = time.Time{}
 			return
 		}
-		if d == nil && l.projects[o.ID] == nil {
+		if d == nil && l.projects[o.ID] == nil || notPast(o.Date, l.now, o.ID) != nil {
 			return
 		}
 		if _, err := office.Leave(l.Context(), l.now, o); err != nil && !l.anythingDown() {
