@@ -65,7 +65,7 @@ func TestLeavers(t *testing.T) {
 // next is not hidden by further kills.
 func TestOneKill(t *testing.T) {
 	s := seed(t)
-	worlds, lives := 2, 0
+	worlds, lives := 1, 0
 	for n := range worlds * soak(t) {
 		for at := 1; ; at++ {
 			l := newLife(t, rand.New(rand.NewPCG(s, uint64(n))), fmt.Sprintf("leaver %d, killed at %d", n, at))
