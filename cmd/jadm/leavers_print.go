@@ -26,6 +26,7 @@ func (d departure) next() string {
 		return "-"
 	}
 	what, _, _ := strings.Cut(d.Calendar[0].What, ":")
+	what, _, _ = strings.Cut(what, " (")
 	return d.Calendar[0].Time.Format(time.DateOnly) + " " + fault.Printable(what)
 }
 

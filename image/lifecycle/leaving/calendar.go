@@ -82,10 +82,7 @@ func (r Rules) notices(d *Departure, now time.Time, add func(time.Time, string))
 
 // destination is where images are to go, as far as it is known before.
 func (r Rules) destination(d *Departure) string {
-	rule := d.Choice.HandOver
-	if rule == "" {
-		rule = r.HandOver
-	}
+	rule := r.handOver(d)
 	archive := "into the archive " + r.ArchiveDir
 	receiver := d.receiver()
 	if rule == ToArchive || receiver == "" {

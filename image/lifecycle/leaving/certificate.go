@@ -29,6 +29,9 @@ type Certificate struct {
 	Removed    time.Time         `json:"removed"`
 	Undelete   time.Time         `json:"undelete_until"`
 	Decision   string            `json:"decision"`
+	ReceivedBy string            `json:"received_by,omitempty"` // name of who has the images
+	ReceivedAs string            `json:"received_as,omitempty"` // project/from-leaver
+	Archived   bool              `json:"archived"`              // the bundles stay
 	Images     []CertifiedImage  `json:"images"`
 	Bundles    []CertifiedBundle `json:"bundles"`
 	Lost       []CertifiedImage  `json:"removed_by_others,omitempty"` // from Harbor, before they were bundled
@@ -105,6 +108,9 @@ func (o *Office) draw(ctx context.Context, d *Departure) (*Certificate, error) {
 		Departure: d.Key(), ID: d.Person.ID, Name: d.Person.Name, Registry: o.Host, Project: d.Project, Date: d.Date, Ordered: d.Ordered, OrderedBy: d.OrderedBy,
 		Reason: d.Reason, Frozen: d.FrozenAt, HandedOver: d.Where.HandedOver, Removed: d.Removed, Undelete: o.Rules.closes(d), Decision: d.Where.Why,
 		Images: []CertifiedImage{}, Bundles: []CertifiedBundle{}, KeptSite: d.KeptSite,
+	}
+	if c.Archived = d.Where.Archive; d.Where.Project != "" {
+		c.ReceivedBy, c.ReceivedAs = d.Where.Receiver.Name, d.Where.Project+"/"+prefix(d)
 	}
 	for _, i := range d.Images() {
 		c.Images = append(c.Images, CertifiedImage{Was: path.Join(o.Host, d.Project, i.Repository), Digest: i.Digest.String(), Tags: i.Tags, Now: o.whereIs(d, i)})

@@ -70,10 +70,7 @@ func (o *Office) handOver(ctx context.Context, now time.Time, d *Departure) erro
 // whereTo decides who keeps the images. When nobody can, it is the archive: nothing is
 // lost because nobody is known.
 func (o *Office) whereTo(ctx context.Context, now time.Time, d *Departure) (*Where, error) {
-	rule := d.Choice.HandOver
-	if rule == "" {
-		rule = o.Rules.HandOver
-	}
+	rule := o.Rules.handOver(d)
 	w := &Where{Archive: rule != ToSupervisor, Why: "into the archive, as the rule says"}
 	if rule == ToSupervisor || rule == ToBoth {
 		receiver, why, err := o.accepts(ctx, now, d)
@@ -115,7 +112,7 @@ type taker struct {
 }
 
 // accepts is who takes the images, or why nobody does.
-func (o *Office) accepts(ctx context.Context, now time.Time, d *Departure) (taker, error, error) { //nolint:revive // the first error is a reason, not a failure
+func (o *Office) accepts(ctx context.Context, now time.Time, d *Departure) (taker, error, error) {
 	id := d.receiver()
 	if id == "" {
 		return taker{}, errors.New("no supervisor is known"), nil

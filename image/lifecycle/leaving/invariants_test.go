@@ -166,7 +166,7 @@ func (l *life) checkRemoved(d *Departure) {
 	if l.projects[who] != nil {
 		l.bad("the project is kept past its deadline, %s", l.rules.due(d))
 	}
-	if l.robots[who] || len(l.world.robots) > 0 && l.robots[who] {
+	if l.robots[who] {
 		l.bad("the robot is kept past its deadline")
 	}
 	for name, p := range l.projects {

@@ -43,6 +43,7 @@ type Facts struct {
 	Reason      string
 	Receiver    string // name of who gets the images; empty for nobody
 	ReceivedAs  string // project/from-leaver
+	Planned     string // project/from-leaver, where they will be; empty for the archive
 	Archive     bool
 	Images      int
 	Restored    bool // of letterReturn: from the bundle, so that robots need new credentials
@@ -61,6 +62,9 @@ func (o *Office) facts(d *Departure, now time.Time) Facts {
 	if !d.Removed.IsZero() {
 		f.Removal = d.Removed.In(d.Date.Location()).Format(dateLayout)
 		f.Undelete = o.Rules.closes(d).In(d.Date.Location()).Format(dateLayout)
+	}
+	if o.Rules.handOver(d) != ToArchive && d.receiver() != "" {
+		f.Planned = ProjectOf(d.receiver()) + "/" + prefix(d)
 	}
 	if d.Where != nil {
 		f.Archive = d.Where.Archive

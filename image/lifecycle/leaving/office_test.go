@@ -245,3 +245,33 @@ func TestLacking(t *testing.T) {
 		t.Errorf("lacking is %q", got)
 	}
 }
+
+// TestFrozen: who is frozen, from the day on until everything is over or given back.
+func TestFrozen(t *testing.T) {
+	l := quietLife(t)
+	frozen := func() bool {
+		projects, ids, err := l.office(l.rules).Frozen()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.Contains(projects, who) && slices.Contains(ids, who)
+	}
+	l.leave(3, 2, nil)
+	if frozen() {
+		t.Error("before the day it is frozen")
+	}
+	l.pass(3)
+	if !frozen() {
+		t.Error("on the day it is not frozen")
+	}
+	l.pass(40)
+	if !frozen() {
+		t.Error("what was removed would be made again")
+	}
+	if _, err := l.office(l.rules).Return(l.now, who, "suzuki"); err != nil {
+		t.Fatal(err)
+	}
+	if l.pass(41); frozen() {
+		t.Error("given back it is frozen")
+	}
+}

@@ -25,6 +25,14 @@ type Rules struct {
 	TroubleDays    int // that something may fail before AdminMail hears of it
 }
 
+// handOver is what is to become of a departure's images.
+func (r Rules) handOver(d *Departure) string {
+	if d.Choice.HandOver != "" {
+		return d.Choice.HandOver
+	}
+	return r.HandOver
+}
+
 // settle is how long a project is left alone at least between freezing and removing:
 // a token with which somebody may push is valid for half an hour.
 const settle = time.Hour

@@ -104,7 +104,7 @@ func TestOneTagHasOneImage(t *testing.T) {
 
 // examples are departures at all stages.
 func examples() map[string]*Departure {
-	make := func(stage Stage, change func(*Departure)) *Departure {
+	at := func(stage Stage, change func(*Departure)) *Departure {
 		d := &Departure{
 			Person: people.Person{ID: "20260001", Name: "Hanako", Mail: "h@example.ac.jp", Supervisor: "tanaka"}, Project: "20260001", Date: day("2027-03-31"), Ordered: day("2026-11-01"),
 			OrderedBy: "suzuki", Stage: stage, Since: day("2026-11-01"),
@@ -119,15 +119,15 @@ func examples() map[string]*Departure {
 		d.Where = &Where{Receiver: people.Person{ID: "tanaka", Name: "Tanaka"}, Project: "tanaka", Why: "to tanaka", HandedOver: day("2027-03-31")}
 	}
 	return map[string]*Departure{
-		"scheduled":   make(Scheduled, nil),
-		"late":        make(Scheduled, func(d *Departure) { d.Date = day("2027-01-20") }),
-		"archived":    make(Scheduled, func(d *Departure) { d.Choice.HandOver, d.Noticed = ToArchive, 90 }),
-		"frozen":      make(Frozen, func(d *Departure) { d.FrozenAt = day("2027-03-31") }),
-		"handed over": make(HandedOver, kept0),
-		"jobs":        make(HandedOver, func(d *Departure) { kept0(d); d.Waiting = "the removal waits for jobs" }),
-		"certified":   make(Certified, kept),
-		"returning":   make(Returning, nil),
-		"done":        make(Done, kept),
+		"scheduled":   at(Scheduled, nil),
+		"late":        at(Scheduled, func(d *Departure) { d.Date = day("2027-01-20") }),
+		"archived":    at(Scheduled, func(d *Departure) { d.Choice.HandOver, d.Noticed = ToArchive, 90 }),
+		"frozen":      at(Frozen, func(d *Departure) { d.FrozenAt = day("2027-03-31") }),
+		"handed over": at(HandedOver, kept0),
+		"jobs":        at(HandedOver, func(d *Departure) { kept0(d); d.Waiting = "the removal waits for jobs" }),
+		"certified":   at(Certified, kept),
+		"returning":   at(Returning, nil),
+		"done":        at(Done, kept),
 	}
 }
 

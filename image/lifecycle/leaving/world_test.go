@@ -1,7 +1,6 @@
 package leaving
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -661,9 +660,9 @@ func (f fakeAudit) Do(act audit.Act, do func() error) error {
 		return errors.New("it was not done, because the audit log cannot be written")
 	}
 	f.acts = append(f.acts, act)
-	f.world.point("audit "+act.Action+" "+act.Subject, false)
+	f.point("audit "+act.Action+" "+act.Subject, false)
 	err := do()
-	f.world.point("audit "+act.Action+" "+act.Subject, true)
+	f.point("audit "+act.Action+" "+act.Subject, true)
 	return err
 }
 
@@ -697,7 +696,7 @@ func (f fakeDocuments) Names(kind string) ([]string, error) {
 			all = append(all, rest)
 		}
 	}
-	slices.SortFunc(all, func(a, b string) int { return cmp.Compare(a, b) })
+	slices.Sort(all)
 	return all, nil
 }
 
