@@ -121,7 +121,7 @@ func printQueue(out io.Writer, r service.Report) error {
 		if f.Next.After(now) {
 			next = "again in " + f.Next.Sub(now).Round(time.Second).String()
 		}
-		row("failed", named(f.Target.String(), f.Tags), f.Platform, string(f.Reason), fmt.Sprintf("%d times, %s", f.Attempts, next), f.Error)
+		row("failed", named(f.Target.String(), f.Tags), f.Platform, string(f.Reason), times(f.Attempts)+", "+next, f.Error)
 	}
 	for _, t := range r.Tasks {
 		if t.Failed > 0 {
@@ -154,6 +154,13 @@ func named(image string, tags []string) string {
 		return image + ":" + tags[0]
 	}
 	return fmt.Sprintf("%s:%s (+%d)", image, tags[0], len(tags)-1)
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
 }
 
 func ago(now, then time.Time) string { return now.Sub(then).Round(time.Second).String() }

@@ -125,16 +125,22 @@ func (s *Store) Aliases() ([]Alias, error) {
 	}
 	var all []Alias
 	for _, e := range entries {
-		stem, platform, _ := strings.Cut(e.Name(), ".")
-		index, ok := digestOfStem(stem)
-		if !ok || platform == "" {
-			continue
-		}
-		if instance, err := readAlias(filepath.Join(s.aliasesDir(), e.Name()), index); err == nil {
-			all = append(all, Alias{Index: index, Platform: platform, Instance: instance})
+		if a, err := aliasIn(filepath.Join(s.aliasesDir(), e.Name())); err == nil {
+			all = append(all, a)
 		}
 	}
 	return all, nil
+}
+
+// aliasIn reads a file of an alias.
+func aliasIn(path string) (Alias, error) {
+	stem, platform, _ := strings.Cut(filepath.Base(path), ".")
+	index, ok := digestOfStem(stem)
+	if !ok || platform == "" {
+		return Alias{}, fmt.Errorf("%s is no alias", path)
+	}
+	instance, err := readAlias(path, index)
+	return Alias{Index: index, Platform: platform, Instance: instance}, err
 }
 
 func (s *Store) removeAliasesTo(d digest.Digest) error {

@@ -18,7 +18,12 @@ func (s *Store) Retire(d digest.Digest) (kept bool, err error) {
 		return kept, err
 	}
 	s.step("retired")
-	if failed := errors.Join(s.removeRefsTo(d), s.removeAliasesTo(d)); failed != nil {
+	refs, _ := s.RefsOf(d) // one that cannot be read leads to nothing
+	failed := s.removeAliasesTo(d)
+	for _, ref := range refs {
+		failed = errors.Join(failed, s.RemoveRef(ref.Name))
+	}
+	if failed != nil {
 		return false, fmt.Errorf("removing what names %s: %w", d, failed)
 	}
 	return false, err

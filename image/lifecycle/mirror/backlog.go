@@ -27,6 +27,14 @@ type wish struct {
 	number int64
 }
 
+// next is why the repository is looked at after the conversion.
+func (w wish) next() why {
+	if w.urgent {
+		return pressing
+	}
+	return routine
+}
+
 func newBacklog(most, workers int) *backlog {
 	return &backlog{waiting: map[Target]wish{}, running: map[Target]*Running{}, most: most, wake: make(chan struct{}, workers)}
 }

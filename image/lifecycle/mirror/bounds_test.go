@@ -13,13 +13,17 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// TestMarks: a target is remembered once, in the order of the first marks; what is too
-// much becomes a mark on everything.
+// TestMarks: a target is remembered once, in the order of the first marks, those that
+// Harbor has told of before others; what is too much becomes a mark on everything.
 func TestMarks(t *testing.T) {
 	m := newMarks(3)
 	now := time.Unix(0, 0)
 	for i, name := range []string{"a", "b", "a", "c", "d", "e", "b"} {
-		m.add(Target{"p", name}, name == "b" && i > 2, now.Add(time.Duration(i)))
+		w := routine
+		if name == "b" && i > 2 {
+			w = told
+		}
+		m.add(Target{"p", name}, w, now.Add(time.Duration(i)))
 	}
 	if n, oldest := m.waiting(); n != 3 || !oldest.Equal(now) {
 		t.Errorf("%d wait, since %v", n, oldest)
@@ -30,9 +34,9 @@ func TestMarks(t *testing.T) {
 		if !ok {
 			break
 		}
-		got = append(got, fmt.Sprint(next.target.Repository, next.hinted))
+		got = append(got, fmt.Sprint(next.target.Repository, " ", int(next.why)))
 	}
-	if diff := cmp.Diff([]string{"afalse", "btrue", "cfalse"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"b 2", "a 0", "c 0"}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if !m.all() || m.all() {

@@ -72,7 +72,7 @@ func (m *Mirror) keepConverting(ctx context.Context) {
 			return
 		}
 		// What has happened meanwhile is seen by looking again.
-		m.marks.add(w.Target, false, m.o.Now())
+		m.marks.add(w.Target, w.next(), m.o.Now())
 		if dropped {
 			m.marks.addAll()
 		}

@@ -1,7 +1,6 @@
 package mirror
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"time"
@@ -10,56 +9,82 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// readHeld reads what the store has of a project. What cannot be read of objects
-// counts as missing, so that it is made again; of pins, everything must be known.
-func readHeld(s *store.Store) (Held, error) {
-	h := Held{Objects: map[digest.Digest]time.Time{}, Pins: map[digest.Digest]bool{}}
-	pins, err := s.Pins()
-	if err != nil {
-		return h, err
-	}
-	for d := range pins {
-		h.Pins[d] = true
-	}
-	objects, damaged := s.List()
-	for _, o := range objects {
-		h.Objects[o.Digest] = o.Meta.Created
-	}
-	if damaged != nil && !errors.Is(damaged, store.ErrDamaged) && !errors.Is(damaged, store.ErrUntrusted) {
-		return h, damaged
-	}
-	h.Names, _ = s.Refs() // one that cannot be read is written again, or stands for nothing
-	h.Aliases, err = s.Aliases()
-	return h, err
+// heldCache reads what the store has of projects, and of a project that was read before
+// only what has changed: with thousands of images the rest would take seconds for each
+// look.
+type heldCache struct {
+	of   map[string]*cached // by realm
+	size int                // of all
 }
 
-// heldCache spares reading a large project again for each of its repositories, while
-// nothing in it changes.
-type heldCache struct {
-	realm string
-	held  Held
-	state [4]time.Time
+type cached struct {
+	contents store.Contents
+	pins     map[digest.Digest]bool
+	state    [4]time.Time
+	still    bool // state tells of the next change
 }
+
+// mostCached bounds how many objects, names and aliases are remembered: some hundred
+// bytes each.
+const mostCached = 200_000
 
 // settled is how long ago a directory must have changed for its time to tell of the
 // next change, on file systems with coarse clocks.
 const settled = 3 * time.Second
 
+// read is what the store has of its project now. Objects that cannot be read count as
+// missing, so that they are made again; of pins, everything must be known.
 func (c *heldCache) read(s *store.Store) (Held, error) {
-	state, still := realmState(s.Realm())
-	if still && c.realm == s.Realm() && c.state == state {
-		return c.held, nil
+	realm := s.Realm()
+	k := c.of[realm]
+	if k == nil {
+		k = &cached{}
 	}
-	held, err := readHeld(s)
-	*c = heldCache{}
-	if err == nil && still {
-		*c = heldCache{realm: s.Realm(), held: held, state: state}
+	state, still := realmState(realm)
+	if !k.still || !still || k.state != state {
+		before := k.contents.Size()
+		pins, err := s.Pins()
+		if err == nil {
+			err = s.Refresh(&k.contents)
+		}
+		if err != nil {
+			return Held{}, err
+		}
+		k.pins, k.state, k.still = map[digest.Digest]bool{}, state, still
+		for d := range pins {
+			k.pins[d] = true
+		}
+		c.keep(realm, k, before)
 	}
-	return held, err
+	return Held{Objects: k.contents.Objects, Names: k.contents.Refs(), Aliases: k.contents.Aliases(), Pins: k.pins}, nil
 }
 
-// drop forgets it.
-func (c *heldCache) drop() { *c = heldCache{} }
+// keep remembers a project, and forgets others when that is too much.
+func (c *heldCache) keep(realm string, k *cached, before int) {
+	if c.of == nil {
+		c.of = map[string]*cached{}
+	}
+	if c.of[realm] == nil {
+		before = 0
+	}
+	c.of[realm] = k
+	c.size += k.contents.Size() - before
+	for other, o := range c.of {
+		if c.size <= mostCached {
+			return
+		}
+		delete(c.of, other)
+		c.size -= o.contents.Size()
+	}
+}
+
+// drop forgets a project: what is damaged shows only when everything is read again.
+func (c *heldCache) drop(realm string) {
+	if k := c.of[realm]; k != nil {
+		c.size -= k.contents.Size()
+		delete(c.of, realm)
+	}
+}
 
 // realmState changes when something in a realm does. still is false when that was just
 // now.

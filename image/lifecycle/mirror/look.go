@@ -106,18 +106,18 @@ func (m *Mirror) lookOrAgain(ctx context.Context, next mark) error {
 func (m *Mirror) look(ctx context.Context, next mark) error {
 	t := next.target
 	if t.Repository != "" {
-		return m.lookRepository(ctx, t, next.hinted)
+		return m.lookRepository(ctx, t, next.why)
 	}
 	repositories, err := m.lookProject(ctx, t.Project)
 	for _, r := range repositories {
-		m.marks.add(Target{t.Project, r}, next.hinted, m.o.Now())
+		m.marks.add(Target{t.Project, r}, next.why, m.o.Now())
 	}
 	return err
 }
 
 // lookRepository makes the store's part of a repository the same as the registry's,
 // and notes what is to be converted.
-func (m *Mirror) lookRepository(ctx context.Context, t Target, hinted bool) error {
+func (m *Mirror) lookRepository(ctx context.Context, t Target, w why) error {
 	artifacts, err := m.artifacts(ctx, t)
 	if isMissing(err) || harbor.Status(err) == http.StatusForbidden {
 		_, err := m.lookProject(ctx, t.Project) // it may be the project that is missing
@@ -134,7 +134,7 @@ func (m *Mirror) lookRepository(ctx context.Context, t Target, hinted bool) erro
 	if err != nil {
 		return err
 	}
-	if err := m.reviseFailures(t, artifacts, hinted); err != nil {
+	if err := m.reviseFailures(t, artifacts, w); err != nil {
 		return err
 	}
 	wanted := Wanted{Any: m.o.Choice.Wants(t), Platforms: m.o.Platforms, MaxBytes: m.o.MaxBytes}
@@ -148,7 +148,7 @@ func (m *Mirror) lookRepository(ctx context.Context, t Target, hinted bool) erro
 			return err
 		}
 	}
-	m.backlog.put(t, missing, hinted, m.o.Now())
+	m.backlog.put(t, missing, w != routine, m.o.Now())
 	return nil
 }
 
@@ -195,10 +195,10 @@ func (m *Mirror) held(ctx context.Context, s *store.Store, project string) (Held
 
 // reviseFailures forgets those of a repository whose image is gone and, when Harbor
 // has told of something, those that a rule forbids: a scan may have ended.
-func (m *Mirror) reviseFailures(t Target, artifacts []Artifact, hinted bool) error {
+func (m *Mirror) reviseFailures(t Target, artifacts []Artifact, w why) error {
 	_, err := m.failures.forget(func(f Failure) bool {
 		there := func(a Artifact) bool { return a.Digest == f.Digest }
-		return f.Target == t && (!slices.ContainsFunc(artifacts, there) || hinted && f.Reason == Forbidden)
+		return f.Target == t && (!slices.ContainsFunc(artifacts, there) || w == told && f.Reason == Forbidden)
 	})
 	return err
 }
@@ -273,7 +273,7 @@ func (m *Mirror) lookProject(ctx context.Context, name string) ([]string, error)
 	if err != nil {
 		return nil, err
 	}
-	m.cache.drop()
+	m.cache.drop(s.Realm())
 	project, err := m.o.Harbor.Project(ctx, name)
 	if isMissing(err) {
 		return nil, m.lookMissing(ctx, s, name)
@@ -333,7 +333,6 @@ func (m *Mirror) lookMissing(ctx context.Context, s *store.Store, name string) e
 		if err := m.do(s, name, Decide(t, m.base(t), nil, held, Wanted{}, m.o.Now()).Steps); err != nil {
 			return err
 		}
-		m.cache.drop()
 		if held, err = m.held(ctx, s, name); err != nil {
 			return err
 		}

@@ -9,45 +9,56 @@ import (
 // mostMarks bounds how many targets are remembered. Each takes some hundred bytes.
 const mostMarks = 10_000
 
-// marks is the set of targets that are to be looked at, in the order in which they
-// were marked first. When it is full, everything is marked instead.
+// marks is the set of targets that are to be looked at: those that press first, each kind in the order in which they were marked. When it is full, everything
+// is marked instead.
 type marks struct {
 	mu         sync.Mutex
 	of         map[Target]*list.Element
-	order      *list.List // of mark
+	pressing   *list.List // of mark
+	routine    *list.List
 	everything bool
 	most       int
 	wake       chan struct{} // holds one, when something was marked
 }
 
+// why says why something is to be looked at.
+type why int
+
+const (
+	routine  why = iota // it may have changed
+	pressing            // of what was told of, something was just converted
+	told                // Harbor has told of it: somebody has just pushed, and may run it next
+)
+
 type mark struct {
 	target Target
 	since  time.Time
-	hinted bool // by Harbor: somebody has just pushed, and may run it next
+	why    why
 
 	attempts int // that failed
 }
 
 func newMarks(most int) *marks {
-	return &marks{of: map[Target]*list.Element{}, order: list.New(), most: most, wake: make(chan struct{}, 1)}
+	return &marks{of: map[Target]*list.Element{}, pressing: list.New(), routine: list.New(), most: most, wake: make(chan struct{}, 1)}
 }
 
-// add marks a target; one that is marked keeps its place.
-func (m *marks) add(t Target, hinted bool, now time.Time) {
+// add marks a target; one that is marked keeps its place, unless it is told of now.
+func (m *marks) add(t Target, w why, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	defer m.ring()
-	if e, ok := m.of[t]; ok {
-		known := e.Value.(mark) //nolint:forcetypeassert // the list has nothing else
-		known.hinted = known.hinted || hinted
-		e.Value = known
-		return
-	}
-	if len(m.of) >= m.most {
+	e, ok := m.of[t]
+	switch {
+	case ok && w > m.mark(e).why:
+		known := m.remove(e)
+		known.why = w
+		m.push(known)
+	case ok:
+	case len(m.of) >= m.most:
 		m.everything = true
-		return
+	default:
+		m.push(mark{target: t, since: now, why: w})
 	}
-	m.of[t] = m.order.PushBack(mark{target: t, since: now, hinted: hinted})
 }
 
 // again marks what could not be looked at, behind all others.
@@ -55,8 +66,26 @@ func (m *marks) again(failed mark) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if _, ok := m.of[failed.target]; !ok {
-		m.of[failed.target] = m.order.PushBack(failed)
+		m.push(failed)
 	}
+}
+
+func (m *marks) push(k mark) { m.of[k.target] = m.orderOf(k).PushBack(k) }
+
+func (m *marks) remove(e *list.Element) mark {
+	k := m.mark(e)
+	m.orderOf(k).Remove(e)
+	delete(m.of, k.target)
+	return k
+}
+
+func (m *marks) mark(e *list.Element) mark { return e.Value.(mark) } //nolint:forcetypeassert // the lists have nothing else
+
+func (m *marks) orderOf(k mark) *list.List {
+	if k.why == routine {
+		return m.routine
+	}
+	return m.pressing
 }
 
 // addAll marks everything.
@@ -74,21 +103,20 @@ func (m *marks) ring() {
 	}
 }
 
-// nextUnless takes the target that waits longest; ok is false when there is none, or
-// when it is somebody else's turn.
+// nextUnless takes the target that is next; ok is false when there is none, or when it
+// is somebody else's turn.
 func (m *marks) nextUnless(othersTurn bool) (next mark, ok bool) {
 	if othersTurn {
 		return mark{}, false
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	front := m.order.Front()
-	if front == nil {
-		return mark{}, false
+	for _, order := range []*list.List{m.pressing, m.routine} {
+		if front := order.Front(); front != nil {
+			return m.remove(front), true
+		}
 	}
-	next = m.order.Remove(front).(mark) //nolint:forcetypeassert // the list has nothing else
-	delete(m.of, next.target)
-	return next, true
+	return mark{}, false
 }
 
 // all reports, once, that everything is marked.
@@ -104,8 +132,10 @@ func (m *marks) all() bool {
 func (m *marks) waiting() (n int, oldest time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if front := m.order.Front(); front != nil {
-		oldest = front.Value.(mark).since //nolint:forcetypeassert // the list has nothing else
+	for _, order := range []*list.List{m.pressing, m.routine} {
+		if front := order.Front(); front != nil && (oldest.IsZero() || m.mark(front).since.Before(oldest)) {
+			oldest = m.mark(front).since
+		}
 	}
 	return len(m.of), oldest
 }

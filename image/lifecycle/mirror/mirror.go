@@ -175,7 +175,7 @@ func (m *Mirror) Mark(t Target) bool {
 	if !t.sound() {
 		return false
 	}
-	m.marks.add(t, true, m.o.Now())
+	m.marks.add(t, told, m.o.Now())
 	return true
 }
 

@@ -89,7 +89,7 @@ func (r *round) try(ctx context.Context) error {
 		}
 		r.advance()
 	case len(r.within) > 0:
-		if err := r.m.lookRepository(ctx, Target{r.project, r.within[0]}, false); err != nil {
+		if err := r.m.lookRepository(ctx, Target{r.project, r.within[0]}, routine); err != nil {
 			return err
 		}
 		r.advance()

@@ -28,7 +28,7 @@ func TestGate(t *testing.T) {
 	if len(failures) != 1 || failures[0].Reason != Forbidden || failures[0].Digest != a || len(w.digests("p")) != 0 {
 		t.Fatalf("not scanned: failures are %+v, objects %v", failures, w.digests("p"))
 	}
-	m.marks.add(Target{"p", "app"}, false, time.Now()) // not a hint: it is not tried again
+	m.marks.add(Target{"p", "app"}, pressing, time.Now()) // not a hint: it is not tried again
 	w.settle(m)
 	if again := m.Status().Failures; again[0].Attempts != 1 {
 		t.Errorf("it was tried %d times", again[0].Attempts)
