@@ -6,6 +6,7 @@ import (
 	"github.com/jrun-hpc/jrun/image/lifecycle/notice"
 	"github.com/jrun-hpc/jrun/image/lifecycle/onboarding"
 	"github.com/jrun-hpc/jrun/image/lifecycle/people"
+	"github.com/jrun-hpc/jrun/image/lifecycle/state"
 )
 
 // directory is who there is.
@@ -17,13 +18,17 @@ func (p *program) directory() (people.Directory, error) {
 	return people.Open(&s.People)
 }
 
-// directoryIfAny is nil where jadm.toml names no directory.
-func (p *program) directoryIfAny() (people.Directory, error) {
+// stayers is the directory for those who give rights; nil where jadm.toml names none.
+func (p *program) stayers() (people.Directory, error) {
 	s, err := p.settings()
 	if err != nil || s.People.CSV == "" && s.People.LDAP.URL == "" {
 		return nil, err
 	}
-	return people.Open(&s.People)
+	directory, err := people.Open(&s.People)
+	if err != nil {
+		return nil, err
+	}
+	return staying{directory, state.Open(s.State)}, nil
 }
 
 // post sends letters.
@@ -53,7 +58,10 @@ func (p *program) onboarder() (*onboarding.Onboarder, error) {
 	if err != nil {
 		return nil, err
 	}
-	directory, err := p.directory()
+	directory, err := p.directory() // which says when there is none
+	if err == nil {
+		directory, err = p.stayers()
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -144,7 +144,7 @@ func (p *program) mirror(log *slog.Logger, metrics *service.Metrics) (*mirror.Mi
 	if err != nil {
 		return nil, err
 	}
-	directory, err := p.directory()
+	directory, err := p.stayers()
 	if err != nil {
 		return nil, err
 	}

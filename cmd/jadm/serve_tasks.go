@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jrun-hpc/jrun/image/harbor"
+	"github.com/jrun-hpc/jrun/image/lifecycle/desired"
 	"github.com/jrun-hpc/jrun/image/lifecycle/mirror"
 	"github.com/jrun-hpc/jrun/image/lifecycle/onboarding"
 	"github.com/jrun-hpc/jrun/image/lifecycle/service"
@@ -72,7 +73,44 @@ func (p *program) tasks(m *mirror.Mirror, log *slog.Logger) ([]service.Task, err
 	if s.Lease.Source != "" {
 		tasks = append(tasks, service.Task{Name: "leases", Every: leaseEvery, Run: p.seeToLeases})
 	}
+	if s.Serve.ApplyEvery > 0 {
+		tasks = append(tasks, service.Task{Name: "apply", Every: time.Duration(s.Serve.ApplyEvery), Run: p.applyAgain})
+	}
+	if s.Serve.RetainEvery > 0 {
+		tasks = append(tasks, service.Task{Name: "retain", Every: time.Duration(s.Serve.RetainEvery), Run: p.retainAgain})
+	}
 	return tasks, nil
+}
+
+// applyAgain is jadm apply, which takes nothing away that jadm did not give.
+func (p *program) applyAgain(ctx context.Context) error {
+	site, err := p.site()
+	if err != nil {
+		return err
+	}
+	_, err = site.Apply(ctx, desired.Options{}, nil, func(desired.Change, error) {})
+	return err
+}
+
+// retainAgain is jadm retain, for all projects. What it does is in the audit log.
+func (p *program) retainAgain(ctx context.Context) error {
+	k, err := p.keeper()
+	if err != nil {
+		return err
+	}
+	projects, err := p.projectsOr(ctx, nil)
+	if err != nil {
+		return err
+	}
+	for _, project := range projects {
+		if _, e := p.retainProject(ctx, k, project); e != nil {
+			err = errors.Join(err, fmt.Errorf("%s: %w", project, e))
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return err
 }
 
 // takeIn onboards those who have logged in to Harbor by themselves.

@@ -35,7 +35,7 @@ func (p *program) site() (*desired.Site, error) {
 	if err != nil {
 		return nil, err
 	}
-	directory, err := p.directoryIfAny()
+	directory, err := p.stayers()
 	if err != nil {
 		return nil, err
 	}

@@ -54,7 +54,7 @@ func (p *program) book() (usage.Book, error) {
 	if err != nil {
 		return usage.Book{}, err
 	}
-	directory, err := p.directoryIfAny()
+	directory, err := p.stayers()
 	if err != nil {
 		return usage.Book{}, err
 	}

@@ -46,6 +46,14 @@ type Serve struct {
 	// UndeleteFor is how long a converted image stays after its registry's has gone,
 	// to be had back: 7d.
 	UndeleteFor quantity.Age `toml:"undelete_for"`
+
+	// ApplyEvery is how often jadm serve does what jadm apply does, without --adopt and
+	// --prune: new people get their projects, and robots are renewed. 0, which is the
+	// default: never.
+	ApplyEvery quantity.Age `toml:"apply_every"`
+	// RetainEvery is how often it does what jadm retain does: 0, which is the default, is
+	// never. Look at jadm retain --dry-run first.
+	RetainEvery quantity.Age `toml:"retain_every"`
 }
 
 // Defaults of Serve.
@@ -53,6 +61,7 @@ const (
 	defaultListen   = "127.0.0.1:8480"
 	defaultPoll     = 15 * time.Minute
 	shortestPoll    = time.Second
+	shortestTask    = time.Minute // of apply_every and retain_every
 	defaultMinFree  = 10 << 30
 	defaultUndelete = 7 * 24 * time.Hour
 	mostJobs        = 64
@@ -82,6 +91,8 @@ func (s *Serve) complete(abs func(string) string) error {
 		return fmt.Errorf("serve.jobs is %d, not 1 to %d", s.Jobs, mostJobs)
 	case time.Duration(s.PollEvery) < shortestPoll:
 		return fmt.Errorf("serve.poll_every is %s: Harbor would do nothing else", &s.PollEvery)
+	case s.ApplyEvery != 0 && time.Duration(s.ApplyEvery) < shortestTask || s.RetainEvery != 0 && time.Duration(s.RetainEvery) < shortestTask:
+		return errors.New("serve.apply_every and serve.retain_every are a minute at least, or 0 for never")
 	case (s.TLSCert == "") != (s.TLSKey == ""):
 		return errors.New("serve.tls_cert and serve.tls_key belong together")
 	}
