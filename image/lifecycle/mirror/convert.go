@@ -80,7 +80,7 @@ func (m *Mirror) keepConverting(ctx context.Context) {
 		m.working.Add(-1)
 		if outcome.Result == Unreachable || outcome.Result == Full {
 			failed++
-			m.pause(ctx, failed)
+			m.pause(ctx, failed, err)
 			continue
 		}
 		failed = 0

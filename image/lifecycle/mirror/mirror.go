@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -90,7 +91,9 @@ type Mirror struct {
 // Defaults of what Options leaves out.
 const (
 	firstWait   = time.Second
-	longestWait = 5 * time.Minute
+	longestWait = time.Minute
+	// refusedWait is longer: each wrong password locks the account for a moment.
+	refusedWait = 5 * time.Minute
 )
 
 // New makes a Mirror. It reads what is remembered of failures, and asks nobody yet. The
@@ -208,10 +211,14 @@ func (m *Mirror) place(project string) store.Place {
 // base is a repository's name with the registry's.
 func (m *Mirror) base(t Target) string { return m.o.Registry + "/" + t.String() }
 
-// pause waits after the nth failure in a row, from 1; it returns early when somebody
-// wants it, or ctx ends.
-func (m *Mirror) pause(ctx context.Context, n int) {
-	most := min(m.o.firstPause<<min(n-1, 20), longestWait)
+// pause waits after the nth failure in a row, from 1, which was err; it returns early
+// when somebody wants it, or ctx ends.
+func (m *Mirror) pause(ctx context.Context, n int, err error) {
+	longest := longestWait
+	if harbor.Status(err) == http.StatusUnauthorized {
+		longest = refusedWait
+	}
+	most := min(m.o.firstPause<<min(n-1, 20), longest)
 	timer := time.NewTimer(most/2 + jitter(most/2))
 	defer timer.Stop()
 	select {
