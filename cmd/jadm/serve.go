@@ -20,7 +20,9 @@ import (
 	"github.com/jrun-hpc/jrun/image/lifecycle/service"
 	"github.com/jrun-hpc/jrun/image/lifecycle/settings"
 	"github.com/jrun-hpc/jrun/image/lifecycle/state"
+	"github.com/jrun-hpc/jrun/image/lifecycle/usage"
 	"github.com/jrun-hpc/jrun/image/store"
+	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
 )
 
@@ -152,7 +154,14 @@ func (p *program) mirror(log *slog.Logger, metrics *service.Metrics) (*mirror.Mi
 	if err != nil {
 		return nil, err
 	}
+	book, err := p.book()
+	if err != nil {
+		return nil, err
+	}
 	return mirror.New(mirror.Options{
+		Cited: func(_ context.Context, place store.Place) (map[digest.Digest]bool, error) {
+			return cited(book, place.Project)
+		},
 		Harbor: client, Registry: s.Harbor.Host(), Store: s.Store.Path,
 		Login: image.Login{User: s.Harbor.User, Password: password}, CertificatesDir: certificates,
 		Directory: directory, State: remembered, Audit: recorder, Log: log,
@@ -161,6 +170,19 @@ func (p *program) mirror(log *slog.Logger, metrics *service.Metrics) (*mirror.Mi
 		Jobs: s.Serve.Jobs, PollEvery: time.Duration(s.Serve.PollEvery), UndeleteFor: time.Duration(s.Serve.UndeleteFor),
 		Version: version(), Observe: metrics.Conversion,
 	})
+}
+
+// cited are the digests of a project that somebody has pinned.
+func cited(book usage.Book, project string) (map[digest.Digest]bool, error) {
+	pins, err := book.PinsOf(project)
+	all := map[digest.Digest]bool{}
+	for _, p := range pins {
+		all[p.Digest] = true
+		if p.Resolved != "" {
+			all[p.Resolved] = true
+		}
+	}
+	return all, err
 }
 
 // platforms reads os/architecture/variant; settings has checked them.
