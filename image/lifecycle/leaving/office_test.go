@@ -275,3 +275,35 @@ func TestFrozen(t *testing.T) {
 		t.Error("given back it is frozen")
 	}
 }
+
+// forgetful makes bundles that lack an image, the first times.
+type forgetful struct {
+	fakeBundler
+	times *int
+}
+
+func (f forgetful) Make(ctx context.Context, dir string, c Contents) error {
+	if *f.times > 0 {
+		*f.times--
+		c.Images = c.Images[1:]
+	}
+	return f.fakeBundler.Make(ctx, dir, c)
+}
+
+// TestBundleThatLacksAnImage: nothing is handed over before a bundle has it.
+func TestBundleThatLacksAnImage(t *testing.T) {
+	l := quietLife(t)
+	times := 1
+	o := l.office(l.rules)
+	o.Bundler = forgetful{fakeBundler{l.world}, &times}
+	if _, err := o.Leave(t.Context(), l.now, Order{ID: who, Date: l.midnight(0), By: "suzuki"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Round(t.Context(), l.now); err != nil {
+		t.Fatal(err)
+	}
+	d := l.departure()
+	if d.Stage != HandedOver || len(d.Bundles) != 1 || len(l.shelf[d.Bundles[0].Dir].images) != 2 {
+		t.Errorf("it is %s, %+v", d.Stage, d.Bundles)
+	}
+}

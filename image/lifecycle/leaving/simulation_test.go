@@ -97,6 +97,7 @@ type life struct {
 	inside []func() // happen during a call, when the moment comes
 	again  func(call string, after bool)
 
+	stays   bool                     // jadm user return was typed
 	small   bool                     // the supervisor's quota is too small
 	owed    map[digest.Digest]bool   // must not be lost
 	tags    map[string]digest.Digest // repository:tag
@@ -261,6 +262,7 @@ func (l *life) orReturn(inside bool) {
 			if err != nil && !l.anythingDown() {
 				l.bad("returning: %v", err)
 			}
+			l.stays = l.stays || err == nil
 		})
 	}
 	if inside {
@@ -387,6 +389,9 @@ func (l *life) live() {
 			return
 		}
 		if l.day > 200 && l.over() {
+			if l.stays && l.count(Returned, Cancelled) == 0 {
+				l.bad("who stays has left")
+			}
 			return
 		}
 	}
