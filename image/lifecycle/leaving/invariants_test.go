@@ -34,6 +34,12 @@ func (l *life) watch() {
 				}
 			}
 		}
+	case d.Stage == Removing:
+		for digest := range l.site[who] {
+			if l.jobs[digest] {
+				l.bad("the removal begins, and a job runs in %s", digest)
+			}
+		}
 	case d.Stage == HandedOver && d.Where.Project != "":
 		to := l.projects[d.Where.Project]
 		for _, i := range d.Images() {

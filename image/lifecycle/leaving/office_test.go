@@ -307,3 +307,21 @@ func TestBundleThatLacksAnImage(t *testing.T) {
 		t.Errorf("it is %s, %+v", d.Stage, d.Bundles)
 	}
 }
+
+// TestJobs: images that jobs run in are not removed before they end, and no trouble is
+// made of it.
+func TestJobs(t *testing.T) {
+	l := quietLife(t)
+	l.site[who] = map[digest.Digest]bool{}
+	for d := range l.projects[who].repos["app"] {
+		l.site[who][d], l.jobs[d] = true, true
+	}
+	d := l.leave(1, 40, nil)
+	if d.Stage != HandedOver || d.Waiting == "" || len(d.Troubles) != 0 || l.projects[who] == nil {
+		t.Fatalf("with jobs it is %s, %q, %+v", d.Stage, d.Waiting, d.Troubles)
+	}
+	l.jobs = map[digest.Digest]bool{}
+	if d = l.pass(41); d.Stage != Certified || d.Waiting != "" || len(l.site[who]) != 0 {
+		t.Errorf("without it is %s, %q, with %d converted images", d.Stage, d.Waiting, len(l.site[who]))
+	}
+}
