@@ -66,8 +66,8 @@ func (l *life) checkAlways() {
 			if !l.anywhere(digest) {
 				l.bad("%s is lost", digest)
 			}
-			if _, cited := l.cited[digest]; cited && d.Stage == Done && !l.archived(digest) {
-				l.bad("%s is cited, and is not in the archive", digest)
+			if _, cited := l.cited[digest]; cited && d.Stage == Done && !l.archived(digest) && !l.inHarbor(digest) {
+				l.bad("%s is cited, and is neither in the archive nor in Harbor", digest)
 			}
 		case !l.inBundle(digest):
 			l.bad("%s is neither in Harbor nor in a bundle (%s)", digest, d.Stage)
@@ -78,13 +78,17 @@ func (l *life) checkAlways() {
 	}
 }
 
-func (l *life) anywhere(d digest.Digest) bool {
+func (l *life) inHarbor(d digest.Digest) bool {
 	for _, p := range l.projects {
 		if p.has(d) {
 			return true
 		}
 	}
-	if l.inBundle(d) {
+	return false
+}
+
+func (l *life) anywhere(d digest.Digest) bool {
+	if l.inHarbor(d) || l.inBundle(d) {
 		return true
 	}
 	for dir, b := range l.shelf { // the receiver's, who has left as well
