@@ -34,6 +34,12 @@ func (l *life) watch() {
 				}
 			}
 		}
+	case d.Stage == Removing:
+		for digest := range l.site[who] {
+			if l.jobs[digest] {
+				l.bad("the removal begins, and a job runs in %s", digest)
+			}
+		}
 	case d.Stage == HandedOver && d.Where.Project != "":
 		to := l.projects[d.Where.Project]
 		for _, i := range d.Images() {
@@ -60,8 +66,8 @@ func (l *life) checkAlways() {
 			if !l.anywhere(digest) {
 				l.bad("%s is lost", digest)
 			}
-			if _, cited := l.cited[digest]; cited && d.Stage == Done && !l.archived(digest) {
-				l.bad("%s is cited, and is not in the archive", digest)
+			if _, cited := l.cited[digest]; cited && d.Stage == Done && !l.archived(digest) && !l.inHarbor(digest) {
+				l.bad("%s is cited, and is neither in the archive nor in Harbor", digest)
 			}
 		case !l.inBundle(digest):
 			l.bad("%s is neither in Harbor nor in a bundle (%s)", digest, d.Stage)
@@ -72,13 +78,17 @@ func (l *life) checkAlways() {
 	}
 }
 
-func (l *life) anywhere(d digest.Digest) bool {
+func (l *life) inHarbor(d digest.Digest) bool {
 	for _, p := range l.projects {
 		if p.has(d) {
 			return true
 		}
 	}
-	if l.inBundle(d) {
+	return false
+}
+
+func (l *life) anywhere(d digest.Digest) bool {
+	if l.inHarbor(d) || l.inBundle(d) {
 		return true
 	}
 	for dir, b := range l.shelf { // the receiver's, who has left as well

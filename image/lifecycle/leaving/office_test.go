@@ -275,3 +275,53 @@ func TestFrozen(t *testing.T) {
 		t.Error("given back it is frozen")
 	}
 }
+
+// forgetful makes bundles that lack an image, the first times.
+type forgetful struct {
+	fakeBundler
+	times *int
+}
+
+func (f forgetful) Make(ctx context.Context, dir string, c Contents) error {
+	if *f.times > 0 {
+		*f.times--
+		c.Images = c.Images[1:]
+	}
+	return f.fakeBundler.Make(ctx, dir, c)
+}
+
+// TestBundleThatLacksAnImage: nothing is handed over before a bundle has it.
+func TestBundleThatLacksAnImage(t *testing.T) {
+	l := quietLife(t)
+	times := 1
+	o := l.office(l.rules)
+	o.Bundler = forgetful{fakeBundler{l.world}, &times}
+	if _, err := o.Leave(t.Context(), l.now, Order{ID: who, Date: l.midnight(0), By: "suzuki"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Round(t.Context(), l.now); err != nil {
+		t.Fatal(err)
+	}
+	d := l.departure()
+	if d.Stage != HandedOver || len(d.Bundles) != 1 || len(l.shelf[d.Bundles[0].Dir].images) != 2 {
+		t.Errorf("it is %s, %+v", d.Stage, d.Bundles)
+	}
+}
+
+// TestJobs: images that jobs run in are not removed before they end, and no trouble is
+// made of it.
+func TestJobs(t *testing.T) {
+	l := quietLife(t)
+	l.site[who] = map[digest.Digest]bool{}
+	for d := range l.projects[who].repos["app"] {
+		l.site[who][d], l.jobs[d] = true, true
+	}
+	d := l.leave(1, 40, nil)
+	if d.Stage != HandedOver || d.Waiting == "" || len(d.Troubles) != 0 || l.projects[who] == nil {
+		t.Fatalf("with jobs it is %s, %q, %+v", d.Stage, d.Waiting, d.Troubles)
+	}
+	l.jobs = map[digest.Digest]bool{}
+	if d = l.pass(41); d.Stage != Certified || d.Waiting != "" || len(l.site[who]) != 0 {
+		t.Errorf("without it is %s, %q, with %d converted images", d.Stage, d.Waiting, len(l.site[who]))
+	}
+}
