@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/harbor"
 	"github.com/jrun-hpc/jrun/image/lifecycle/desired"
+	"github.com/jrun-hpc/jrun/image/lifecycle/leaving"
 	"github.com/jrun-hpc/jrun/image/lifecycle/retention"
 	"github.com/jrun-hpc/jrun/image/lifecycle/settings"
 	"github.com/jrun-hpc/jrun/image/lifecycle/state"
@@ -186,6 +188,17 @@ func (p *program) retainProject(ctx context.Context, k retention.Keeper, project
 	rules, err := p.rulesOf(project)
 	if err != nil {
 		return one, err
+	}
+	s, err := p.settings()
+	if err != nil {
+		return one, err
+	}
+	frozen, _, err := leaving.FrozenIn(state.Open(s.State))
+	if err != nil {
+		return one, err
+	}
+	if slices.Contains(frozen, project) {
+		return one, nil // all of it goes into a bundle
 	}
 	now := time.Now()
 	if one.Plan, err = k.Plan(ctx, project, rules, now); err != nil || p.dryRun {
