@@ -58,31 +58,24 @@ func (p *program) leasePost(k *vmlease.Keeper) error {
 
 // leaseKeeper is what the commands about leases work with.
 func (p *program) leaseKeeper() (*vmlease.Keeper, error) {
-	s, err := p.settings()
+	d, err := p.desk()
 	if err != nil {
 		return nil, err
 	}
-	client, err := httpClient(s.Lease.CAFile)
+	l := &d.Lease
+	client, err := httpClient(l.CAFile)
 	if err != nil {
 		return nil, fault.Newf(err, "correct lease.ca_file in jadm.toml", "cannot ask for leases")
 	}
-	source, err := vmlease.FromSettings(&s.Lease, client)
-	if err != nil {
-		return nil, err
-	}
-	dir, err := p.state()
-	if err != nil {
-		return nil, err
-	}
-	recorder, err := p.recorder()
+	source, err := vmlease.FromSettings(l, client)
 	if err != nil {
 		return nil, err
 	}
 	days := func(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }
 	return &vmlease.Keeper{
-		Source: source, State: dir, Audit: recorder, Rules: vmlease.Rules{Days: s.Lease.WarnDays, Remind: s.Lease.Remind}, Zone: s.Lease.Location(),
-		Forget: days(s.Lease.ForgetDays), Old: days(s.Lease.ReportDays),
-		Extend: vmlease.Extension{Command: s.Lease.ExtendCommand, By: days(s.Lease.ExtendDays), Most: s.Lease.ExtendMost}, DryRun: p.dryRun,
+		Source: source, State: d.state, Audit: d.audit, Rules: vmlease.Rules{Days: l.WarnDays, Remind: l.Remind}, Zone: l.Location(),
+		Forget: days(l.ForgetDays), Old: days(l.ReportDays),
+		Extend: vmlease.Extension{Command: l.ExtendCommand, By: days(l.ExtendDays), Most: l.ExtendMost}, DryRun: p.dryRun,
 	}, nil
 }
 

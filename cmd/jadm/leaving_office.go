@@ -25,7 +25,7 @@ var clock = time.Now
 
 // office does what people who leave need.
 func (p *program) office() (*leaving.Office, error) {
-	s, err := p.settings()
+	d, err := p.desk()
 	if err != nil {
 		return nil, err
 	}
@@ -45,22 +45,15 @@ func (p *program) office() (*leaving.Office, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := p.state()
-	if err != nil {
-		return nil, err
-	}
-	recorder, err := p.recorder()
-	if err != nil {
-		return nil, err
-	}
-	book := usage.Book{Dir: dir, Registry: s.Harbor.Host(), Acts: recorder}
+	host := d.Harbor.Host()
+	book := usage.Book{Dir: d.state, Registry: host, Acts: d.audit}
 	o := &leaving.Office{
-		Rules: p.leavingRules(), Host: s.Harbor.Host(), Account: s.Harbor.User, Registry: client, Shelf: leaving.Disk{}, Post: letterBox{post}, Directory: directory,
-		Uses: citations{book}, Credentials: nodeRobots{client}, Trail: trail{auditFile(s)}, Audit: recorder, Documents: dir,
+		Rules: p.leavingRules(), Host: host, Account: d.Harbor.User, Registry: client, Shelf: leaving.Disk{}, Post: letterBox{post}, Directory: directory,
+		Uses: citations{book}, Credentials: nodeRobots{client}, Trail: trail{auditFile(d.Settings)}, Audit: d.audit, Documents: d.state,
 		Bundler: bundler{client, registry, book},
 	}
-	if s.Store.Path != "" {
-		o.Realm = leaving.Site{Root: s.Store.Path, Registry: s.Harbor.Host()}
+	if d.Store.Path != "" {
+		o.Realm = leaving.Site{Root: d.Store.Path, Registry: host}
 	}
 	return o, nil
 }

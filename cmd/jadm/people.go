@@ -33,24 +33,16 @@ func (p *program) stayers() (people.Directory, error) {
 
 // post sends letters.
 func (p *program) post() (*notice.Post, error) {
-	s, err := p.settings()
+	d, err := p.desk()
 	if err != nil {
 		return nil, err
 	}
-	dir, err := p.state()
-	if err != nil {
-		return nil, err
-	}
-	recorder, err := p.recorder()
-	if err != nil {
-		return nil, err
-	}
-	return notice.Open(notice.Options{Mail: s.Mail, Language: s.Language, Registry: s.Harbor.Host(), State: dir, Audit: recorder, Now: time.Now})
+	return notice.Open(notice.Options{Mail: d.Mail, Language: d.Language, Registry: d.Harbor.Host(), State: d.state, Audit: d.audit, Now: time.Now})
 }
 
 // onboarder takes people in.
 func (p *program) onboarder() (*onboarding.Onboarder, error) {
-	s, err := p.settings()
+	d, err := p.desk()
 	if err != nil {
 		return nil, err
 	}
@@ -69,16 +61,8 @@ func (p *program) onboarder() (*onboarding.Onboarder, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := p.state()
-	if err != nil {
-		return nil, err
-	}
-	recorder, err := p.recorder()
-	if err != nil {
-		return nil, err
-	}
 	o := onboarding.Options{
-		Harbor: client, Registry: s.Harbor.Host(), Directory: directory, Post: post, State: dir, Audit: recorder, Settings: s.Onboarding,
+		Harbor: client, Registry: d.Harbor.Host(), Directory: directory, Post: post, State: d.state, Audit: d.audit, Settings: d.Onboarding,
 	}
 	file, err := p.desired()
 	if err != nil {

@@ -89,6 +89,22 @@ func httpClient(caFile string) (*http.Client, error) {
 	return &http.Client{Transport: transport, Timeout: time.Minute}, nil
 }
 
+// desk is where jadm works: what nearly all commands want.
+type desk struct {
+	*settings.Settings
+	state state.Dir
+	audit audit.Recorder
+}
+
+// desk reads jadm.toml.
+func (p *program) desk() (desk, error) {
+	s, err := p.settings()
+	if err != nil {
+		return desk{}, err
+	}
+	return desk{s, state.Open(s.State), audit.Open(auditFile(s), actor())}, nil
+}
+
 // state is what jadm remembers.
 func (p *program) state() (state.Dir, error) {
 	s, err := p.settings()

@@ -142,20 +142,16 @@ func (p *program) seeToLeases(ctx context.Context) error {
 
 // reportHandlers take what jbuild tells of workspaces that are not uploaded.
 func (p *program) reportHandlers(log *slog.Logger) (map[string]http.Handler, error) {
-	s, err := p.settings()
+	d, err := p.desk()
 	if err != nil {
 		return nil, err
 	}
-	client, err := httpClient(s.Harbor.CAFile)
+	client, err := httpClient(d.Harbor.CAFile)
 	if err != nil {
 		return nil, err
 	}
-	dir, err := p.state()
-	if err != nil {
-		return nil, err
-	}
-	ask := vmlease.AskHarbor(harbor.Options{Base: s.Harbor.Base(), HTTP: client, UserAgent: "jadm/" + version()})
+	ask := vmlease.AskHarbor(harbor.Options{Base: d.Harbor.Base(), HTTP: client, UserAgent: "jadm/" + version()})
 	return map[string]http.Handler{
-		vmlease.Path: vmlease.NewHandler(vmlease.HandlerOptions{Reports: vmlease.OpenReports(dir), Checker: vmlease.NewChecker(ask), Log: log}),
+		vmlease.Path: vmlease.NewHandler(vmlease.HandlerOptions{Reports: vmlease.OpenReports(d.state), Checker: vmlease.NewChecker(ask), Log: log}),
 	}, nil
 }

@@ -23,11 +23,11 @@ func (p *program) desired() (*desired.File, error) {
 
 // site is what plan, apply and user add compare and change.
 func (p *program) site() (*desired.Site, error) {
-	s, err := p.settings()
+	d, err := p.desk()
 	if err != nil {
 		return nil, err
 	}
-	file, err := desired.Load(s.Desired)
+	file, err := desired.Load(d.Desired)
 	if err != nil {
 		return nil, err
 	}
@@ -39,16 +39,8 @@ func (p *program) site() (*desired.Site, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := p.state()
-	if err != nil {
-		return nil, err
-	}
-	recorder, err := p.recorder()
-	if err != nil {
-		return nil, err
-	}
-	files := desired.Files{Host: s.Harbor.Host(), Dir: credentialDir(s)}
+	files := desired.Files{Host: d.Harbor.Host(), Dir: credentialDir(d.Settings)}
 	return &desired.Site{
-		File: file, Client: client, Directory: directory, State: dir, Recorder: recorder, Keep: files.Keep, Kept: files.Kept, Now: time.Now,
+		File: file, Client: client, Directory: directory, State: d.state, Recorder: d.audit, Keep: files.Keep, Kept: files.Kept, Now: time.Now,
 	}, nil
 }

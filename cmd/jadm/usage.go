@@ -38,15 +38,7 @@ store tell. Nothing is collected by this; 'jadm serve' does, and 'jadm usage col
 
 // book is what is known of images' use. Whose reports count is asked of Harbor.
 func (p *program) book() (usage.Book, error) {
-	s, err := p.settings()
-	if err != nil {
-		return usage.Book{}, err
-	}
-	dir, err := p.state()
-	if err != nil {
-		return usage.Book{}, err
-	}
-	acts, err := p.recorder()
+	d, err := p.desk()
 	if err != nil {
 		return usage.Book{}, err
 	}
@@ -59,7 +51,8 @@ func (p *program) book() (usage.Book, error) {
 		return usage.Book{}, err
 	}
 	return usage.Book{
-		Dir: dir, Registry: s.Harbor.Host(), Names: s.Usage.Names, Rights: &rights{client: client, directory: directory}, Acts: acts, PinsPerUser: s.Usage.PinsPerUser,
+		Dir: d.state, Registry: d.Harbor.Host(), Names: d.Usage.Names, Rights: &rights{client: client, directory: directory}, Acts: d.audit,
+		PinsPerUser: d.Usage.PinsPerUser,
 	}, nil
 }
 
