@@ -43,14 +43,6 @@ func (p *program) tasks(m *mirror.Mirror, log *slog.Logger) ([]service.Task, err
 	if err != nil {
 		return nil, err
 	}
-	onboarder, err := p.onboarder()
-	if err != nil {
-		return nil, err
-	}
-	office, err := p.office()
-	if err != nil {
-		return nil, err
-	}
 	tasks := []service.Task{
 		{Name: "collect", Every: removeEvery, Run: m.Collect},
 		{Name: "usage", Every: usageEvery, Run: func(ctx context.Context) error {
@@ -61,14 +53,15 @@ func (p *program) tasks(m *mirror.Mirror, log *slog.Logger) ([]service.Task, err
 			_, err := book.KeepAlive(ctx, client, clock(), false)
 			return err
 		}},
-		{Name: "renew-logins", Every: renewEvery, Run: func(ctx context.Context) error {
-			_, err := onboarder.Renew(ctx, onboarding.Choices{Now: clock()})
-			return err
-		}},
-		{Name: "leavers", Every: leaverEvery, Run: func(ctx context.Context) error { return office.Round(ctx, clock()) }},
 	}
-	if !s.Onboarding.NoFirstLogins {
-		tasks = append(tasks, service.Task{Name: "first-logins", Every: loginsEvery, Run: func(ctx context.Context) error { return takeIn(ctx, onboarder, log) }})
+	if directory, err := p.stayers(); err != nil {
+		return nil, err
+	} else if directory != nil { // else nobody knows people
+		more, err := p.tasksOfPeople(log)
+		if err != nil {
+			return nil, err
+		}
+		tasks = append(tasks, more...)
 	}
 	if s.Lease.Source != "" {
 		tasks = append(tasks, service.Task{Name: "leases", Every: leaseEvery, Run: p.seeToLeases})
@@ -78,6 +71,29 @@ func (p *program) tasks(m *mirror.Mirror, log *slog.Logger) ([]service.Task, err
 	}
 	if s.Serve.RetainEvery > 0 {
 		tasks = append(tasks, service.Task{Name: "retain", Every: time.Duration(s.Serve.RetainEvery), Run: p.retainAgain})
+	}
+	return tasks, nil
+}
+
+// tasksOfPeople are about who comes and goes.
+func (p *program) tasksOfPeople(log *slog.Logger) ([]service.Task, error) {
+	onboarder, err := p.onboarder()
+	if err != nil {
+		return nil, err
+	}
+	office, err := p.office()
+	if err != nil {
+		return nil, err
+	}
+	tasks := []service.Task{
+		{Name: "renew-logins", Every: renewEvery, Run: func(ctx context.Context) error {
+			_, err := onboarder.Renew(ctx, onboarding.Choices{Now: clock()})
+			return err
+		}},
+		{Name: "leavers", Every: leaverEvery, Run: func(ctx context.Context) error { return office.Round(ctx, clock()) }},
+	}
+	if !p.loaded.Onboarding.NoFirstLogins {
+		tasks = append(tasks, service.Task{Name: "first-logins", Every: loginsEvery, Run: func(ctx context.Context) error { return takeIn(ctx, onboarder, log) }})
 	}
 	return tasks, nil
 }
