@@ -209,7 +209,7 @@ func TestShell(t *testing.T) {
 		if err := <-done; err == nil || d.Snapshot().Shell != 0 {
 			t.Errorf("error is %v", err)
 		}
-		v := d.Screen().Attach(0)
+		v := d.Screen().Attach("page1", 0)
 		defer v.Close()
 		if p, err := v.Next(t.Context()); err != nil || string(p.Bytes) != "$ " {
 			t.Errorf("its last words are %q, %v", p.Bytes, err)

@@ -18,8 +18,8 @@
 // A page that attaches gets the ring and then what follows. It says how far it has come;
 // the program waits when a page is behind by almost the whole ring, so that nothing is
 // lost on a slow line. But it never waits for a page that does not move: that one is
-// told to begin again with the ring (Reset) when it comes back. Without pages the
-// program runs on, as in tmux(1).
+// told to begin again with the ring (Reset) when it comes back. The same holds for a
+// page whose connection was lost. Without pages the program runs on, as in tmux(1).
 //
 // The package knows nothing of HTTP, and its texts are in no language: package web
 // turns them into words.

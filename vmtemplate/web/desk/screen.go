@@ -31,7 +31,7 @@ type Screen struct {
 	ring    []byte        // the last bytes; byte n of all is ring[n % ringBytes]
 	total   int64         // bytes that were ever written
 	ended   bool
-	views   map[*View]bool
+	views   map[string]*View // by page
 	typed   []byte
 	resized chan struct{}
 	columns int
@@ -42,7 +42,7 @@ var _ flow.Console = (*Screen)(nil)
 
 func newScreen() *Screen {
 	return &Screen{
-		moved: make(chan struct{}), ring: make([]byte, ringBytes), views: map[*View]bool{},
+		moved: make(chan struct{}), ring: make([]byte, ringBytes), views: map[string]*View{},
 		resized: make(chan struct{}, 1), columns: 80, rows: 24,
 	}
 }
@@ -118,7 +118,7 @@ func (s *Screen) room(n int) int {
 	if s.ended {
 		return n
 	}
-	for v := range s.views {
+	for _, v := range s.views {
 		if !v.stalled {
 			n = min(n, int(max(0, v.seen+windowBytes-s.total)))
 		}
@@ -132,9 +132,12 @@ func (s *Screen) waitForPages() {
 	timer := time.NewTimer(stallAfter)
 	defer timer.Stop()
 	s.wait(context.Background(), timer.C)
-	for v := range s.views {
+	for _, v := range s.views {
 		if s.total-v.seen >= windowBytes && time.Since(v.moved) >= stallAfter {
 			v.stalled = true
+			if v.left {
+				delete(s.views, v.page)
+			}
 		}
 	}
 }

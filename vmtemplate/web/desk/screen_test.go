@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -53,7 +54,7 @@ func TestNothingIsLost(t *testing.T) {
 		var pages sync.WaitGroup
 		var got [2]bytes.Buffer
 		for i, pause := range []time.Duration{0, time.Second} {
-			v := s.Attach(0)
+			v := s.Attach(strconv.Itoa(i), 0)
 			pages.Go(func() {
 				defer v.Close()
 				if err := follow(v, &got[i], pause); err != nil {
@@ -82,7 +83,7 @@ func TestNothingIsLost(t *testing.T) {
 func TestSleepingPage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScreen()
-		v := s.Attach(0)
+		v := s.Attach("page2", 0)
 		defer v.Close()
 		if p, err := v.Next(t.Context()); err != nil || !p.Reset || len(p.Bytes) != 0 {
 			t.Fatalf("the first piece is %+v, %v", p, err)
@@ -120,17 +121,17 @@ func TestNoPages(t *testing.T) {
 func TestComingBack(t *testing.T) {
 	s := newScreen()
 	_, _ = s.Write([]byte("one\n"))
-	v := s.Attach(0)
+	v := s.Attach("page3", 0)
 	p, _ := v.Next(t.Context())
 	v.Close()
 	_, _ = s.Write([]byte("two\n"))
-	v = s.Attach(p.End)
+	v = s.Attach("page4", p.End)
 	defer v.Close()
 	if p, err := v.Next(t.Context()); err != nil || p.Reset || string(p.Bytes) != "two\n" {
 		t.Errorf("it got %+v, %v", p, err)
 	}
 	for _, from := range []int64{-1, 99} { // what no page of this shell can have seen
-		v := s.Attach(from)
+		v := s.Attach("page5", from)
 		if p, err := v.Next(t.Context()); err != nil || !p.Reset || string(p.Bytes) != "one\ntwo\n" {
 			t.Errorf("from %d it got %+v, %v", from, p, err)
 		}
@@ -138,7 +139,7 @@ func TestComingBack(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	v2 := s.Attach(p.End)
+	v2 := s.Attach("page6", p.End)
 	defer v2.Close()
 	_, _ = v2.Next(ctx)
 	if _, err := v2.Next(ctx); !errors.Is(err, context.Canceled) {

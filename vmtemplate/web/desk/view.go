@@ -13,6 +13,8 @@ type View struct {
 	seen    int64     // the page has come so far
 	moved   time.Time // when it has last told so
 	stalled bool      // it did not move: nobody waits for it
+	left    bool      // it was closed, and may come back
+	page    string
 }
 
 // Piece is a part of a program's output.
@@ -22,24 +24,30 @@ type Piece struct {
 	Reset bool  // the page must forget what it has: these are not what follows it
 }
 
-// Attach begins a page's look. from is how far it had come before its connection was
-// lost; 0 for a new page. Close it.
-func (s *Screen) Attach(from int64) *View {
+// Attach begins a page's look, in place of the one that the same page had before; page is
+// a name of its own. from is how far it had come before its connection was lost; 0 for a
+// new page. Close it.
+func (s *Screen) Attach(page string, from int64) *View {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	v := &View{s: s, next: from, seen: from, moved: time.Now()}
+	v := &View{s: s, page: page, next: from, seen: from, moved: time.Now()}
 	if from <= 0 || from > s.total || from < s.total-ringBytes {
 		v.next, v.seen, v.stalled = s.total, s.total, true // Next begins with the ring
 	}
-	s.views[v] = true
+	s.views[page] = v
+	s.tell()
 	return v
 }
 
-// Close ends the look.
+// Close ends the look. A page whose connection was lost is waited for like one that does
+// not move.
 func (v *View) Close() {
 	v.s.mu.Lock()
 	defer v.s.mu.Unlock()
-	delete(v.s.views, v)
+	v.left = true
+	if v.s.views[v.page] == v && (v.stalled || v.s.ended) {
+		delete(v.s.views, v.page)
+	}
 	v.s.tell()
 }
 
