@@ -93,10 +93,10 @@ func (s *Server) serveAbout(w http.ResponseWriter, r *http.Request) {
 	}{s.o.About, s.words(r).Language(), message.Languages})
 }
 
-// serveTexts gives the page its own words: all of the catalogue that begin with "web.".
+// serveTexts gives the page its own words.
 func (s *Server) serveTexts(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "private, max-age=300")
-	writeJSON(w, http.StatusOK, s.words(r).Under("web.page."))
+	writeJSON(w, http.StatusOK, s.words(r).Under("page."))
 }
 
 // mostBody is more than any request of JSON has, in bytes.
