@@ -136,28 +136,28 @@ func fileFault(inside string, err error) error {
 	if err == nil {
 		return nil
 	}
-	kind, what := error(nil), ""
+	fail := func(kind error, what message.Text, next ...message.Text) error {
+		return errors.Join(kind, message.Fail(what, nil, next...))
+	}
 	switch {
 	case errors.Is(err, workspace.ErrPath), errors.Is(err, unix.ENAMETOOLONG), errors.Is(err, unix.EINVAL):
-		kind, what = bench.ErrRequest, "bench.path"
+		return fail(bench.ErrRequest, message.Of("bench.path", inside))
 	case errors.Is(err, fs.ErrExist):
-		kind, what = bench.ErrExists, "bench.exists"
+		return fail(bench.ErrExists, message.Of("bench.exists", inside))
 	case errors.Is(err, workspace.ErrDirectory):
-		kind, what = bench.ErrNotFile, "bench.directory"
+		return fail(bench.ErrNotFile, message.Of("bench.is-directory", inside))
 	case errors.Is(err, workspace.ErrNoFile):
-		kind, what = bench.ErrNotFile, "bench.no-file"
+		return fail(bench.ErrNotFile, message.Of("bench.no-file", inside))
 	case errors.Is(err, workspace.ErrShown):
-		kind, what = bench.ErrNotFile, "bench.shown"
+		return fail(bench.ErrNotFile, message.Of("bench.shown", inside))
 	case errors.Is(err, workspace.ErrNoRoom), errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
-		return errors.Join(bench.ErrNoRoom, message.Fail(message.Of("bench.no-room", inside), nil, message.Of("bench.no-room.next")))
+		return fail(bench.ErrNoRoom, message.Of("bench.no-room", inside), message.Of("bench.no-room.next"))
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ELOOP):
-		kind, what = bench.ErrMissing, "bench.missing"
+		return fail(bench.ErrMissing, message.Of("bench.missing", inside))
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, context.Canceled):
-		kind, what = bench.ErrIncomplete, "bench.incomplete"
-	default:
-		return message.Fail(message.Of("bench.failed", inside), err)
+		return fail(bench.ErrIncomplete, message.Of("bench.incomplete", inside))
 	}
-	return errors.Join(kind, message.Fail(message.Of(what, inside), nil))
+	return message.Fail(message.Of("bench.failed", inside), err)
 }
 
 // Changes implements bench.Bench.

@@ -63,8 +63,8 @@ func (s *Shelf) Images(ctx context.Context) (bench.Shelf, error) {
 	images := make([]bench.Image, len(repositories))
 	errs := make([]error, len(repositories))
 	s.each(len(repositories), func(i int) { images[i], errs[i] = s.image(ctx, o, repositories[i]) })
-	if err := errors.Join(errs...); err != nil {
-		return shelf, s.fault(ctx, o, o.project+"/x", errs[slices.IndexFunc(errs, func(e error) bool { return e != nil })])
+	if i := slices.IndexFunc(errs, func(e error) bool { return e != nil }); i >= 0 {
+		return shelf, s.fault(ctx, o, o.project+"/x", errs[i])
 	}
 	for _, i := range images {
 		if len(i.Tags) > 0 {
