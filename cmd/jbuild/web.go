@@ -203,7 +203,9 @@ func (p *program) serveWeb(cmd *cobra.Command, o *webOptions, st *opened, contro
 	server.Close()
 	<-talked
 	served()
-	server.Wait()
+	wait, enough := context.WithTimeout(context.Background(), endWithin)
+	defer enough()
+	server.Wait(wait)
 	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
 		return err
 	}

@@ -292,6 +292,7 @@ func TestWeb(t *testing.T) {
 		w = s.serve()
 		w.logIn(map[string]string{"invitation": w.link[strings.LastIndexByte(w.link, '=')+1:]})
 		w.answer("what", "continue")
+		w.answer("which", "solver")
 		w.until("the shell", func(u told) bool { return u.Shell != nil && *u.Shell != 0 })
 		k = w.terminal()
 		k.line("cmp /root/data.bin /root/data.bin")
@@ -423,20 +424,30 @@ func (w *served) sharesImages(c *campus) {
 		}
 	}
 	list := get[shelf](w, "/api/images", nil)
-	if list.Project != c.user || !list.Harbor || list.Quota == nil || list.Quota.Used == 0 || len(list.Images) != 1 || len(list.Images[0].Tags) != 1 || len(list.Members) != 1 || !list.Members[0].Own {
+	if list.Project != c.user || !list.Harbor || list.Quota == nil || list.Quota.Used == 0 || len(list.Images) != 1 || len(list.Images[0].Tags) != 1 || len(list.Members) != 2 || !list.Members[1].Own {
 		t.Fatalf("the images are %+v", list)
 	}
 	w.ask(http.MethodPost, "/api/members", nil, strings.NewReader(`{"user":"nobody","role":"guest"}`), http.StatusNotFound)
 	w.ask(http.MethodPost, "/api/members", nil, strings.NewReader(`{"user":"hanako","role":"guest"}`), http.StatusNoContent)
+	w.ask(http.MethodPost, "/api/members", nil, strings.NewReader(`{"user":"hanako","role":"guest"}`), http.StatusConflict)
+	w.ask(http.MethodPost, "/api/members", nil, strings.NewReader(`{"user":"hanako","role":"admin"}`), http.StatusBadRequest)
+	w.ask(http.MethodDelete, "/api/members", url.Values{"id": {fmt.Sprint(list.Members[1].ID)}}, nil, http.StatusBadRequest) // oneself
+	w.ask(http.MethodDelete, "/api/members", url.Values{"id": {"99999"}}, nil, http.StatusNotFound)
+	for _, other := range []string{c.Host + "/shared/debian", c.Host + "/taro/../shared/debian", "taro/solver", ""} {
+		w.ask(http.MethodDelete, "/api/images/tag", url.Values{"repository": {other}, "tag": {"12"}}, nil, http.StatusBadRequest)
+	}
+	w.ask(http.MethodDelete, "/api/images/tag", url.Values{"repository": {list.Images[0].Repository}, "tag": {"none"}}, nil, http.StatusNotFound)
+	c.Tag("taro/solver", "1", "final-1") // a rule of the project protects it
+	w.ask(http.MethodDelete, "/api/images/tag", url.Values{"repository": {list.Images[0].Repository}, "tag": {"final-1"}}, nil, http.StatusConflict)
 	reference := list.Images[0].Tags[0].Reference
-	script := w.ask(http.MethodPost, "/api/script", nil, strings.NewReader(fmt.Sprintf(`{"image":%q,"kind":"mpi","nodes":2,"ranks":4,"cpus":8,"memory":16,"hours":1,"minutes":30,"command":"./a > out"}`, reference)), http.StatusOK)
-	for _, want := range []string{"container_image=" + reference, "select=2:ncpus=8:mpiprocs=4:mem=16gb", "walltime=01:30:00", "sh -c './a > out'"} {
+	script := w.ask(http.MethodPost, "/api/script", nil, strings.NewReader(fmt.Sprintf(`{"image":%q,"kind":"mpi","nodes":2,"ranks":4,"cpus":8,"memory":16,"hours":1,"minutes":30,"command":"./a | cat"}`, reference)), http.StatusOK)
+	for _, want := range []string{"container_image=" + reference, "select=2:ncpus=8:mpiprocs=4:mem=16gb", "walltime=01:30:00", "sh -c './a | cat'"} {
 		if !strings.Contains(string(script), want) {
 			t.Errorf("the script lacks %q: %s", want, script)
 		}
 	}
 	w.ask(http.MethodDelete, "/api/images/tag", url.Values{"repository": {list.Images[0].Repository}, "tag": {list.Images[0].Tags[0].Name}}, nil, http.StatusNoContent)
-	if list = get[shelf](w, "/api/images", nil); len(list.Images) != 0 || len(list.Members) != 2 {
+	if list = get[shelf](w, "/api/images", nil); len(list.Images) != 1 || len(list.Images[0].Tags) != 1 || list.Images[0].Tags[0].Name != "final-1" || len(list.Members) != 3 {
 		t.Errorf("after that they are %+v", list)
 	}
 }
