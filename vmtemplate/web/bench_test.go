@@ -201,11 +201,11 @@ func TestTransfer(t *testing.T) {
 	if body != "0123456789" || a.ContentLength != 10 || a.Header.Get("Content-Type") != "application/octet-stream" || !strings.HasPrefix(a.Header.Get("Content-Disposition"), "attachment;") || a.Header.Get("X-Content-Type-Options") != "nosniff" {
 		t.Errorf("%q with %v", body, a.Header)
 	}
-	if a, body = s.raw("HEAD", "/api/bench/file?path=/x", "", s.proof, s.url); a.StatusCode != 200 || body != "" {
+	if a, body = s.raw("HEAD", "/api/bench/file?path=/x", "", s.proof, s.url); a.StatusCode != http200 || body != "" {
 		t.Errorf("HEAD: %d %q", a.StatusCode, body)
 	}
 	b.cut = true
-	r, _ := http.NewRequestWithContext(t.Context(), "GET", s.url+"/api/bench/file?path=/x", nil)
+	r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/api/bench/file?path=/x", nil)
 	r.Header.Set("X-Jbuild-Session", s.proof)
 	if answer, err := s.browser.Do(r); err == nil {
 		if _, err = io.ReadAll(answer.Body); err == nil {
