@@ -92,8 +92,14 @@ func benchSite(t *testing.T, b *fakeBench, i *fakeImages) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{T: t, desk: desk.New(time.Now), guard: g}
-	server := web.New(web.Options{Desk: s.desk, Guard: g, Printer: printer, Bench: b, Images: i})
+	d := desk.New(time.Now)
+	return serveSite(t, web.New(web.Options{Desk: d, Guard: g, Printer: printer, Bench: b, Images: i}), d, g)
+}
+
+// serveSite serves, and logs a browser in.
+func serveSite(t *testing.T, server *web.Server, d *desk.Desk, g *guard.Guard) *site {
+	t.Helper()
+	s := &site{T: t, desk: d, guard: g}
 	http := httptest.NewServer(server.Handler())
 	t.Cleanup(http.Close)
 	t.Cleanup(server.Close)
