@@ -51,7 +51,7 @@ func TestCatalogue(t *testing.T) {
 		if found, ok := texts.find(name); !ok || found != e {
 			t.Errorf("%q is not in the file where it is looked for", name)
 		}
-		if !used[name] {
+		if !used[name] && !strings.HasPrefix(name, "page.") { // which package page looks after
 			t.Errorf("nobody uses %q", name)
 		}
 		if e.En == "" {

@@ -78,6 +78,19 @@ func (p *Printer) Text(t Text) string {
 	return p.out.Sprintf(format, args...)
 }
 
+// Under are all texts whose names begin with prefix, in words, by the rest of their
+// names; prefix begins with a file's name and a dot. They take no arguments.
+func (p *Printer) Under(prefix string) map[string]string {
+	file, _, _ := strings.Cut(prefix, ".")
+	all := map[string]string{}
+	for name := range texts.file(file) {
+		if rest, ok := strings.CutPrefix(name, prefix); ok {
+			all[rest] = p.Say(name)
+		}
+	}
+	return all
+}
+
 func (p *Printer) argument(a any) any {
 	switch v := a.(type) {
 	case Text:

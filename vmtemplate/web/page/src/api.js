@@ -1,0 +1,107 @@
+// Asking the server. The session's proof is kept for this origin only; see package guard.
+import { store } from "./store.js";
+import { language } from "./text.js";
+
+const key = "jbuild.session";
+export const session = store(localStorage.getItem(key));
+
+export function begin(proof) {
+  localStorage.setItem(key, proof);
+  session.set(proof);
+}
+
+export function forget() {
+  localStorage.removeItem(key);
+  session.set(null);
+}
+
+// ApiError is an answer that something cannot be done.
+export class ApiError extends Error {
+  constructor(kind, text, why, next) {
+    super(text);
+    this.kind = kind;
+    this.why = why;
+    this.next = next ?? [];
+  }
+}
+
+function address(path, query = {}) {
+  const url = new URL(path, location.origin);
+  for (const [name, value] of Object.entries({ lang: language.get(), ...query })) url.searchParams.set(name, value);
+  return url;
+}
+
+const headers = () => ({ "X-Jbuild-Session": session.get() ?? "" });
+
+// ask makes a request. Errors are ApiErrors.
+export async function ask(method, path, { query, body, raw, signal } = {}) {
+  let answer;
+  try {
+    answer = await fetch(address(path, query), {
+      method,
+      signal,
+      headers: { ...headers(), ...(body ? { "Content-Type": "application/json" } : {}) },
+      body: body ? JSON.stringify(body) : raw,
+    });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ApiError("offline", "");
+  }
+  if (answer.status === 401) {
+    forget();
+    throw new ApiError("session", "");
+  }
+  if (answer.ok) {
+    const json = answer.headers.get("Content-Type")?.startsWith("application/json");
+    return json ? answer.json() : answer;
+  }
+  let told = {};
+  try {
+    told = await answer.json();
+  } catch {
+    // nothing that a person could read
+  }
+  throw new ApiError(told.error ?? "failed", told.text ?? "", told.why, told.next);
+}
+
+// send uploads a file with progress, which fetch cannot tell.
+export function send(path, query, file, progress) {
+  const request = new XMLHttpRequest();
+  const done = new Promise((resolve, reject) => {
+    request.open("PUT", address(path, query));
+    request.setRequestHeader("X-Jbuild-Session", session.get() ?? "");
+    request.upload.onprogress = (e) => progress(e.loaded, e.total);
+    request.onload = () => {
+      if (request.status < 300) return resolve();
+      let told = {};
+      try {
+        told = JSON.parse(request.responseText);
+      } catch {
+        // as above
+      }
+      reject(new ApiError(told.error ?? "failed", told.text ?? "", told.why, told.next));
+    };
+    request.onerror = () => reject(new ApiError("offline", ""));
+    request.onabort = () => reject(new DOMException("", "AbortError"));
+    request.send(file);
+  });
+  return { done, stop: () => request.abort() };
+}
+
+// save downloads what needs the session's proof, under a name.
+export async function save(path, query, name) {
+  const answer = await ask("GET", path, { query });
+  const url = URL.createObjectURL(await answer.blob());
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
+
+// socket opens a WebSocket.
+export function socket(path, query) {
+  const url = address(path, query);
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  return new WebSocket(url, ["jbuild", `session.${session.get()}`]);
+}

@@ -1,0 +1,71 @@
+// The session: what is told and asked, and answering it. After a lost connection it comes
+// back by itself; the server then tells everything anew.
+import { ask, session, socket } from "./api.js";
+import { store } from "./store.js";
+import { language } from "./text.js";
+
+export const desk = store({ connected: false, known: false, entries: [], question: null, work: null, shell: 0 });
+
+let connection = null;
+let pause = 500;
+let last = 0;
+const waiting = new Map();
+
+function open() {
+  if (!session.get() || connection) return;
+  const s = socket("/api/desk");
+  connection = s;
+  s.onopen = () => {
+    pause = 500;
+    desk.set((d) => ({ ...d, connected: true }));
+  };
+  s.onmessage = (event) => {
+    const m = JSON.parse(event.data);
+    if (m.reply !== undefined) {
+      waiting.get(m.reply)?.(m);
+      waiting.delete(m.reply);
+    }
+    const { entries, question, work, shell } = m;
+    const news = {};
+    if (entries !== undefined) news.entries = entries;
+    if (question !== undefined) news.question = question;
+    if (work !== undefined) news.work = work;
+    if (shell !== undefined) news.shell = shell;
+    if (Object.keys(news).length > 0) desk.set((d) => ({ ...d, ...news, known: true }));
+  };
+  s.onclose = () => {
+    connection = null;
+    for (const answer of waiting.values()) answer({ error: "offline" });
+    waiting.clear();
+    desk.set((d) => ({ ...d, connected: false }));
+    if (!session.get()) return;
+    // A refused session cannot be told from a lost connection here: ask.
+    setTimeout(() => ask("GET", "/api/session").catch(() => {}).finally(open), pause);
+    pause = Math.min(pause * 2, 10_000);
+  };
+}
+
+session.watch((proof) => {
+  if (proof) open();
+  else connection?.close();
+});
+language.watch((lang) => connection?.readyState === WebSocket.OPEN && connection.send(JSON.stringify({ do: "lang", value: lang })));
+// A laptop that wakes need not wait for the next try.
+addEventListener("online", open);
+document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && open());
+open();
+
+// say sends a request and waits for its reply: {error, note, bad}.
+function say(what) {
+  if (connection?.readyState !== WebSocket.OPEN) return Promise.resolve({ error: "offline" });
+  const id = ++last;
+  return new Promise((resolve) => {
+    waiting.set(id, resolve);
+    connection.send(JSON.stringify({ ...what, id }));
+  });
+}
+
+export const answer = (n, value) => say({ do: "answer", n, value });
+export const check = (n, value) => say({ do: "check", n, value });
+export const back = (n) => say({ do: "back", n });
+export const stop = (n) => say({ do: "stop", n });

@@ -1,0 +1,23 @@
+import { render } from "preact";
+import { App } from "./app.jsx";
+import { begin } from "./api.js";
+import { loadTexts } from "./text.js";
+import "./style.css";
+
+// An invitation stands behind the #, which is sent to nobody, and does not stay there.
+async function redeem() {
+  const word = new URLSearchParams(location.hash.slice(1)).get("invitation");
+  if (!word) return null;
+  history.replaceState(null, "", location.pathname);
+  const answer = await fetch("/api/login", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ invitation: word }),
+  });
+  const told = await answer.json();
+  if (answer.ok) begin(told.session);
+  return answer.ok ? null : told;
+}
+
+const [refused, about] = await Promise.all([redeem(), fetch("/api/about").then((r) => r.json()), loadTexts()]);
+render(<App refused={refused} about={about} />, document.getElementById("app"));

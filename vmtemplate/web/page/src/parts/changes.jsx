@@ -1,0 +1,29 @@
+import { t } from "../text.js";
+import { useLoad } from "./load.jsx";
+import { Problem } from "./problem.jsx";
+
+// Changes is what differs from the base image now.
+export function Changes() {
+  const [c, problem, again] = useLoad("/api/bench/changes");
+  return (
+    <div>
+      <p class="dim">{t("changes.lead")}</p>
+      <button class="quiet" onClick={again}>{t("again")}</button>
+      <Problem of={problem} />
+      {!c && !problem && <p class="dim">{t("loading")}</p>}
+      {c && <p class="title">{c.summary}</p>}
+      {c?.packages?.length > 0 && (
+        <div class="scroll"><table class="list">
+          <thead><tr><th scope="col">{t("changes.package")}</th><th scope="col">{t("changes.was")}</th><th scope="col">{t("changes.is")}</th></tr></thead>
+          <tbody>{c.packages.map((p) => <tr key={`${p.manager} ${p.name}`}><th scope="row">{p.name} <span class="dim">{p.manager}</span></th><td>{p.was}</td><td>{p.is}</td></tr>)}</tbody>
+        </table></div>
+      )}
+      {c?.suspects?.length > 0 && (
+        <div class="notice warning">
+          <p class="title">{t("changes.suspects")}</p>
+          <ul>{c.suspects.map((s) => <li key={s.path}><code>{s.path}</code> {s.why}</li>)}</ul>
+        </div>
+      )}
+    </div>
+  );
+}

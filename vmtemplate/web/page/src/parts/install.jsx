@@ -1,0 +1,51 @@
+import { useState } from "preact/hooks";
+import { ask } from "../api.js";
+import { t } from "../text.js";
+import { Problem } from "./problem.jsx";
+
+// Install finds packages by words, and types what installs one into the terminal.
+export function Install({ hand }) {
+  const [words, setWords] = useState("");
+  const [found, setFound] = useState(null);
+  const [problem, setProblem] = useState(null);
+  const [busy, setBusy] = useState(false);
+  const look = async (e) => {
+    e.preventDefault();
+    setBusy(true);
+    setProblem(null);
+    try {
+      setFound(await ask("GET", "/api/bench/search", { query: { words } }));
+    } catch (error) {
+      setProblem(error);
+    } finally {
+      setBusy(false);
+    }
+  };
+  const run = (command) => {
+    hand.current?.type(`${command}\n`);
+    hand.current?.focus();
+  };
+  return (
+    <div>
+      <p class="dim">{t("install.lead")}</p>
+      <form class="field" onSubmit={look}>
+        <input type="search" aria-label={t("install.search")} placeholder={t("install.example")} value={words} onInput={(e) => setWords(e.target.value)} autocapitalize="none" spellcheck={false} required />
+        <button disabled={busy}>{busy ? t("install.searching") : t("search")}</button>
+      </form>
+      <Problem of={problem} />
+      <p class="hidden" role="status">{found && t("search.found", found.packages.length)}</p>
+      {found?.prepare && (
+        <div class="notice info"><p>{t("install.prepare")}</p><button onClick={() => run(found.prepare)}><code>{found.prepare}</code></button></div>
+      )}
+      {found && found.packages.length === 0 && !found.prepare && <p class="dim">{t("search.none")}</p>}
+      <ul class="listing">
+        {found?.packages.map((p) => (
+          <li key={`${p.manager} ${p.name}`}>
+            <span><strong>{p.name}</strong> <span class="dim">{p.version} {p.manager}</span><br /><span class="dim">{p.summary}</span></span>
+            <button aria-label={t("install.of", p.name)} title={p.command} onClick={() => run(p.command)}>{t("install")}</button>
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}
