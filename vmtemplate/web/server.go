@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"io"
 	"mime"
@@ -33,13 +34,14 @@ type About struct {
 // Server is the page's server.
 type Server struct {
 	o       Options
+	run     string // a word of its own for each process
 	closing context.Context
 	close   context.CancelFunc
 }
 
 // New makes a server; Handler is what it serves.
 func New(o Options) *Server {
-	s := &Server{o: o}
+	s := &Server{o: o, run: rand.Text()}
 	s.closing, s.close = context.WithCancel(context.Background())
 	return s
 }
