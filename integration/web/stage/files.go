@@ -1,156 +1,138 @@
 package stage
 
 import (
-	"encoding/json"
+	"bytes"
+	"context"
+	"errors"
 	"io"
-	"net/http"
 	"path"
 	"sort"
 	"strings"
-	"sync"
 	"time"
 
-	"github.com/jrun-hpc/jrun/vmtemplate/jobscript"
+	"github.com/jrun-hpc/jrun/vmtemplate/flow"
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
-	"github.com/jrun-hpc/jrun/vmtemplate/site"
+	"github.com/jrun-hpc/jrun/vmtemplate/web/bench"
 )
-
-// files are those of the workspace, by path.
-type files struct {
-	mu   sync.Mutex
-	all  map[string][]byte
-	Full bool // the disk is
-}
-
-func newFiles() *files {
-	return &files{all: map[string][]byte{"/root/main.py": []byte("print(1)\n"), "/root/results/energy.dat": make([]byte, 4200), "/etc/hostname": []byte("vm\n")}}
-}
 
 // File is one of the workspace, as a test sees it.
 func (s *Stage) File(name string) (string, bool) {
-	s.files.mu.Lock()
-	defer s.files.mu.Unlock()
-	b, ok := s.files.all[name]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b, ok := s.files[name]
 	return string(b), ok
 }
 
-func (s *Stage) routes() map[string]http.HandlerFunc {
-	return map[string]http.HandlerFunc{
-		"GET /api/bench/files":   s.files.list,
-		"GET /api/bench/file":    s.files.get,
-		"PUT /api/bench/file":    s.files.put,
-		"GET /api/bench/changes": s.changes,
-		"GET /api/bench/recipe":  s.recipe,
-		"GET /api/bench/search":  search,
-		"GET /api/images":        s.images.list,
-		"DELETE /api/images/tag": s.images.remove,
-		"POST /api/members":      s.images.share,
-		"DELETE /api/members":    s.images.unshare,
-		"POST /api/script":       script,
-	}
+// DiskFull makes the disk full, or not.
+func (s *Stage) DiskFull(full bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.full = full
 }
 
-func answer(w http.ResponseWriter, status int, value any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(value) // the page may be gone
-}
+// workbench is a stage as the workspace in which a shell runs.
+type workbench Stage
 
-type object = map[string]any
+var _ bench.Bench = (*workbench)(nil)
 
-func (f *files) list(w http.ResponseWriter, r *http.Request) {
-	dir := path.Clean(r.URL.Query().Get("path"))
-	f.mu.Lock()
-	defer f.mu.Unlock()
+// List implements bench.Bench.
+func (b *workbench) List(_ context.Context, dir string) (bench.Listing, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	l := bench.Listing{Path: path.Clean(dir)}
 	seen := map[string]bool{}
-	entries := []object{}
-	for name, b := range f.all {
-		rest, ok := strings.CutPrefix(name, strings.TrimSuffix(dir, "/")+"/")
-		if !ok {
-			continue
-		}
+	for name, content := range b.files {
+		rest, ok := strings.CutPrefix(name, strings.TrimSuffix(l.Path, "/")+"/")
 		first, _, deeper := strings.Cut(rest, "/")
-		if seen[first] {
+		if !ok || first == "" || seen[first] {
 			continue
 		}
 		seen[first] = true
-		kind, size := "file", len(b)
+		e := bench.Entry{Name: first, Kind: bench.Regular, Bytes: int64(len(content)), Modified: time.Date(2026, 11, 20, 10, 0, 0, 0, time.Local)}
 		if deeper {
-			kind, size = "directory", 0
+			e.Kind, e.Bytes = bench.Directory, 0
 		}
-		entries = append(entries, object{"name": first, "kind": kind, "bytes": size, "modified": time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)})
+		l.Entries = append(l.Entries, e)
 	}
-	sort.Slice(entries, func(i, j int) bool { return entries[i]["name"].(string) < entries[j]["name"].(string) })
-	answer(w, http.StatusOK, object{"path": dir, "entries": entries})
+	sort.Slice(l.Entries, func(i, j int) bool { return l.Entries[i].Name < l.Entries[j].Name })
+	return l, nil
 }
 
-func (f *files) get(w http.ResponseWriter, r *http.Request) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	b, ok := f.all[r.URL.Query().Get("path")]
+type file struct {
+	name    string
+	content []byte
+}
+
+func (f file) Name() string { return f.name }
+func (f file) Bytes() int64 { return int64(len(f.content)) }
+func (f file) Close() error { return nil }
+
+func (f file) Send(_ context.Context, out io.Writer) error {
+	_, err := io.Copy(out, bytes.NewReader(f.content))
+	return err
+}
+
+// Open implements bench.Bench.
+func (b *workbench) Open(_ context.Context, name string) (bench.File, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	content, ok := b.files[name]
 	if !ok {
-		answer(w, http.StatusNotFound, object{"error": "not-found", "text": "there is no such file"})
-		return
+		return nil, errors.Join(bench.ErrMissing, message.Fail(message.Of("bench.missing", name), nil))
 	}
-	w.Header().Set("Content-Type", "application/octet-stream")
-	_, _ = w.Write(b)
+	return file{path.Base(name), content}, nil
 }
 
-func (f *files) put(w http.ResponseWriter, r *http.Request) {
-	name := r.URL.Query().Get("path")
-	f.mu.Lock()
-	_, there := f.all[name]
-	f.mu.Unlock()
-	if there && r.URL.Query().Get("overwrite") != "yes" {
-		answer(w, http.StatusConflict, object{"error": "exists", "text": name + " exists"})
-		return
+// Put implements bench.Bench.
+func (b *workbench) Put(_ context.Context, name string, content io.Reader, _ int64, overwrite bool) error {
+	b.mu.Lock()
+	_, there := b.files[name]
+	full := b.full
+	b.mu.Unlock()
+	if there && !overwrite {
+		return errors.Join(bench.ErrExists, message.Fail(message.Of("bench.exists", name), nil))
 	}
-	b, err := io.ReadAll(r.Body)
+	if full {
+		return errors.Join(bench.ErrNoRoom, message.Fail(message.Of("bench.no-room", name), nil, message.Of("bench.no-room.next")))
+	}
+	all, err := io.ReadAll(content)
 	if err != nil {
-		return // the page has stopped
+		return err
 	}
-	f.mu.Lock()
-	f.all[name] = b
-	f.mu.Unlock()
-	w.WriteHeader(http.StatusNoContent)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.files[name] = all
+	return nil
 }
 
-func (s *Stage) changes(w http.ResponseWriter, _ *http.Request) {
-	packages := []object{}
-	for _, p := range s.Engine.Changed.Packages {
-		packages = append(packages, object{"manager": p.Manager, "name": p.Name, "was": p.Was, "is": p.Is})
-	}
-	answer(w, http.StatusOK, object{"summary": "5 packages, 1204 files, 218.0 MB", "packages": packages, "suspects": []object{{"path": "/root/.ssh/id_ed25519", "why": "a private key"}}})
+// MakeFolder implements bench.Bench: a folder is a name that ends with a slash.
+func (b *workbench) MakeFolder(_ context.Context, name string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.files[name+"/"] = nil
+	return nil
 }
 
-func (s *Stage) recipe(w http.ResponseWriter, r *http.Request) {
-	text, _ := s.Engine.Recipe(r.Context(), "") // it has one
-	answer(w, http.StatusOK, object{"text": text})
+// Changes implements bench.Bench.
+func (b *workbench) Changes(context.Context) (flow.Changes, error) {
+	c := b.Engine.Changed
+	c.Suspects = []flow.Suspect{{Path: "/root/.ssh/id_ed25519", Why: message.Of("secret.privateKey", "/root/.ssh/id_ed25519", 1)}}
+	return c, nil
 }
 
-func search(w http.ResponseWriter, r *http.Request) {
-	packages := []object{}
+// Recipe implements bench.Bench.
+func (b *workbench) Recipe(ctx context.Context) (string, error) { return b.Engine.Recipe(ctx, "") }
+
+// Search implements bench.Bench.
+func (b *workbench) Search(_ context.Context, words string) (bench.Found, error) {
+	var f bench.Found
 	for _, name := range []string{"gromacs", "gromacs-mpich", "gromacs-data", "python3-numpy"} {
-		if strings.Contains(name, r.URL.Query().Get("words")) {
-			packages = append(packages, object{"manager": "apt", "name": name, "version": "2026.1-1", "summary": "Molecular dynamics simulator, with building and analysis tools", "command": "apt-get install -y " + name})
+		if strings.Contains(name, words) {
+			f.Packages = append(f.Packages, bench.Package{Manager: "apt", Name: name, Version: "2026.1-1", Summary: message.Plain("Molecular dynamics simulator, with building and analysis tools"), Command: "apt-get install -y " + name})
 		}
 	}
-	answer(w, http.StatusOK, object{"packages": packages})
-}
-
-func script(w http.ResponseWriter, r *http.Request) {
-	var o struct {
-		Kind, Image, Queue, Mail, Command string
+	if len(f.Packages) > 2 {
+		f.Packages[2].Installed = "2026.1-1"
 	}
-	if err := json.NewDecoder(r.Body).Decode(&o); err != nil {
-		answer(w, http.StatusBadRequest, object{"error": "request", "text": err.Error()})
-		return
-	}
-	p, _ := message.For(r.URL.Query().Get("lang"))
-	text, err := jobscript.Script(p, jobscript.Job{Image: o.Image, Kind: jobscript.Kind(o.Kind)}, site.Config{}.Job)
-	if err != nil {
-		answer(w, http.StatusBadRequest, object{"error": "failed", "text": err.Error()})
-		return
-	}
-	answer(w, http.StatusOK, object{"file": path.Base(strings.Split(o.Image, ":")[0]) + ".sh", "text": text})
+	return f, nil
 }

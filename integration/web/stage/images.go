@@ -1,78 +1,72 @@
 package stage
 
 import (
-	"encoding/json"
-	"net/http"
+	"context"
+	"errors"
+	"fmt"
 	"path"
 	"slices"
-	"sync"
-	"time"
 
 	"github.com/jrun-hpc/jrun/vmtemplate/flow"
-	"github.com/jrun-hpc/jrun/vmtemplate/flow/fakeengine"
+	"github.com/jrun-hpc/jrun/vmtemplate/message"
+	"github.com/jrun-hpc/jrun/vmtemplate/web/bench"
 )
-
-// images are the user's own, with a verdict on each.
-type images struct {
-	engine  *fakeengine.Engine
-	mu      sync.Mutex
-	members []object
-	Down    bool // the registry is
-}
-
-func newImages(e *fakeengine.Engine) *images {
-	return &images{engine: e, members: []object{{"id": 1, "name": "taro", "role": "owner", "own": true}, {"id": 2, "name": "hanako", "role": "guest"}}}
-}
 
 // RegistryDown makes the registry unreachable for the list of images, or reachable.
 func (s *Stage) RegistryDown(down bool) {
-	s.images.mu.Lock()
-	defer s.images.mu.Unlock()
-	s.images.Down = down
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.down = down
 }
 
-func (i *images) list(w http.ResponseWriter, _ *http.Request) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.Down {
-		answer(w, http.StatusBadGateway, object{"error": "unreachable", "text": "harbor.example.ac.jp cannot be reached.", "next": []string{"Try again in a minute."}})
-		return
+// shelf is a stage as the user's images, with a verdict on each.
+type shelf Stage
+
+var _ bench.Images = (*shelf)(nil)
+
+// Images implements bench.Images.
+func (s *shelf) Images(context.Context) (bench.Shelf, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.down {
+		return bench.Shelf{}, fmt.Errorf("asking %s: %w", s.Engine.Host(), flow.ErrUnreachable)
 	}
-	scans := []object{{"status": "Success", "severity": "High", "total": 12, "fixable": 9}, {"status": "Success", "total": 0}, {"status": "Running"}}
-	all := []object{}
-	for _, image := range i.engine.Mine {
-		tags := []object{}
-		for n, t := range i.engine.Versions[image.Repository] {
-			tags = append(tags, object{"name": t.Name, "reference": image.Repository + ":" + t.Name, "bytes": t.Bytes, "pushed": t.Pushed, "pulled": time.Time{}, "immutable": t.Immutable, "scan": scans[n%3]})
+	scans := []*bench.Scan{{Status: "Success", Severity: "High", Total: 12, Fixable: 9}, {Status: "Success"}, {Status: "Running"}}
+	quota := s.Engine.Quotas["taro"]
+	out := bench.Shelf{Project: "taro", Harbor: true, Shares: true, Quota: &quota, Members: slices.Clone(s.members)}
+	for _, image := range s.Engine.Mine {
+		i := bench.Image{Repository: image.Repository, Name: path.Base(image.Repository), Description: image.Description}
+		for n, t := range s.Engine.Versions[image.Repository] {
+			i.Tags = append(i.Tags, bench.Tag{Name: t.Name, Reference: image.Repository + ":" + t.Name, Bytes: t.Bytes, Pushed: t.Pushed, Immutable: t.Immutable, Scan: scans[n%len(scans)]})
 		}
-		all = append(all, object{"repository": image.Repository, "name": path.Base(image.Repository), "description": image.Description, "tags": tags})
+		out.Images = append(out.Images, i)
 	}
-	answer(w, http.StatusOK, object{"quota": object{"used": 7.7e9, "limit": 20e9}, "project": "taro", "members": i.members, "images": all})
+	return out, nil
 }
 
-func (i *images) remove(w http.ResponseWriter, r *http.Request) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	q := r.URL.Query()
-	i.engine.Versions[q.Get("repository")] = slices.DeleteFunc(i.engine.Versions[q.Get("repository")], func(t flow.Tag) bool { return t.Name == q.Get("tag") })
-	w.WriteHeader(http.StatusNoContent)
+// DeleteTag implements bench.Images.
+func (s *shelf) DeleteTag(_ context.Context, repository, tag string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.Engine.Versions[repository] = slices.DeleteFunc(s.Engine.Versions[repository], func(t flow.Tag) bool { return t.Name == tag })
+	return nil
 }
 
-func (i *images) share(w http.ResponseWriter, r *http.Request) {
-	var m struct{ User, Role string }
-	if err := json.NewDecoder(r.Body).Decode(&m); err != nil || m.User == "nobody" {
-		answer(w, http.StatusNotFound, object{"error": "not-found", "text": "There is no user " + m.User + "."})
-		return
+// AddMember implements bench.Images.
+func (s *shelf) AddMember(_ context.Context, user string, role bench.Role) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if user == "nobody" {
+		return errors.Join(flow.ErrNotFound, message.Fail(message.Of("bench.no-user", user, s.Engine.Host()), nil, message.Of("bench.no-user.next")))
 	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.members = append(i.members, object{"id": len(i.members) + 1, "name": m.User, "role": m.Role})
-	w.WriteHeader(http.StatusNoContent)
+	s.members = append(s.members, bench.Member{ID: int64(len(s.members) + 1), Name: user, Role: message.Of("bench.role." + string(role))})
+	return nil
 }
 
-func (i *images) unshare(w http.ResponseWriter, r *http.Request) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.members = slices.DeleteFunc(i.members, func(m object) bool { return m["id"] == r.URL.Query().Get("id") })
-	w.WriteHeader(http.StatusNoContent)
+// RemoveMember implements bench.Images.
+func (s *shelf) RemoveMember(_ context.Context, id int64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.members = slices.DeleteFunc(s.members, func(m bench.Member) bool { return m.ID == id })
+	return nil
 }

@@ -15,9 +15,11 @@ type shell struct {
 
 // Lines that a test types, and what the program says.
 var said = map[string]func() []byte{
-	"ls":     func() []byte { return []byte("main.py  results/\r\n") },
-	"colour": func() []byte { return []byte("\x1b[38;2;255;120;0m橙色\x1b[0m \x1b[38;5;33mblue\x1b[0m \x1b[1;4mbold\x1b[0m 日本語の表示\r\n") },
-	"flood":  func() []byte { return append(bytes.Repeat([]byte("y\r\n"), 10<<20/3), "end of flood\r\n"...) },
+	"ls": func() []byte { return []byte("main.py  results/\r\n") },
+	"colour": func() []byte {
+		return []byte("\x1b[38;2;255;120;0m橙色\x1b[0m \x1b[38;5;33mblue\x1b[0m \x1b[1;4mbold\x1b[0m 日本語の表示\r\n")
+	},
+	"flood": func() []byte { return append(bytes.Repeat([]byte("y\r\n"), 10<<20/3), "end of flood\r\n"...) },
 }
 
 // Read hears lines that are typed.

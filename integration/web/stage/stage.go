@@ -12,6 +12,7 @@ import (
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
 	"github.com/jrun-hpc/jrun/vmtemplate/site"
 	"github.com/jrun-hpc/jrun/vmtemplate/web"
+	"github.com/jrun-hpc/jrun/vmtemplate/web/bench"
 	"github.com/jrun-hpc/jrun/vmtemplate/web/desk"
 	"github.com/jrun-hpc/jrun/vmtemplate/web/guard"
 )
@@ -25,9 +26,11 @@ type Stage struct {
 	dir     string // where job scripts are written
 	mu      sync.Mutex
 	handler http.Handler
-	end     func() // of the server that runs
-	files   *files
-	images  *images
+	end     func()            // of the server that runs
+	files   map[string][]byte // of the workspace, by path
+	members []bench.Member
+	down    bool // the registry is, for images
+	full    bool // the disk is
 	front   *httptest.Server
 }
 
@@ -42,7 +45,10 @@ func (e engine) Shell(ctx context.Context, name, prompt string, c flow.Console) 
 // Open begins, with e as the engine. Scripts are written to dir. The owner is taro, whose
 // password is himitsu.
 func Open(e *fakeengine.Engine, dir, sessions string) (*Stage, error) {
-	s := &Stage{Engine: e, dir: dir, files: newFiles(), images: newImages(e)}
+	s := &Stage{Engine: e, dir: dir,
+		files:   map[string][]byte{"/root/main.py": []byte("print(1)\n"), "/root/results/energy.dat": make([]byte, 4200), "/etc/hostname": []byte("vm\n")},
+		members: []bench.Member{{ID: 1, Name: "taro", Role: message.Of("bench.role.admin"), Own: true}, {ID: 2, Name: "hanako", Role: message.Of("bench.role.guest")}},
+	}
 	g, err := guard.New(guard.Options{Owner: "taro", Login: e.Login, Sessions: sessions, Now: time.Now})
 	if err != nil {
 		return nil, err
@@ -69,7 +75,7 @@ func (s *Stage) Restart() {
 	}
 	printer, _ := message.For("en")
 	d := desk.New(time.Now)
-	server := web.New(web.Options{Desk: d, Guard: s.Guard, Printer: printer, About: web.About{Registry: s.Engine.Host(), Password: s.Guard.TakesPasswords(), Version: "1.0"}})
+	server := web.New(web.Options{Desk: d, Guard: s.Guard, Bench: (*workbench)(s), Images: (*shelf)(s), Printer: printer, About: web.About{Registry: s.Engine.Host(), Password: s.Guard.TakesPasswords(), Version: "1.0"}})
 	ctx, cancel := context.WithCancel(context.Background())
 	over := make(chan struct{})
 	go func() {
@@ -83,12 +89,7 @@ func (s *Stage) Restart() {
 		server.Close()
 		<-over
 	}
-	mux := http.NewServeMux()
-	mux.Handle("/", server.Handler())
-	for pattern, handle := range s.routes() {
-		mux.Handle(pattern, s.Guard.Wrap(s.Guard.Require(handle)))
-	}
-	s.handler = mux
+	s.handler = server.Handler()
 }
 
 // Close ends all.

@@ -105,7 +105,12 @@ export function send(path, query, file, progress) {
 // save downloads what needs the session's proof, under a name.
 export async function save(path, query, name) {
   const answer = await ask("GET", path, { query });
-  const url = URL.createObjectURL(await answer.blob());
+  give(await answer.blob(), name);
+}
+
+// give has the browser save something.
+export function give(content, name) {
+  const url = URL.createObjectURL(new Blob([content]));
   const link = document.createElement("a");
   link.href = url;
   link.download = name;

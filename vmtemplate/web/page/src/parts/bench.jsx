@@ -80,8 +80,8 @@ export default function Bench({ shell, entries }) {
             <button class="quiet" onClick={copy}><Icon name="copy" />{t("copy")}</button>
             <button class="quiet" onClick={paste}><Icon name="paste" />{t("paste")}</button>
             <span class="spring" />
-            <button class="quiet" aria-label={t("terminal.smaller")} disabled={size === sizes[0]} onClick={() => step(-1)}>A−</button>
-            <button class="quiet" aria-label={t("terminal.larger")} disabled={size === sizes.at(-1)} onClick={() => step(1)}>A+</button>
+            <button class="quiet" disabled={size === sizes[0]} onClick={() => step(-1)}>A−<span class="hidden"> {t("terminal.smaller")}</span></button>
+            <button class="quiet" disabled={size === sizes.at(-1)} onClick={() => step(1)}>A+<span class="hidden"> {t("terminal.larger")}</span></button>
             <label class="check"><input type="checkbox" checked={reader} onChange={(e) => setReader(e.target.checked)} />{t("terminal.reader")}</label>
           </div>
           <Terminal shell={shell} hand={hand} reader={reader} size={size} leave={() => done.current.focus()} />

@@ -8,7 +8,7 @@ export function Changes() {
   return (
     <div>
       <p class="dim">{t("changes.lead")}</p>
-      <button class="quiet" onClick={again}>{t("again")}</button>
+      <button class="quiet again" onClick={again}>{t("again")}</button>
       <Problem of={problem} />
       {!c && !problem && <p class="dim">{t("loading")}</p>}
       {c && <p class="title">{c.summary}</p>}
@@ -20,7 +20,7 @@ export function Changes() {
       )}
       {c?.left?.length > 0 && (
         <>
-          <h3>{t("changes.left")}</h3>
+          <h2>{t("changes.left")}</h2>
           <ul class="listing">{c.left.map((l) => <li key={l.why}><span class="name">{l.why}</span><span class="dim">{bytes(l.bytes)}</span></li>)}</ul>
         </>
       )}

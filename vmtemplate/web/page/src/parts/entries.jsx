@@ -1,3 +1,4 @@
+import { give } from "../api.js";
 import { t } from "../text.js";
 import { Code } from "./copy.jsx";
 
@@ -7,7 +8,7 @@ import { Code } from "./copy.jsx";
 // stays are notices that matter until what one does is over; others until the next answer.
 const stays = ["uploaded", "line", "script", "done", "later", "discarded"];
 // never are about the shell, which has words of its own, or about leaving a terminal.
-const never = ["inside", "bye", "interrupted", "welcome"];
+const never = ["inside", "bye", "interrupted", "welcome", "again"];
 
 // tidy sorts the entries: the answers of what is being done, what is told now, and all
 // that was before. start: the session asks what to do, so that something has just ended.
@@ -26,7 +27,8 @@ export function tidy(entries, start) {
   // A whole script has the line, and what is over was uploaded.
   if (newest.has("script")) newest.delete("line");
   if (start) newest.delete("logged-in");
-  const told = [...newest.values()];
+  // A script that was written can be had from here, too.
+  const told = [...newest.values()].map((e) => (e.id === "script" ? { ...e, file: chips.get("file")?.value.split("/").pop() } : e));
   const kept = new Set(told.map((e) => e.n));
   return { chips: [...chips.values()], told, earlier: shown.filter((e) => !kept.has(e.n)) };
 }
@@ -61,9 +63,10 @@ function Entry({ e }) {
   if (e.kind === "answer") return <p class="chip"><span class="dim">{e.label}</span> {e.value || "••••••"}</p>;
   if (e.kind === "document") {
     return (
-      <details class="document" open={e.id === "recipe"}>
+      <details class="document" open>
         <summary>{e.title}</summary>
         <Code text={e.text} label={e.title} />
+        {e.file && <button class="primary" onClick={() => give(e.text, e.file)}>{t("job.save", e.file)}</button>}
       </details>
     );
   }

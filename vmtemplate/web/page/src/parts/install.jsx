@@ -50,7 +50,7 @@ export function Install({ hand, told }) {
       </ul>
       {!found && told?.table && (
         <div class="examples">
-          <h3>{t("install.type")}</h3>
+          <h2>{t("install.type")}</h2>
           <table class="facts"><tbody>{told.table.map(([line, note], i) => <tr key={i}><th scope="row"><code>{line}</code></th><td>{note}</td></tr>)}</tbody></table>
         </div>
       )}
