@@ -2,6 +2,7 @@ package stage
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -32,6 +33,7 @@ type Stage struct {
 	down    bool // the registry is, for images
 	full    bool // the disk is
 	front   *httptest.Server
+	wire    *wire
 }
 
 // engine is the fake one with a shell that says more than an echo.
@@ -55,12 +57,15 @@ func Open(e *fakeengine.Engine, dir, sessions string) (*Stage, error) {
 	}
 	s.Guard = g
 	s.Restart()
-	s.front = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s.front = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		h := s.handler
 		s.mu.Unlock()
 		h.ServeHTTP(w, r)
 	}))
+	s.wire = &wire{Listener: s.front.Listener, open: map[net.Conn]bool{}}
+	s.front.Listener = s.wire
+	s.front.Start()
 	s.URL = s.front.URL
 	return s, nil
 }

@@ -15,10 +15,12 @@ const waiting = new Map();
 
 function open() {
   if (!session.get() || connection) return;
+  const lang = language.get();
   const s = socket("/api/desk");
   connection = s;
   s.onopen = () => {
     pause = 500;
+    if (language.get() !== lang) speak(s);
     desk.set((d) => ({ ...d, connected: true }));
   };
   s.onmessage = (event) => {
@@ -56,10 +58,10 @@ session.watch((proof) => {
   if (proof) open();
   else connection?.close();
 });
-language.watch((lang) => connection?.readyState === WebSocket.OPEN && connection.send(JSON.stringify({ do: "lang", value: lang })));
+const speak = (s) => s?.readyState === WebSocket.OPEN && s.send(JSON.stringify({ do: "lang", value: language.get() }));
+language.watch(() => speak(connection));
 // A laptop that wakes need not wait for the next try.
 addEventListener("online", open);
-addEventListener("offline", () => connection?.close());
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && open());
 open();
 

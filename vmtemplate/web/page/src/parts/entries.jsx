@@ -18,7 +18,7 @@ export function tidy(entries, start) {
   const chapter = shown.slice(from);
   const answered = chapter.findLastIndex((e) => e.kind === "answer");
   const chips = new Map();
-  for (const e of chapter) if (e.kind === "answer") chips.set(e.id, e);
+  for (const e of chapter) if (e.kind === "answer" && e.id !== "next") chips.set(e.id, e);
   const newest = new Map(); // of several that say the same thing
   for (const [i, e] of chapter.entries()) {
     if (e.kind === "answer" || (i < answered && !stays.includes(e.id))) continue;

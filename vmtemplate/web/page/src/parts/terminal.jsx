@@ -112,8 +112,6 @@ export function Terminal({ shell, hand, reader, size, leave }) {
     const wake = () => document.visibilityState === "visible" && open();
     document.addEventListener("visibilitychange", wake);
     addEventListener("online", open);
-    const drop = () => connection?.close();
-    addEventListener("offline", drop);
     Object.assign(hand.current, {
       type,
       selection,
@@ -142,7 +140,6 @@ export function Terminal({ shell, hand, reader, size, leave }) {
       dark.removeEventListener("change", recolor);
       document.removeEventListener("visibilitychange", wake);
       removeEventListener("online", open);
-      removeEventListener("offline", drop);
       x.dispose();
     };
   }, [shell, reader]);
