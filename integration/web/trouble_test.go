@@ -48,10 +48,10 @@ func TestStop(t *testing.T) {
 	p.inside()
 	p.uploads()
 	p.choose(p.text("page.stop"))
-	p.asked("flow.what")
+	p.asked("flow.again")
 	close(e.Hold)
-	p.press(".tile")
-	p.prompt()
+	p.press(".proposed")
+	p.asked("flow.kind")
 }
 
 // TestLostConnection: the page says so and comes back by itself, and nothing of the shell is lost.

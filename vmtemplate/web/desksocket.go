@@ -63,6 +63,7 @@ func (s *Server) serveDesk(w http.ResponseWriter, r *http.Request) {
 	}
 	defer socket.CloseNow() //nolint:errcheck // a page that is gone
 	socket.SetReadLimit(mostAnswer)
+	s.visit()
 	p := &deskPage{desk: s.o.Desk, socket: socket, run: s.run, words: s.words(r), again: make(chan struct{}, 1)}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()

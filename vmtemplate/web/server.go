@@ -8,6 +8,9 @@ import (
 	"mime"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
 	"github.com/jrun-hpc/jrun/vmtemplate/site"
@@ -45,11 +48,23 @@ type Server struct {
 	run     string // a word of its own for each process
 	closing context.Context
 	close   context.CancelFunc
+
+	visited chan struct{} // closed when a page has come
+	visit   func()
+
+	mu    sync.Mutex
+	again context.CancelFunc // ends the session that is held, so that it begins anew
+
+	requests sync.WaitGroup
+	underWay atomic.Int64 // requests
+	last     atomic.Int64 // when a request has ended, in nanoseconds of Unix
 }
 
 // New makes a server; Handler is what it serves.
 func New(o Options) *Server {
-	s := &Server{o: o, run: rand.Text()}
+	s := &Server{o: o, run: rand.Text(), visited: make(chan struct{})}
+	s.visit = sync.OnceFunc(func() { close(s.visited) })
+	s.last.Store(time.Now().UnixNano())
 	s.closing, s.close = context.WithCancel(context.Background())
 	return s
 }
@@ -68,7 +83,7 @@ func (s *Server) Handler() http.Handler {
 	for pattern, handle := range s.routes() {
 		mux.Handle(pattern, s.o.Guard.Require(handle))
 	}
-	return s.o.Guard.Wrap(mux)
+	return s.count(s.o.Guard.Wrap(mux))
 }
 
 // routes are those that need a session.

@@ -17,7 +17,8 @@ export function Work({ work }) {
   if (age === 0) return <div class="card work waiting" aria-hidden="true" />;
   return (
     <section class="card work" aria-labelledby="work">
-      <h2 id="work" role="status">{work.title}</h2>
+      <h2 id="work">{work.title}</h2>
+      <p class="hidden" role="status">{work.title}</p>
       <div class="meter"><progress aria-labelledby="work" max="100" value={known ? done : undefined} />{known && <span class="percent">{Math.floor(done)} %</span>}</div>
       <p class="dim">{[work.phase, work.doneText, work.rateText, work.left > 1 && t("work.left", duration(work.left)), work.thereText].filter(Boolean).join(" · ") || "\u00a0"}</p>
       {age > 1 && <p class="dim">{t("work.leave")}</p>}
