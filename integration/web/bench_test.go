@@ -40,7 +40,7 @@ func TestTerminalKeys(t *testing.T) {
 	_, p := openStage(t, loggedIn(), look{lang: "en", phone: true})
 	p.inside()
 	p.key(".", ctrl|shift)
-	if at := eval[string](p, "document.activeElement.innerText"); at != p.text("page.bench.finish") {
+	if at := eval[string](p, "document.activeElement.innerText"); at != p.text("page.terminal.enter") {
 		t.Errorf("the keyboard is at %q", at)
 	}
 	p.press(".xterm")

@@ -352,6 +352,20 @@ func openStage(t *testing.T, e *fakeengine.Engine, l look) (*stage.Stage, *tab) 
 	return s, p
 }
 
+// scripts is where job scripts are written: in pictures, a folder that people could have.
+func scripts(t *testing.T) string {
+	t.Helper()
+	if *screenshots == "" {
+		return t.TempDir()
+	}
+	dir := filepath.Join(os.TempDir(), "taro")
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 // loggedIn is an engine that keeps taro's login.
 func loggedIn() *fakeengine.Engine {
 	e := fakeengine.New()

@@ -24,7 +24,7 @@ function useRemembered(name, first) {
 // Bench is the terminal in a workspace, with what one needs beside it.
 export default function Bench({ shell, entries }) {
   const hand = useRef({ release() {} });
-  const done = useRef(null);
+  const enter = useRef(null);
   const [tab, setTab] = useState("install");
   const [reader, setReader] = useRemembered("reader", false);
   const [size, setSize] = useRemembered("size", 14);
@@ -72,7 +72,7 @@ export default function Bench({ shell, entries }) {
       <section class="screen" aria-label={t("terminal")}>
         <div class="row head">
           <p class="title">{told?.title}</p>
-          <button class="primary" ref={done} onClick={finish}>{t("bench.finish")}</button>
+          <button class="primary" onClick={finish}>{t("bench.finish")}</button>
         </div>
         {stuck && <p class="notice warning" role="alert">{t("bench.stuck")}</p>}
         <div class="frame">
@@ -84,7 +84,8 @@ export default function Bench({ shell, entries }) {
             <button class="quiet" disabled={size === sizes.at(-1)} onClick={() => step(1)}>A+<span class="hidden"> {t("terminal.larger")}</span></button>
             <label class="check"><input type="checkbox" checked={reader} onChange={(e) => setReader(e.target.checked)} />{t("terminal.reader")}</label>
           </div>
-          <Terminal shell={shell} hand={hand} reader={reader} size={size} leave={() => done.current.focus()} />
+          <button class="enter" ref={enter} onClick={() => hand.current.focus()}>{t("terminal.enter")}</button>
+          <Terminal shell={shell} hand={hand} reader={reader} size={size} leave={() => enter.current.focus()} />
           <Keys hand={hand} />
         </div>
         <p class="dim small" id="leave">{t("terminal.leave")}</p>

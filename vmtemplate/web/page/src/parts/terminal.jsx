@@ -31,6 +31,8 @@ export function Terminal({ shell, hand, reader, size, leave }) {
     const fit = new FitAddon();
     x.loadAddon(fit);
     x.open(place.current);
+    // The program wants Tab for itself, so that Tab must not lead in: a button does.
+    x.textarea.tabIndex = -1;
     x.textarea.setAttribute("aria-label", t("terminal"));
     x.textarea.setAttribute("aria-describedby", "leave");
     fit.fit();
