@@ -87,6 +87,7 @@ func TestFiles(t *testing.T) {
 	for _, step := range []input.DispatchDragEventType{input.DispatchDragEventTypeDragEnter, input.DispatchDragEventTypeDragOver, input.DispatchDragEventTypeDrop} {
 		p.do(call(input.DispatchDragEvent, input.DispatchDragEventParams{Type: step, X: at[0], Y: at[1], Data: &input.DragData{Items: []*input.DragDataItem{}, Files: []string{filepath.Join(dir, "case")}, DragOperationsMask: 1}}))
 	}
+	p.until("folder in the list", "[...document.querySelectorAll('.listing .link')].some((e) => e.textContent === 'case') && !document.querySelector('.sending')")
 	p.reads(p.text("page.files.done"))
 	for name, want := range map[string]string{"/root/input.dat": "42", "/root/case/mesh/points": "1 2 3", "/root/case/run.sh": "mpirun"} {
 		if got, ok := s.File(name); got != want {

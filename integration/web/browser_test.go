@@ -304,8 +304,8 @@ func (p *tab) fine(view string) {
 // picture writes what the page looks like.
 func (p *tab) picture(view string) {
 	p.Helper()
-	if *screenshots == "" {
-		return
+	if *screenshots == "" || view[0] < '0' || view[0] > '9' {
+		return // only those with a number are for people
 	}
 	time.Sleep(200 * time.Millisecond) // the terminal draws with the next frames
 	shot, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
