@@ -10,7 +10,9 @@ export function useAsked(q) {
   useEffect(() => setProblem(null), [q.n]);
   const give = async (value) => {
     const reply = await answer(q.n, value);
-    setProblem(reply.error && reply.error !== "gone" ? { error: reply.error, text: reply.bad } : null);
+    // Why a line is refused stands below it.
+    setProblem(reply.error && reply.error !== "gone" && !(q.kind === "ask" && reply.bad) ? { error: reply.error, text: reply.bad } : null);
+    return reply;
   };
   return [problem, give];
 }
@@ -170,7 +172,8 @@ function Ask({ q, give, entries }) {
         e.preventDefault();
         setTouched(true);
         setBusy(true);
-        await give(typed);
+        const reply = await give(typed);
+        if (reply.bad) setVerdict({ bad: reply.bad });
         setBusy(false);
       }}
     >
