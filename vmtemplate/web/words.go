@@ -55,6 +55,8 @@ type pageRow struct {
 	Cells []string `json:"cells"`
 	Note  string   `json:"note,omitempty"`
 	Stays bool     `json:"stays,omitempty"`
+	Badge string   `json:"badge,omitempty"`
+	Tone  string   `json:"tone,omitempty"` // of the badge: success, info, warning
 }
 
 type pageWork struct {
@@ -136,7 +138,7 @@ func (w words) question(q *desk.Question) *pageQuestion {
 
 func (w words) rows(rows []flow.Row) (out []pageRow) {
 	for _, r := range rows {
-		out = append(out, pageRow{r.Key, w.all(r.Cells), w.say(r.Note), r.Stays})
+		out = append(out, pageRow{r.Key, w.all(r.Cells), w.say(r.Note), r.Stays, w.say(r.Badge.Text), string(r.Badge.Kind)})
 	}
 	return out
 }

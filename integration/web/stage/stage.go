@@ -47,6 +47,9 @@ func (e engine) Shell(ctx context.Context, name, prompt string, c flow.Console) 
 // Open begins, with e as the engine. Scripts are written to dir. The owner is taro, whose
 // password is himitsu.
 func Open(e *fakeengine.Engine, dir, sessions string) (*Stage, error) {
+	for i, scan := range []*flow.Scan{{Severity: "None"}, {Severity: "Low", Total: 3}, nil, {Severity: "High", Total: 12, Fixable: 9}} {
+		e.Catalogue[i].Scan = scan
+	}
 	s := &Stage{Engine: e, dir: dir,
 		files:   map[string][]byte{"/root/main.py": []byte("print(1)\n"), "/root/results/energy.dat": make([]byte, 4200), "/etc/hostname": []byte("vm\n")},
 		members: []bench.Member{{ID: 1, Name: "taro", Role: message.Of("bench.role.admin"), Own: true}, {ID: 2, Name: "hanako", Role: message.Of("bench.role.guest")}},

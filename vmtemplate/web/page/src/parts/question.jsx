@@ -1,7 +1,6 @@
 import { useEffect, useId, useMemo, useRef, useState } from "preact/hooks";
 import { answer, back, check } from "../desk.js";
 import { t } from "../text.js";
-import { Scan } from "./scan.jsx";
 import { Problem } from "./problem.jsx";
 
 // useAsked gives answers to a question: what went wrong, and the function that does.
@@ -84,7 +83,7 @@ function Cards({ q, give }) {
                 <strong><span class="project">{project}</span>{name}</strong>
                 {r.cells[1] && <span class="text">{r.cells[1]}</span>}
                 <span class="dim foot">{r.cells.slice(2).filter(Boolean).join(" · ")}</span>
-                {r.scan && <Scan scan={r.scan} />}
+                {r.badge && <Badge of={r} />}
               </button>
             </li>
           );
@@ -94,6 +93,11 @@ function Cards({ q, give }) {
       <div class="row">{found.filter((r) => r.stays).map((r) => <button key={r.key} title={r.note} onClick={() => give(r.key)}>{r.cells[0]}</button>)}</div>
     </>
   );
+}
+
+// Badge is a few words about an answer.
+function Badge({ of: r }) {
+  return <span class={`badge ${{ success: "good", warning: "high" }[r.tone] ?? ""}`}>{r.badge}</span>;
 }
 
 // split is a name with what stands before it.
@@ -122,7 +126,7 @@ function Choice({ q, give }) {
       </>
     );
   }
-  const scans = q.rows.some((r) => r.scan);
+  const scans = q.rows.some((r) => r.badge);
   return (
     <>
       {q.search && box}
@@ -136,7 +140,7 @@ function Choice({ q, give }) {
                   {i === 0 ? <button class="link" title={r.note} onClick={(e) => { e.stopPropagation(); give(r.key); }}>{cell}</button> : cell}
                 </td>
               ))}
-              {scans && <td data-label={t("images.scan")}><Scan scan={r.scan} /></td>}
+              {scans && <td data-label={t("images.scan")}>{r.badge && <Badge of={r} />}</td>}
             </tr>
           ))}
         </tbody>
