@@ -31,7 +31,7 @@ useAsked.focus = (q, top) => {
 };
 
 // Before these nothing was asked.
-const firsts = ["user", "offline"];
+const firsts = ["user", "offline", "begin"];
 
 // Question is what is open. Some are drawn in a way of their own, by their IDs; all can be
 // drawn by what kind they are.
