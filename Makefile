@@ -15,10 +15,10 @@ export CGO_CFLAGS := -O3
 export GOFLAGS := -buildvcs=false -tags=$(TAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help build test e2e lint bench demo soak fmt install man clean
+.PHONY: help build test e2e lint bench demo soak fmt install man clean web screenshots
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/jrun, bin/jbuild and bin/jadm, one static binary each
 	CGO_ENABLED=1 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o cmd/jrun/jrun-stages ./cmd/jrun-stages
@@ -31,10 +31,10 @@ test: ## install what the tests need and run them all
 	$(MAKE) build
 	$(GO) vet -tags=$(TAGS),e2e ./...
 	$(GO) test ./...
-	$(GO) test -tags=$(TAGS),e2e -timeout 40m -count 1 -p 1 ./integration ./integration/builder
+	$(GO) test -tags=$(TAGS),e2e -timeout 40m -count 1 -p 1 ./integration ./integration/builder ./integration/web
 
 e2e: build ## run only the end-to-end tests, against what is built
-	$(GO) test -tags=$(TAGS),e2e -timeout 40m -count 1 -p 1 -v ./integration ./integration/builder
+	$(GO) test -tags=$(TAGS),e2e -timeout 40m -count 1 -p 1 -v ./integration ./integration/builder ./integration/web
 
 # The linter's cache does not tell two checkouts apart.
 lint: export GOLANGCI_LINT_CACHE := $(CURDIR)/bin/lint-cache
@@ -52,6 +52,14 @@ demo: ## a registry, an image and a command run inside it, all on this machine
 	integration/setup.sh demo
 	$(MAKE) build
 	$(GO) run ./integration/demo
+
+web: ## build the page of jbuild web from its sources (needs npm)
+	cd vmtemplate/web/page && npm ci --no-audit --no-fund && node build.mjs
+	cp vmtemplate/web/page/node_modules/axe-core/axe.min.js integration/web/testdata/
+
+screenshots: ## look at every view of the page: docs/screenshots (needs Chromium)
+	rm -rf docs/screenshots
+	$(GO) test -tags=$(TAGS),e2e -timeout 20m -count 1 ./integration/web -args -screenshots $(CURDIR)/docs/screenshots
 
 soak: ## fuzz every parser for ten minutes each, then the long fault campaigns
 	integration/soak.sh

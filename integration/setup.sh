@@ -83,6 +83,8 @@ bubblewrap        bench                 the sandbox to compare with
 crun              bench                 the container runtime to compare with
 charliecloud      bench                 the peer to compare with
 xfsprogs          test,bench            storage that shares blocks
+chromium          test                  a browser, for the page of jbuild web
+fonts-noto-cjk    test                  Japanese letters in it
 shellcheck        lint                  the scripts
 LIST
     if [[ $purpose == all || ,$purposes, == *,$purpose,* ]]; then echo "$name"; fi

@@ -53,6 +53,9 @@ type Choice struct {
 	Rows    []Row
 	Default string // the Key that is proposed
 	Search  bool   // the list may be long: offer to search it
+	// Shortcuts are answers, too: those of this question and the next at once, for a face
+	// that has room to offer them beside the rows. Others leave them out.
+	Shortcuts []Row
 }
 
 // Column is how cells that stand below each other are drawn.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
@@ -103,7 +104,13 @@ func FailureNotice(err error) Notice {
 	return n
 }
 
+// shortcut begins the answer that names a workspace to go on with.
+const shortcut = "continue/"
+
 func (s *Session) do(ctx context.Context, what string) error {
+	if name, ok := strings.CutPrefix(what, shortcut); ok {
+		return s.inside(ctx, name)
+	}
 	switch what {
 	case "new":
 		return s.newImage(ctx)
@@ -140,6 +147,10 @@ func (s *Session) chooseWhat(ctx context.Context) (string, error) {
 		add("continue", message.Of("flow.what.continue"), message.Of("flow.what.continue.note", all[0].Name))
 		add("upload", message.Of("flow.what.upload"), message.Of("flow.what.upload.note"))
 		add("delete", message.Of("flow.what.delete"), message.Of("flow.what.delete.note"))
+		for _, row := range s.workspaceRows(all) {
+			row.Key = shortcut + row.Key
+			c.Shortcuts = append(c.Shortcuts, row)
+		}
 	}
 	add("quit", message.Of("flow.what.quit"), message.Of("flow.what.quit.note"))
 	return s.Face.Choose(ctx, c)

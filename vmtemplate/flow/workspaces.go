@@ -17,21 +17,13 @@ func (s *Session) chooseWorkspace(ctx context.Context, title message.Text, flag 
 	if len(all) == 0 {
 		return Workspace{}, ErrBack
 	}
-	all = slices.Clone(all)
-	slices.SortStableFunc(all, func(a, b Workspace) int { return b.Used.Compare(a.Used) })
 	c := Choice{
 		Asked:   Asked{ID: "which", Title: title, Label: message.Of("flow.workspace.label"), Flag: flag},
 		Columns: []Column{{Title: message.Of("flow.column.name")}, {Title: message.Of("flow.column.base")}, {Title: message.Of("flow.column.size"), Right: true}, {Title: message.Of("flow.column.used")}},
 		Search:  len(all) > 9,
-		Default: all[0].Name,
+		Rows:    s.workspaceRows(all),
 	}
-	for _, w := range all {
-		note := message.Of("flow.workspace.never")
-		if w.Uploaded != "" {
-			note = message.Of("flow.workspace.uploaded", s.short(w.Uploaded))
-		}
-		c.Rows = append(c.Rows, Row{Key: w.Name, Cells: []message.Text{message.Plain(w.Name), message.Plain(s.short(w.Base)), size(w.Bytes), moment(w.Used)}, Note: note})
-	}
+	c.Default = c.Rows[0].Key
 	name, err := s.Face.Choose(ctx, c)
 	for _, w := range all {
 		if w.Name == name {
@@ -39,6 +31,20 @@ func (s *Session) chooseWorkspace(ctx context.Context, title message.Text, flag 
 		}
 	}
 	return Workspace{}, err
+}
+
+// workspaceRows are name, base, size and time of each, the one used last first.
+func (s *Session) workspaceRows(all []Workspace) (rows []Row) {
+	all = slices.Clone(all)
+	slices.SortStableFunc(all, func(a, b Workspace) int { return b.Used.Compare(a.Used) })
+	for _, w := range all {
+		note := message.Of("flow.workspace.never")
+		if w.Uploaded != "" {
+			note = message.Of("flow.workspace.uploaded", s.short(w.Uploaded))
+		}
+		rows = append(rows, Row{Key: w.Name, Cells: []message.Text{message.Plain(w.Name), message.Plain(s.short(w.Base)), size(w.Bytes), moment(w.Used)}, Note: note})
+	}
+	return rows
 }
 
 func (s *Session) goOn(ctx context.Context) error {

@@ -131,6 +131,13 @@ func (b *Bench) Put(_ context.Context, inside string, content io.Reader, bytes i
 	})
 }
 
+// MakeFolder implements bench.Bench.
+func (b *Bench) MakeFolder(_ context.Context, inside string) error {
+	return b.Engine.inShell(func(w *workspace.Workspace) error {
+		return fileFault(inside, w.MakeDirectory(inside))
+	})
+}
+
 // fileFault says in words why something cannot be done with a file.
 func fileFault(inside string, err error) error {
 	if err == nil {

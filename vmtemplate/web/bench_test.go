@@ -23,12 +23,13 @@ import (
 
 // fakeBench answers with what it has, or with err.
 type fakeBench struct {
-	err   error
-	paths []string
-	put   string
-	bytes int64
-	over  bool
-	cut   bool // a file ends in the middle
+	err    error
+	paths  []string
+	put    string
+	bytes  int64
+	over   bool
+	cut    bool // a file ends in the middle
+	folder string
 }
 
 func (f *fakeBench) List(_ context.Context, path string) (bench.Listing, error) {
@@ -49,6 +50,12 @@ func (f *fakeBench) Put(_ context.Context, path string, content io.Reader, bytes
 	all, err := io.ReadAll(content)
 	f.put = string(all)
 	return err
+}
+
+// MakeFolder notes which.
+func (f *fakeBench) MakeFolder(_ context.Context, path string) error {
+	f.folder = path
+	return f.err
 }
 
 func (f *fakeBench) Changes(context.Context) (flow.Changes, error) {
@@ -115,6 +122,7 @@ func serveSite(t *testing.T, server *web.Server, d *desk.Desk, g *guard.Guard) *
 // all are the requests that need a session.
 var all = []struct{ method, path, body string }{
 	{"GET", "/api/bench/files?path=/root", ""}, {"GET", "/api/bench/file?path=/root/x", ""}, {"PUT", "/api/bench/file?path=/root/x", "x"},
+	{"POST", "/api/bench/folder", `{"path":"/root/y"}`},
 	{"GET", "/api/bench/changes", ""}, {"GET", "/api/bench/recipe", ""}, {"GET", "/api/bench/search?words=x", ""},
 	{"GET", "/api/images", ""}, {"DELETE", "/api/images/tag?repository=h/taro/x&tag=1", ""},
 	{"POST", "/api/members", `{"user":"a","role":"guest"}`}, {"DELETE", "/api/members?id=3", ""},
@@ -137,6 +145,22 @@ func (s *site) raw(method, path, body, proof, origin string) (*http.Response, st
 	defer answer.Body.Close()
 	text, _ := io.ReadAll(answer.Body) // may be cut
 	return answer, string(text)
+}
+
+// TestFolder: a page makes one, and hears why it cannot.
+func TestFolder(t *testing.T) {
+	b := &fakeBench{}
+	s := benchSite(t, b, &fakeImages{})
+	s.post("/api/bench/folder", map[string]string{"path": "/root/y"}, http.StatusNoContent, nil)
+	if b.folder != "/root/y" {
+		t.Errorf("the folder is %q", b.folder)
+	}
+	b.err = bench.ErrExists
+	var f struct{ Error string }
+	s.post("/api/bench/folder", map[string]string{"path": "/root/y"}, http.StatusConflict, &f)
+	if f.Error != "exists" {
+		t.Errorf("a file in its place: %+v", f)
+	}
 }
 
 // TestBenchIsGuarded: none of it without the session's two halves, nor from another page.

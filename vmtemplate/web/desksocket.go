@@ -30,6 +30,7 @@ type update struct {
 	Question json.RawMessage `json:"question,omitempty"` // null: none
 	Work     json.RawMessage `json:"work,omitempty"`     // null: none
 	Shell    *int64          `json:"shell,omitempty"`    // 0: none
+	Run      string          `json:"run,omitempty"`      // names the server's process, in the first message: a shell ends with it
 	Reply    int64           `json:"reply,omitempty"`    // to the request with this number
 	Error    string          `json:"error,omitempty"`    // gone, refused, failed
 	Note     string          `json:"note,omitempty"`
@@ -48,6 +49,7 @@ type request struct {
 type deskPage struct {
 	desk   *desk.Desk
 	socket *websocket.Conn
+	run    string
 
 	mu    sync.Mutex
 	words words
@@ -62,7 +64,7 @@ func (s *Server) serveDesk(w http.ResponseWriter, r *http.Request) {
 	defer socket.CloseNow() //nolint:errcheck // a page that is gone
 	socket.SetReadLimit(mostAnswer)
 	s.visit()
-	p := &deskPage{desk: s.o.Desk, socket: socket, words: s.words(r), again: make(chan struct{}, 1)}
+	p := &deskPage{desk: s.o.Desk, socket: socket, run: s.run, words: s.words(r), again: make(chan struct{}, 1)}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	stop := context.AfterFunc(s.closing, cancel)
@@ -142,6 +144,9 @@ func (p *deskPage) news(known desk.Versions, all bool) (update, desk.Versions, e
 		var e error
 		u.Work, e = json.Marshal(w.work(s.Work))
 		err = errors.Join(err, e)
+	}
+	if all {
+		u.Run = p.run
 	}
 	if all || s.Versions.Shell != known.Shell {
 		u.Shell = &s.Shell

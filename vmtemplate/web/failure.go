@@ -28,7 +28,7 @@ var kinds = []struct {
 	{flow.ErrNoLogin, "no-login", http.StatusConflict, message.Of("web.failure.no-login")},
 	{flow.ErrWrongLogin, "wrong-login", http.StatusConflict, message.Text{}},
 	{flow.ErrLocked, "locked", http.StatusConflict, message.Text{}},
-	{flow.ErrUnreachable, "unreachable", http.StatusBadGateway, message.Text{}},
+	{flow.ErrUnreachable, "unreachable", http.StatusBadGateway, message.Of("web.failure.unreachable")},
 	{flow.ErrForbidden, "forbidden", http.StatusForbidden, message.Text{}},
 	{flow.ErrNotFound, "not-found", http.StatusNotFound, message.Text{}},
 	{flow.ErrImmutable, "immutable", http.StatusConflict, message.Text{}},

@@ -80,6 +80,14 @@ func (s *Server) serveUpload(w http.ResponseWriter, r *http.Request) {
 	s.fail(w, r, err)
 }
 
+// serveFolder makes a directory: POST /api/bench/folder {"path": PATH}.
+func (s *Server) serveFolder(w http.ResponseWriter, r *http.Request) {
+	var in struct{ Path string }
+	if readJSON(w, r, &in) {
+		s.done(w, r, s.o.Bench.MakeFolder(r.Context(), in.Path))
+	}
+}
+
 // patiently reads a body that may take long, but not forever.
 type patiently struct {
 	r    io.Reader

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"io"
 	"mime"
@@ -44,6 +45,7 @@ type About struct {
 // Server is the page's server.
 type Server struct {
 	o       Options
+	run     string // a word of its own for each process
 	closing context.Context
 	close   context.CancelFunc
 
@@ -60,7 +62,7 @@ type Server struct {
 
 // New makes a server; Handler is what it serves.
 func New(o Options) *Server {
-	s := &Server{o: o, visited: make(chan struct{})}
+	s := &Server{o: o, run: rand.Text(), visited: make(chan struct{})}
 	s.visit = sync.OnceFunc(func() { close(s.visited) })
 	s.last.Store(time.Now().UnixNano())
 	s.closing, s.close = context.WithCancel(context.Background())
@@ -95,6 +97,7 @@ func (s *Server) routes() map[string]http.HandlerFunc {
 		"GET /api/bench/files":   s.serveFiles,
 		"GET /api/bench/file":    s.atOnce(mostTransfers, s.serveFile),
 		"PUT /api/bench/file":    s.atOnce(mostTransfers, s.serveUpload),
+		"POST /api/bench/folder": s.serveFolder,
 		"GET /api/bench/changes": s.atOnce(1, s.serveChanges),
 		"GET /api/bench/recipe":  s.atOnce(1, s.serveRecipe),
 		"GET /api/bench/search":  s.atOnce(1, s.serveSearch),

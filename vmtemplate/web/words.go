@@ -35,11 +35,13 @@ type pageQuestion struct {
 	Flag    string       `json:"flag,omitempty"`
 	Columns []pageColumn `json:"columns,omitempty"`
 	Rows    []pageRow    `json:"rows,omitempty"`
-	Default string       `json:"default,omitempty"`
-	Search  bool         `json:"search,omitempty"`
-	Secret  bool         `json:"secret,omitempty"`
-	Yes     string       `json:"yes,omitempty"`
-	No      string       `json:"no,omitempty"`
+	// Shortcuts are answers, too, which the page may draw as cards.
+	Shortcuts []pageRow `json:"shortcuts,omitempty"`
+	Default   string    `json:"default,omitempty"`
+	Search    bool      `json:"search,omitempty"`
+	Secret    bool      `json:"secret,omitempty"`
+	Yes       string    `json:"yes,omitempty"`
+	No        string    `json:"no,omitempty"`
 }
 
 type pageColumn struct {
@@ -120,9 +122,7 @@ func (w words) question(q *desk.Question) *pageQuestion {
 		for _, c := range q.Choice.Columns {
 			p.Columns = append(p.Columns, pageColumn{w.say(c.Title), c.Right, c.Spare})
 		}
-		for _, r := range q.Choice.Rows {
-			p.Rows = append(p.Rows, pageRow{r.Key, w.all(r.Cells), w.say(r.Note), r.Stays, w.say(r.Badge.Text), string(r.Badge.Kind)})
-		}
+		p.Rows, p.Shortcuts = w.rows(q.Choice.Rows), w.rows(q.Choice.Shortcuts)
 	case q.Ask != nil:
 		fill("ask", q.Ask.Asked)
 		p.Default, p.Secret = q.Ask.Default, q.Ask.Secret
@@ -134,6 +134,13 @@ func (w words) question(q *desk.Question) *pageQuestion {
 		}
 	}
 	return p
+}
+
+func (w words) rows(rows []flow.Row) (out []pageRow) {
+	for _, r := range rows {
+		out = append(out, pageRow{r.Key, w.all(r.Cells), w.say(r.Note), r.Stays, w.say(r.Badge.Text), string(r.Badge.Kind)})
+	}
+	return out
 }
 
 func (w words) work(k *desk.Work) *pageWork {

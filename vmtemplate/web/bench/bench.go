@@ -40,6 +40,9 @@ type Bench interface {
 	// is not known. ErrExists unless overwrite is set; ErrMissing, ErrNotFile, ErrNoRoom,
 	// ErrIncomplete.
 	Put(ctx context.Context, path string, content io.Reader, bytes int64, overwrite bool) error
+	// MakeFolder makes a directory in one that is there; one that is there already is as
+	// good. ErrExists for something else of that name, ErrMissing, ErrNotFile.
+	MakeFolder(ctx context.Context, path string) error
 	// Changes are what differs from the base image.
 	Changes(ctx context.Context) (flow.Changes, error)
 	// Recipe is the Dockerfile that would make the same.

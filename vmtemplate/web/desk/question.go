@@ -64,7 +64,7 @@ func (d *Desk) open(ctx context.Context, q *Question) (string, error) {
 func (q *Question) inWords(value string) message.Text {
 	switch {
 	case q.Choice != nil:
-		for _, row := range q.Choice.Rows {
+		for _, row := range slices.Concat(q.Choice.Rows, q.Choice.Shortcuts) {
 			if row.Key == value && len(row.Cells) > 0 {
 				return row.Cells[0]
 			}
@@ -120,7 +120,7 @@ func (d *Desk) Answer(ctx context.Context, number int64, value string) error {
 	}
 	switch {
 	case q.Choice != nil:
-		if !slices.ContainsFunc(q.Choice.Rows, func(r flow.Row) bool { return r.Key == value }) {
+		if !slices.ContainsFunc(slices.Concat(q.Choice.Rows, q.Choice.Shortcuts), func(r flow.Row) bool { return r.Key == value }) {
 			return fmt.Errorf("%w: it is none of the list", ErrRefused)
 		}
 	case q.Confirm != nil:

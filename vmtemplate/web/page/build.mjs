@@ -4,11 +4,13 @@ import { build } from "esbuild";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 
-rmSync("dist", { recursive: true, force: true });
-mkdirSync("dist/assets", { recursive: true });
+// Somewhere else than dist when it is said so: a test compares.
+const dist = process.argv[2] ?? "dist";
+rmSync(dist, { recursive: true, force: true });
+mkdirSync(`${dist}/assets`, { recursive: true });
 const result = await build({
   entryPoints: ["src/main.jsx"],
-  outdir: "dist/assets",
+  outdir: `${dist}/assets`,
   entryNames: "[name]-[hash]",
   chunkNames: "[name]-[hash]",
   assetNames: "[name]-[hash]",
@@ -28,6 +30,6 @@ const find = (suffix) => {
   return file && basename(file);
 };
 const script = find(".js");
-const style = basename(result.metafile.outputs[`dist/assets/${script}`].cssBundle);
+const style = basename(Object.values(result.metafile.outputs).find((o) => o.entryPoint === "src/main.jsx").cssBundle);
 const index = readFileSync("src/index.html", "utf8").replace("SCRIPT", `/assets/${script}`).replace("STYLE", `/assets/${style}`);
-writeFileSync("dist/index.html", index);
+writeFileSync(`${dist}/index.html`, index);

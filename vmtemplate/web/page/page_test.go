@@ -1,8 +1,10 @@
 package page_test
 
 import (
+	"bytes"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -64,6 +66,34 @@ func TestTexts(t *testing.T) {
 		slices.Sort(b)
 		if !slices.Equal(a, b) {
 			t.Errorf("page.%s takes %v in English and %v in Japanese", name, a, b)
+		}
+	}
+}
+
+// TestDist: dist is what src gives. It needs what npm brings, which a build of jbuild does
+// not: who changes src has it.
+func TestDist(t *testing.T) {
+	if _, err := os.Stat("node_modules/esbuild"); err != nil {
+		t.Skip("npm has not been here (make web), so that src cannot have been tried out either")
+	}
+	dir := t.TempDir()
+	if out, err := exec.CommandContext(t.Context(), "node", "build.mjs", dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for from, in := range map[string]fs.FS{"src": os.DirFS(dir), "dist": os.DirFS("dist")} {
+		err := fs.WalkDir(in, ".", func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			built, one := fs.ReadFile(os.DirFS(dir), path)
+			there, other := fs.ReadFile(os.DirFS("dist"), path)
+			if one != nil || other != nil || !bytes.Equal(built, there) {
+				t.Errorf("%s of %s is not the same in the other: make web", path, from)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
 	}
 }

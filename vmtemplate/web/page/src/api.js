@@ -4,15 +4,28 @@ import { language } from "./text.js";
 
 const key = "jbuild.session";
 export const session = store(localStorage.getItem(key));
+// ended says why there is no session any more, when the user has not logged out.
+export const ended = store(false);
+
+// Another tab has logged in or out.
+addEventListener("storage", (e) => {
+  if (e.key === key) session.set(e.newValue);
+});
 
 export function begin(proof) {
   localStorage.setItem(key, proof);
+  ended.set(false);
   session.set(proof);
 }
 
 export function forget() {
   localStorage.removeItem(key);
   session.set(null);
+}
+
+function expired() {
+  ended.set(true);
+  forget();
 }
 
 // ApiError is an answer that something cannot be done.
@@ -48,7 +61,7 @@ export async function ask(method, path, { query, body, raw, signal } = {}) {
     throw new ApiError("offline", "");
   }
   if (answer.status === 401) {
-    forget();
+    expired();
     throw new ApiError("session", "");
   }
   if (answer.ok) {
@@ -73,6 +86,7 @@ export function send(path, query, file, progress) {
     request.upload.onprogress = (e) => progress(e.loaded, e.total);
     request.onload = () => {
       if (request.status < 300) return resolve();
+      if (request.status === 401) expired();
       let told = {};
       try {
         told = JSON.parse(request.responseText);
@@ -91,7 +105,12 @@ export function send(path, query, file, progress) {
 // save downloads what needs the session's proof, under a name.
 export async function save(path, query, name) {
   const answer = await ask("GET", path, { query });
-  const url = URL.createObjectURL(await answer.blob());
+  give(await answer.blob(), name);
+}
+
+// give has the browser save something.
+export function give(content, name) {
+  const url = URL.createObjectURL(new Blob([content]));
   const link = document.createElement("a");
   link.href = url;
   link.download = name;

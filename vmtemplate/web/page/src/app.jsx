@@ -1,9 +1,10 @@
 import { lazy, Suspense } from "preact/compat";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ask, forget, session } from "./api.js";
-import { desk } from "./desk.js";
+import { desk, understood } from "./desk.js";
 import { useStore } from "./store.js";
 import { language, loadTexts, t } from "./text.js";
+import { tellWhenDone } from "./tell.js";
 import { Login } from "./views/login.jsx";
 import { Make } from "./views/make.jsx";
 
@@ -30,29 +31,38 @@ export function go(path) {
   dispatchEvent(new PopStateEvent("popstate"));
 }
 
-function Link({ to, current, children }) {
+function Link({ to, current, children, ...rest }) {
   const click = (e) => {
     if (e.metaKey || e.ctrlKey || e.shiftKey) return;
     e.preventDefault();
     go(to);
   };
   return (
-    <a href={to} onClick={click} aria-current={current === to ? "page" : undefined}>
+    <a href={to} onClick={click} aria-current={current === to ? "page" : undefined} {...rest}>
       {children}
     </a>
   );
 }
 
+tellWhenDone();
+
 export function App({ refused, about }) {
-  useStore(language);
+  const lang = useStore(language);
   const proof = useStore(session);
-  const { connected, known } = useStore(desk);
+  const { connected, known, restarted, work } = useStore(desk);
   const path = usePath();
   const main = useRef(null);
   const first = useRef(true);
+  const name = names[path] ?? "make";
+  const done = work?.all > 0 && Math.floor((100 * work.done) / work.all);
   useEffect(() => {
-    document.title = `${t(`nav.${names[path] ?? "make"}`)} · jbuild`;
-    if (!first.current) main.current?.focus();
+    document.title = [proof && done !== false && done !== undefined && `${done} %`, proof ? t(`nav.${name}`) : t("login"), "jbuild"].filter(Boolean).join(" · ");
+  }, [name, lang, proof, done]);
+  useEffect(() => {
+    if (!first.current) {
+      main.current?.focus();
+      scrollTo(0, 0);
+    }
     first.current = false;
   }, [path]);
 
@@ -60,12 +70,12 @@ export function App({ refused, about }) {
   const View = views[path] ?? Make;
   return (
     <>
-      <a class="skip" href="#main">{t("skip")}</a>
+      <a class="skip" href="#main" onClick={(e) => { e.preventDefault(); main.current.focus(); }}>{t("skip")}</a>
       <header class="bar">
-        <Link to="/" current=""><span class="logo" aria-label="jbuild">jbuild</span></Link>
+        <Link to="/" class="logo" aria-label={t("home")}><Mark /><span>jbuild</span></Link>
         <nav aria-label={t("nav")}>
-          {Object.entries(names).map(([to, name]) => (
-            <Link key={to} to={to} current={path in views ? path : "/"}>{t(`nav.${name}`)}</Link>
+          {Object.entries(names).map(([to, n]) => (
+            <Link key={to} to={to} current={path in views ? path : "/"}>{t(`nav.${n}`)}</Link>
           ))}
         </nav>
         <div class="tools">
@@ -73,13 +83,27 @@ export function App({ refused, about }) {
           <button class="quiet" onClick={() => ask("POST", "/api/logout").catch(() => {}).finally(forget)}>{t("logout")}</button>
         </div>
       </header>
-      {known && !connected && <p class="strip" role="status">{t("offline")}</p>}
+      <div role="status">
+        {known && !connected && <p class="strip">{t("offline")}</p>}
+        {restarted && <p class="strip">{t("restarted")} <button class="link" onClick={understood}>{t("close")}</button></p>}
+      </div>
       <main id="main" ref={main} tabIndex={-1}>
-        <Suspense fallback={<p class="dim">{t("loading")}</p>}>
+        <Suspense fallback={<p class="dim wide">{t("loading")}</p>}>
           <View about={about} />
         </Suspense>
       </main>
     </>
+  );
+}
+
+// Mark is the sign of jbuild: layers.
+export function Mark() {
+  return (
+    <svg class="mark" viewBox="0 0 32 32" aria-hidden="true">
+      <rect width="32" height="32" rx="8" />
+      <path d="M6 13l10-5 10 5-10 5z" />
+      <path d="M6 18l10 5 10-5" class="stroke" />
+    </svg>
   );
 }
 
@@ -88,8 +112,8 @@ export function LanguageSwitch({ about }) {
   const label = { en: "English", ja: "日本語" };
   return (
     <div class="languages" role="group" aria-label={t("language")}>
-      {about.languages.map((l) => (
-        <button key={l} class="quiet" lang={l} aria-pressed={l === lang} onClick={() => loadTexts(l)}>{label[l] ?? l}</button>
+      {about.languages.filter((l) => l !== lang).map((l) => (
+        <button key={l} class="quiet" lang={l} onClick={() => loadTexts(l)}>{label[l] ?? l}</button>
       ))}
     </div>
   );

@@ -4,19 +4,23 @@ import { ask, session, socket } from "./api.js";
 import { store } from "./store.js";
 import { language } from "./text.js";
 
-export const desk = store({ connected: false, known: false, entries: [], question: null, work: null, shell: 0 });
+// restarted: the server is another than before, and a shell that ran has ended with it.
+export const desk = store({ connected: false, known: false, restarted: false, entries: [], question: null, work: null, shell: 0 });
 
 let connection = null;
 let pause = 500;
 let last = 0;
+let run = null;
 const waiting = new Map();
 
 function open() {
   if (!session.get() || connection) return;
+  const lang = language.get();
   const s = socket("/api/desk");
   connection = s;
   s.onopen = () => {
     pause = 500;
+    if (language.get() !== lang) speak(s);
     desk.set((d) => ({ ...d, connected: true }));
   };
   s.onmessage = (event) => {
@@ -31,6 +35,11 @@ function open() {
     if (question !== undefined) news.question = question;
     if (work !== undefined) news.work = work;
     if (shell !== undefined) news.shell = shell;
+    if (m.run) {
+      if (run && run !== m.run && desk.get().shell) news.restarted = true;
+      run = m.run;
+    }
+    if (shell) news.restarted = false;
     if (Object.keys(news).length > 0) desk.set((d) => ({ ...d, ...news, known: true }));
   };
   s.onclose = () => {
@@ -49,7 +58,8 @@ session.watch((proof) => {
   if (proof) open();
   else connection?.close();
 });
-language.watch((lang) => connection?.readyState === WebSocket.OPEN && connection.send(JSON.stringify({ do: "lang", value: lang })));
+const speak = (s) => s?.readyState === WebSocket.OPEN && s.send(JSON.stringify({ do: "lang", value: language.get() }));
+language.watch(() => speak(connection));
 // A laptop that wakes need not wait for the next try.
 addEventListener("online", open);
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && open());
@@ -68,4 +78,5 @@ function say(what) {
 export const answer = (n, value) => say({ do: "answer", n, value });
 export const check = (n, value) => say({ do: "check", n, value });
 export const back = (n) => say({ do: "back", n });
+export const understood = () => desk.set((d) => ({ ...d, restarted: false }));
 export const stop = (n) => say({ do: "stop", n });

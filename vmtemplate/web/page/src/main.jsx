@@ -19,5 +19,12 @@ async function redeem() {
   return answer.ok ? null : told;
 }
 
-const [refused, about] = await Promise.all([redeem(), fetch("/api/about").then((r) => r.json()), loadTexts()]);
-render(<App refused={refused} about={about} />, document.getElementById("app"));
+const place = document.getElementById("app");
+try {
+  const [refused, about] = await Promise.all([redeem(), fetch("/api/about").then((r) => r.json()), loadTexts()]);
+  render(<App refused={refused} about={about} />, place);
+} catch {
+  // Without the server there are no texts either: index.html has these.
+  place.append(document.getElementById("unreachable").content);
+  place.querySelector("button").onclick = () => location.reload();
+}

@@ -1,12 +1,12 @@
 // The page's words, in the reader's language: those of the catalogue, by their names.
 import { store } from "./store.js";
 
-export const language = store("en");
-const words = store({});
 const key = "jbuild.language";
+export const language = store(localStorage.getItem(key) ?? document.documentElement.lang);
+const words = store({});
 
 export async function loadTexts(lang) {
-  const wanted = lang ?? localStorage.getItem(key) ?? document.documentElement.lang;
+  const wanted = lang ?? language.get();
   const answer = await fetch(`/api/texts?lang=${encodeURIComponent(wanted)}`);
   words.set(await answer.json());
   language.set(wanted);

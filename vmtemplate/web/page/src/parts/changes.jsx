@@ -1,4 +1,4 @@
-import { t } from "../text.js";
+import { bytes, t } from "../text.js";
 import { useLoad } from "./load.jsx";
 import { Problem } from "./problem.jsx";
 
@@ -8,15 +8,21 @@ export function Changes() {
   return (
     <div>
       <p class="dim">{t("changes.lead")}</p>
-      <button class="quiet" onClick={again}>{t("again")}</button>
+      <button class="quiet again" onClick={again}>{t("again")}</button>
       <Problem of={problem} />
       {!c && !problem && <p class="dim">{t("loading")}</p>}
       {c && <p class="title">{c.summary}</p>}
       {c?.packages?.length > 0 && (
-        <div class="scroll"><table class="list">
+        <table class="list">
           <thead><tr><th scope="col">{t("changes.package")}</th><th scope="col">{t("changes.was")}</th><th scope="col">{t("changes.is")}</th></tr></thead>
-          <tbody>{c.packages.map((p) => <tr key={`${p.manager} ${p.name}`}><th scope="row">{p.name} <span class="dim">{p.manager}</span></th><td>{p.was}</td><td>{p.is}</td></tr>)}</tbody>
-        </table></div>
+          <tbody>{c.packages.map((p) => <tr key={`${p.manager} ${p.name}`}><th scope="row">{p.name} <span class="dim">{p.manager}</span></th><td data-label={t("changes.was")}>{p.was || "–"}</td><td data-label={t("changes.is")}>{p.is || "–"}</td></tr>)}</tbody>
+        </table>
+      )}
+      {c?.left?.length > 0 && (
+        <>
+          <h2>{t("changes.left")}</h2>
+          <ul class="listing">{c.left.map((l) => <li key={l.why}><span class="name">{l.why}</span><span class="dim">{bytes(l.bytes)}</span></li>)}</ul>
+        </>
       )}
       {c?.suspects?.length > 0 && (
         <div class="notice warning">

@@ -4,7 +4,7 @@ import { t } from "../text.js";
 import { Problem } from "./problem.jsx";
 
 // Install finds packages by words, and types what installs one into the terminal.
-export function Install({ hand }) {
+export function Install({ hand, told }) {
   const [words, setWords] = useState("");
   const [found, setFound] = useState(null);
   const [problem, setProblem] = useState(null);
@@ -41,11 +41,19 @@ export function Install({ hand }) {
       <ul class="listing">
         {found?.packages.map((p) => (
           <li key={`${p.manager} ${p.name}`}>
-            <span><strong>{p.name}</strong> <span class="dim">{p.version} {p.manager}</span><br /><span class="dim">{p.summary}</span></span>
-            <button aria-label={t("install.of", p.name)} title={p.command} onClick={() => run(p.command)}>{t("install")}</button>
+            <span class="name"><strong>{p.name}</strong><span class="dim small">{[p.version, p.manager].filter(Boolean).join(" · ")}</span><span class="small">{p.summary}</span></span>
+            {p.installed
+              ? <span class="badge good">{t("install.there", p.installed)}</span>
+              : <button aria-label={t("install.of", p.name)} title={p.command} onClick={() => run(p.command)}>{t("install")}</button>}
           </li>
         ))}
       </ul>
+      {!found && told?.table && (
+        <div class="examples">
+          <h2>{t("install.type")}</h2>
+          <table class="facts"><tbody>{told.table.map(([line, note], i) => <tr key={i}><th scope="row"><code>{line}</code></th><td>{note}</td></tr>)}</tbody></table>
+        </div>
+      )}
     </div>
   );
 }

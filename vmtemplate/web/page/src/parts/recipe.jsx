@@ -9,7 +9,7 @@ export function Recipe() {
   return (
     <div>
       <p class="dim">{t("recipe.lead")}</p>
-      <button class="quiet" onClick={again}>{t("again")}</button>
+      <button class="quiet again" onClick={again}>{t("again")}</button>
       <Problem of={problem} />
       {!r && !problem && <p class="dim">{t("loading")}</p>}
       {r && <Code text={r.text} label={t("bench.recipe")} />}

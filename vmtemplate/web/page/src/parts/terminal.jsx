@@ -1,3 +1,4 @@
+import "./styled.js";
 import { FitAddon } from "@xterm/addon-fit";
 import { Terminal as Xterm } from "@xterm/xterm";
 import "@xterm/xterm/css/xterm.css";
@@ -10,45 +11,40 @@ const another = 4001;
 const mostTyped = 32 << 10;
 const page = crypto.getRandomValues(new Uint32Array(2)).join("-");
 
-// The Content-Security-Policy allows style sheets with the page's nonce only, and xterm.js
-// makes some of its own.
-const nonce = document.querySelector("meta[name=nonce]")?.content;
-const styled = new Proxy(document, {
-  get(target, name) {
-    if (name === "createElement") {
-      return (tag, options) => {
-        const element = target.createElement(tag, options);
-        if (tag === "style") element.nonce = nonce;
-        return element;
-      };
-    }
-    const value = Reflect.get(target, name);
-    return typeof value === "function" ? value.bind(target) : value;
-  },
-});
-
 function theme() {
   const style = getComputedStyle(document.documentElement);
   const of = (name) => style.getPropertyValue(name).trim();
   return { background: of("--terminal"), foreground: of("--terminal-text"), cursor: of("--terminal-text"), selectionBackground: of("--terminal-selection") };
 }
 
-// Terminal shows the shell's screen and types into it. hand gets {type, focus}.
-export function Terminal({ shell, hand, reader }) {
+// Terminal shows the shell's screen and types into it. hand gets what the page does with
+// it: type, paste, focus, selection, text, and holds keys that are down: ctrl.
+export function Terminal({ shell, hand, reader, size, leave }) {
   const place = useRef(null);
+  const term = useRef(null);
   useEffect(() => {
-    const term = new Xterm({ documentOverride: styled, cursorBlink: true, fontFamily: "ui-monospace, 'Cascadia Mono', 'Noto Sans Mono CJK JP', monospace", fontSize: 14, scrollback: 5000, screenReaderMode: reader, theme: theme(), macOptionIsMeta: true });
+    const x = new Xterm({
+      cursorBlink: !matchMedia("(prefers-reduced-motion: reduce)").matches, fontFamily: "ui-monospace, 'Cascadia Mono', 'DejaVu Sans Mono', 'Noto Sans Mono CJK JP', monospace",
+      fontSize: size, scrollback: 5000, screenReaderMode: reader, theme: theme(), macOptionIsMeta: true, minimumContrastRatio: 4.5,
+    });
+    term.current = x;
     const fit = new FitAddon();
-    term.loadAddon(fit);
-    term.open(place.current);
+    x.loadAddon(fit);
+    x.open(place.current);
+    // The program wants Tab for itself, so that Tab must not lead in: a button does.
+    x.textarea.tabIndex = -1;
+    x.textarea.setAttribute("aria-label", t("terminal"));
+    x.textarea.setAttribute("aria-describedby", "leave");
     fit.fit();
     let connection = null;
     let seen = 0;
     let pause = 300;
     let over = false;
+    let timer = 0;
     const open = () => {
-      if (over || !session.get()) return;
-      const s = socket("/api/screen", { page, shell, from: seen, columns: term.cols, rows: term.rows });
+      clearTimeout(timer);
+      if (over || connection || !session.get()) return;
+      const s = socket("/api/screen", { page, shell, from: seen, columns: x.cols, rows: x.rows });
       connection = s;
       s.binaryType = "arraybuffer";
       s.onopen = () => {
@@ -58,59 +54,100 @@ export function Terminal({ shell, hand, reader }) {
         const head = new DataView(data);
         const high = head.getUint32(0);
         const end = (high & 0x7fffffff) * 2 ** 32 + head.getUint32(4);
-        if (high & 0x80000000) term.reset();
+        if (high & 0x80000000) x.reset();
         // Told when it is drawn: so the program is never faster than this page.
-        term.write(new Uint8Array(data, 8), () => {
+        x.write(new Uint8Array(data, 8), () => {
           seen = end;
           if (s.readyState === WebSocket.OPEN) s.send(JSON.stringify({ seen: end }));
         });
       };
       s.onclose = ({ code }) => {
-        connection = null;
+        if (connection === s) connection = null;
         if (over || code === ended || code === another) return;
-        setTimeout(open, pause);
+        timer = setTimeout(open, pause);
         pause = Math.min(pause * 2, 5000);
       };
     };
+    const send = (what) => connection?.readyState === WebSocket.OPEN && connection.send(what);
     const type = (text) => {
       const bytes = new TextEncoder().encode(text);
-      if (connection?.readyState !== WebSocket.OPEN) return;
-      for (let i = 0; i < bytes.length; i += mostTyped) connection.send(bytes.slice(i, i + mostTyped));
+      for (let i = 0; i < bytes.length; i += mostTyped) send(bytes.slice(i, i + mostTyped));
     };
-    term.onData(type);
-    term.onBinary((data) => connection?.readyState === WebSocket.OPEN && connection.send(Uint8Array.from(data, (c) => c.charCodeAt(0))));
-    term.onResize(({ cols, rows }) => connection?.readyState === WebSocket.OPEN && connection.send(JSON.stringify({ columns: cols, rows })));
-    // Ctrl-Shift-C and -V as in other terminals; Ctrl-C copies when something is selected.
-    term.attachCustomKeyEventHandler((e) => {
+    x.onData((data) => {
+      // A key of the row below the terminal is held: Ctrl and a letter.
+      if (hand.current.ctrl && /^[a-z@[\\\]^_ ]$/i.test(data)) {
+        data = String.fromCharCode(data.toUpperCase().charCodeAt(0) & 31);
+        hand.current.release();
+      }
+      type(data);
+    });
+    x.onBinary((data) => send(Uint8Array.from(data, (c) => c.charCodeAt(0))));
+    x.onResize(({ cols, rows }) => send(JSON.stringify({ columns: cols, rows })));
+    const selection = () => {
+      const text = x.getSelection();
+      x.clearSelection();
+      return text;
+    };
+    // Ctrl-Shift-C and -V as in other terminals; Ctrl-C copies when something is selected;
+    // Ctrl-Shift-period leaves, as the program inside wants Tab for itself.
+    x.attachCustomKeyEventHandler((e) => {
       if (e.type !== "keydown" || !e.ctrlKey) return true;
-      if (e.code === "KeyC" && (e.shiftKey || term.hasSelection())) {
-        navigator.clipboard?.writeText(term.getSelection());
-        term.clearSelection();
+      if (e.shiftKey && e.code === "Period") {
+        e.preventDefault();
+        leave();
+        return false;
+      }
+      if (e.code === "KeyC" && (e.shiftKey || x.hasSelection())) {
+        navigator.clipboard?.writeText(selection()).catch(() => {});
         e.preventDefault();
         return false;
       }
-      return !(e.code === "KeyV"); // the browser pastes
+      return e.code !== "KeyV"; // the browser pastes
     });
     const watch = new ResizeObserver(() => fit.fit());
     watch.observe(place.current);
     const dark = matchMedia("(prefers-color-scheme: dark)");
     const recolor = () => {
-      term.options.theme = theme();
+      x.options.theme = theme();
     };
     dark.addEventListener("change", recolor);
-    const wake = () => document.visibilityState === "visible" && !connection && open();
+    const wake = () => document.visibilityState === "visible" && open();
     document.addEventListener("visibilitychange", wake);
-    hand.current = { type, focus: () => term.focus(), copy: () => navigator.clipboard?.writeText(term.getSelection()), paste: (text) => term.paste(text) };
+    addEventListener("online", open);
+    Object.assign(hand.current, {
+      type,
+      selection,
+      focus: () => x.focus(),
+      paste: (text) => x.paste(text),
+      fit: () => fit.fit(),
+      text() {
+        const lines = [];
+        const b = x.buffer.active;
+        for (let i = 0; i < b.length; i++) {
+          const line = b.getLine(i);
+          const text = line.translateToString(true);
+          if (line.isWrapped) lines[lines.length - 1] += text;
+          else lines.push(text);
+        }
+        return lines.join("\n").trimEnd();
+      },
+    });
     open();
-    term.focus();
+    x.focus();
     return () => {
       over = true;
+      clearTimeout(timer);
       connection?.close();
       watch.disconnect();
       dark.removeEventListener("change", recolor);
       document.removeEventListener("visibilitychange", wake);
-      term.dispose();
+      removeEventListener("online", open);
+      x.dispose();
     };
   }, [shell, reader]);
-  return <div class="terminal" ref={place} role="group" aria-label={t("terminal")} />;
+  useEffect(() => {
+    term.current.options.fontSize = size;
+    hand.current.fit();
+  }, [size]);
+  return <div class="tty" ref={place} role="group" aria-label={t("terminal")} />;
 }

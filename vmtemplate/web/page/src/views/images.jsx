@@ -3,6 +3,7 @@ import { go } from "../app.jsx";
 import { ask } from "../api.js";
 import { bytes, date, t } from "../text.js";
 import { useLoad } from "../parts/load.jsx";
+import { Scan } from "../parts/scan.jsx";
 import { Problem } from "../parts/problem.jsx";
 
 // Images are one's own in the registry.
@@ -15,16 +16,16 @@ export default function Images() {
       <Problem of={problem} />
       {!list && !problem && <p class="dim">{t("loading")}</p>}
       {list?.quota && (
-        <p class="quota"><label>{t("images.quota", bytes(list.quota.used), list.quota.limit ? bytes(list.quota.limit) : "∞")} {list.quota.limit > 0 && <meter min="0" max={list.quota.limit} high={0.9 * list.quota.limit} value={list.quota.used} />}</label></p>
+        <label class="quota">{list.quota.limit > 0 ? t("images.quota", bytes(list.quota.used), bytes(list.quota.limit)) : t("images.quota.none", bytes(list.quota.used))}{list.quota.limit > 0 && <meter min="0" max={list.quota.limit} high={0.9 * list.quota.limit} value={list.quota.used} />}</label>
       )}
-      {list?.images.length === 0 && <div class="card"><p>{t("images.none")}</p><button class="primary" onClick={() => go("/")}>{t("images.make")}</button></div>}
-      {list?.images.map((image) => <Image key={image.repository} image={image} again={again} />)}
-      {list && <Share project={list.project} members={list.members} again={again} />}
+      {list?.images.length === 0 && <div class="card empty"><p>{t("images.none")}</p><button class="primary" onClick={() => go("/")}>{t("images.make")}</button></div>}
+      {list?.images.map((image) => <Image key={image.repository} list={list} image={image} again={again} />)}
+      {list?.shares && <Share project={list.project} members={list.members} again={again} />}
     </div>
   );
 }
 
-function Image({ image, again }) {
+function Image({ list, image, again }) {
   const [problem, setProblem] = useState(null);
   const remove = async (tag) => {
     if (!confirm(t("images.delete.sure", `${image.name}:${tag.name}`))) return;
@@ -41,33 +42,26 @@ function Image({ image, again }) {
       <h2 id={image.repository}>{image.name}</h2>
       {image.description && <p>{image.description}</p>}
       <Problem of={problem} />
-      <div class="scroll"><table class="list">
+      <table class="list stacked">
         <thead><tr><th scope="col">{t("images.tag")}</th><th scope="col" class="right">{t("images.size")}</th><th scope="col">{t("images.pushed")}</th><th scope="col">{t("images.used")}</th><th scope="col">{t("images.scan")}</th><th scope="col"><span class="hidden">{t("images.actions")}</span></th></tr></thead>
         <tbody>
           {image.tags.map((tag) => (
             <tr key={tag.name}>
               <th scope="row"><code>{tag.name}</code></th>
-              <td class="right">{bytes(tag.bytes)}</td>
-              <td>{date(tag.pushed)}</td>
-              <td>{date(tag.pulled) || t("images.never")}</td>
-              <td><Scan scan={tag.scan} /></td>
-              <td class="row">
+              <td class="right" data-label={t("images.size")}>{bytes(tag.bytes)}</td>
+              <td data-label={t("images.pushed")}>{date(tag.pushed)}</td>
+              <td data-label={t("images.used")}>{date(tag.pulled) || t("images.never")}</td>
+              <td data-label={t("images.scan")}><Scan scan={tag.scan} /></td>
+              <td><div class="row tight">
                 <button class="quiet" onClick={() => go(`/job?image=${encodeURIComponent(tag.reference)}`)}>{t("images.job")}</button>
-                <button class="quiet danger" disabled={tag.immutable} title={tag.immutable ? t("images.immutable") : undefined} aria-label={t("images.delete.of", tag.name)} onClick={() => remove(tag)}>{t("images.delete")}</button>
-              </td>
+                {list.harbor !== false && <button class="quiet danger" disabled={tag.immutable} title={tag.immutable ? t("images.immutable") : undefined} aria-label={t("images.delete.of", tag.name)} onClick={() => remove(tag)}>{t("images.delete")}</button>}
+              </div></td>
             </tr>
           ))}
         </tbody>
-      </table></div>
+      </table>
     </section>
   );
-}
-
-function Scan({ scan }) {
-  if (!scan) return <span class="dim">{t("scan.none")}</span>;
-  if (scan.status !== "Success") return <span class="dim">{t("scan.pending")}</span>;
-  if (!scan.total) return <span class="badge good">{t("scan.clean")}</span>;
-  return <span class={`badge ${scan.severity.toLowerCase()}`} title={t("scan.fixable", scan.fixable)}>{t("scan.found", scan.total, scan.severity)}</span>;
 }
 
 // Share lets a colleague use the images of one's own project.
@@ -98,7 +92,7 @@ function Share({ project, members, again }) {
       <p role="status" class="good">{done}</p>
       {members?.length > 0 && (
         <ul class="listing">{members.map((m) => (
-          <li key={m.id}><span>{m.name} <span class="dim">{m.role}</span></span>{!m.own && <button class="quiet danger" onClick={() => remove(m)} aria-label={t("share.remove.of", m.name)}>{t("share.remove")}</button>}</li>
+          <li key={m.id}><span class="name">{m.name}<span class="dim small">{m.role}</span></span>{!m.own && <button class="quiet danger" onClick={() => remove(m)} aria-label={t("share.remove.of", m.name)}>{t("share.remove")}</button>}</li>
         ))}</ul>
       )}
       <form class="row" onSubmit={submit}>

@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import { ask } from "../api.js";
+import { ask, give } from "../api.js";
 import { t } from "../text.js";
 import { Code } from "../parts/copy.jsx";
 import { useLoad } from "../parts/load.jsx";
@@ -31,14 +31,6 @@ export default function Job() {
   }, [o]);
   const text = (name, props) => <input name={name} value={o[name]} onInput={(e) => set({ ...o, [name]: e.target.value })} {...props} />;
   const number = (name, most) => <input name={name} type="number" min={name === "minutes" || name === "hours" ? 0 : 1} max={most} value={o[name]} onInput={(e) => set({ ...o, [name]: Math.max(0, Number(e.target.value) || 0) })} />;
-  const download = () => {
-    const url = URL.createObjectURL(new Blob([script.text], { type: "text/x-shellscript" }));
-    const link = document.createElement("a");
-    link.href = url;
-    link.download = script.file;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(url), 60_000);
-  };
   return (
     <div class="wide">
       <h1>{t("job")}</h1>
@@ -72,7 +64,7 @@ export default function Job() {
           {script && o.image && (
             <>
               <Code text={script.text} label={t("job.script")} />
-              <div class="row"><button class="primary" onClick={download}>{t("job.save", script.file)}</button></div>
+              <div class="row"><button class="primary" onClick={() => give(script.text, script.file)}>{t("job.save", script.file)}</button></div>
               <p>{t("job.then")}</p>
               <Code text={`qsub ${script.file}`} label={t("job.then")} />
             </>

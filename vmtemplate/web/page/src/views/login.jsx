@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
-import { LanguageSwitch } from "../app.jsx";
-import { begin } from "../api.js";
+import { LanguageSwitch, Mark } from "../app.jsx";
+import { begin, ended } from "../api.js";
+import { useStore } from "../store.js";
 import { language, t } from "../text.js";
 import { Problem } from "../parts/problem.jsx";
 
@@ -8,6 +9,7 @@ import { Problem } from "../parts/problem.jsx";
 // or with a new link.
 export function Login({ refused, about }) {
   const [problem, setProblem] = useState(refused);
+  const over = useStore(ended);
   const [busy, setBusy] = useState(false);
   const submit = async (e) => {
     e.preventDefault();
@@ -32,8 +34,9 @@ export function Login({ refused, about }) {
   return (
     <main class="door">
       <div class="card">
-        <h1><span class="logo">jbuild</span></h1>
+        <h1 class="logo"><Mark /><span>jbuild</span></h1>
         <p>{t("login.lead")}</p>
+        {over && !problem && <p class="notice warning" role="status">{t("login.ended")}</p>}
         <Problem of={problem} />
         {about.password ? (
           <form onSubmit={submit}>

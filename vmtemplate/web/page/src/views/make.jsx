@@ -1,9 +1,10 @@
 import { lazy, Suspense } from "preact/compat";
 import { desk } from "../desk.js";
 import { useStore } from "../store.js";
-import { t } from "../text.js";
-import { Entries } from "../parts/entries.jsx";
+import { language, t } from "../text.js";
+import { Chips, Earlier, Told, tidy } from "../parts/entries.jsx";
 import { Question } from "../parts/question.jsx";
+import { Start } from "../parts/start.jsx";
 import { Work } from "../parts/work.jsx";
 
 const Bench = lazy(() => import("../parts/bench.jsx"));
@@ -12,36 +13,49 @@ const Bench = lazy(() => import("../parts/bench.jsx"));
 const stages = [
   ["login", ["user", "password", "offline"]],
   ["base", ["what", "base", "base-name", "base-tag", "workspace", "which"]],
-  ["work", ["inside", "next", "discard"]],
+  ["work", ["next", "discard"]],
   ["upload", ["suspects", "image", "tag", "overwrite", "upload-again"]],
   ["script", ["kind", "file", "replace"]],
 ];
 
-function stageOf({ question, shell }) {
+// stageOf is where the session is: by what is asked, or else by what was asked last.
+function stageOf({ question, shell, entries }) {
   if (shell) return 2;
-  const i = stages.findIndex(([, ids]) => ids.includes(question?.id));
-  return i;
+  const of = (id) => stages.findIndex(([, ids]) => ids.includes(id));
+  const now = of(question?.id);
+  if (now >= 0) return now;
+  const last = entries.findLast((e) => e.kind === "answer" && of(e.id) >= 0);
+  return last ? of(last.id) : 0;
 }
 
 export function Make() {
   const d = useStore(desk);
+  useStore(language);
+  if (!d.known) return <p class="dim make">{t("loading")}</p>;
   const stage = stageOf(d);
-  if (!d.known) return <p class="dim">{t("loading")}</p>;
+  const asked = !d.work && d.question;
+  const start = asked && asked.id === "what";
+  const { chips, told, earlier } = tidy(d.entries, start);
   return (
     <div class={`make${d.shell ? " inside" : ""}`}>
       <h1 class="hidden">{t("nav.make")}</h1>
-      <ol class="stages" aria-label={t("stages")}>
-        {stages.map(([name], i) => (
-          <li key={name} class={i < stage ? "past" : ""} aria-current={i === stage ? "step" : undefined}>{t(`stage.${name}`)}</li>
-        ))}
-      </ol>
+      {!start && (
+        <ol class="stages" aria-label={t("stages")}>
+          {stages.map(([name], i) => (
+            <li key={name} class={i < stage ? "past" : ""} aria-current={i === stage ? "step" : undefined}><span class="dot" aria-hidden="true">{i < stage ? "✓" : i + 1}</span> <span class="name">{t(`stage.${name}`)}</span></li>
+          ))}
+        </ol>
+      )}
       {d.shell ? (
         <Suspense fallback={<p class="dim">{t("loading")}</p>}><Bench shell={d.shell} entries={d.entries} /></Suspense>
       ) : (
         <>
-          <Entries entries={d.entries} />
-          {d.work && <Work work={d.work} />}
-          {d.question && !d.work && <Question q={d.question} />}
+          {!start && <Chips answers={chips} />}
+          <Told entries={told} />
+          {d.work && <Work key={d.work.n} work={d.work} />}
+          {start && <Start key={asked.n} q={asked} quiet={told.length > 0} />}
+          {asked && !start && <Question q={asked} entries={d.entries} />}
+          <Earlier entries={earlier} />
         </>
       )}
     </div>

@@ -1,0 +1,160 @@
+//go:build e2e
+
+package web
+
+import (
+	"compress/gzip"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/chromedp"
+	"github.com/jrun-hpc/jrun/vmtemplate/web/page"
+)
+
+// TestFlood: ten megabytes come whole, and the page answers meanwhile.
+func TestFlood(t *testing.T) {
+	_, p := openStage(t, loggedIn(), look{lang: "en"})
+	p.inside()
+	eval[any](p, `(() => { window.frames = 0; const count = () => { window.frames++; requestAnimationFrame(count); }; count(); })()`)
+	p.keys("flood\r")
+	p.choose(p.text("page.bench.files")) // in the middle of it
+	p.reads("results")
+	p.terminal("end of flood")
+	if frames := eval[int](p, "window.frames"); frames < 3 {
+		t.Errorf("the page has drawn %d frames meanwhile", frames)
+	}
+	p.press(".xterm")
+	p.keys("ls\r")
+	p.terminal("main.py")
+	p.fine("flood")
+}
+
+// TestTerminalKeys: the terminal can be left, made larger, read aloud, and typed into with
+// keys that a phone does not have.
+func TestTerminalKeys(t *testing.T) {
+	_, p := openStage(t, loggedIn(), look{lang: "en", phone: true})
+	p.inside()
+	p.key(".", ctrl|shift)
+	if at := eval[string](p, "document.activeElement.innerText"); at != p.text("page.terminal.enter") {
+		t.Errorf("the keyboard is at %q", at)
+	}
+	p.press(".xterm")
+	p.keys("nonsense")
+	p.choose("Ctrl-C")
+	p.keys("ls\r")
+	p.terminal("main.py")
+	columns := eval[float64](p, "parseFloat(getComputedStyle(document.querySelector('.xterm-rows')).fontSize)")
+	p.choose("A+")
+	p.until("larger letters", "parseFloat(getComputedStyle(document.querySelector('.xterm-rows')).fontSize) > "+"14")
+	if columns != 14 {
+		t.Errorf("letters began with %v pixels", columns)
+	}
+	p.press(".tray input[type=checkbox]")
+	p.sees(".xterm-accessibility")
+	p.terminal("main.py")
+	p.fine("reader")
+	p.choose(p.text("page.paste")) // no page may read the clipboard without being asked
+	p.sees("dialog textarea")
+	p.fine("30-paste")
+	p.do(call(inputText, inputTextParams{Text: "echo pasted"}))
+	p.press("dialog .primary")
+	p.terminal("echo pasted")
+}
+
+// TestFiles: files and whole folders go in, by a picker and by dropping, and come out.
+func TestFiles(t *testing.T) {
+	s, p := openStage(t, loggedIn(), look{lang: "en"})
+	p.inside()
+	p.choose(p.text("page.bench.files"))
+	p.reads("results")
+	dir := t.TempDir()
+	for name, text := range map[string]string{"input.dat": "42", "case/mesh/points": "1 2 3", "case/run.sh": "mpirun"} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.do(chromedp.SetUploadFiles(chromedp.CSS("[data-pick=files]"), []string{filepath.Join(dir, "input.dat")}))
+	p.reads("input.dat")
+	at := eval[[]float64](p, "(() => { const r = document.querySelector('.files').getBoundingClientRect(); return [r.x + 20, r.y + 20]; })()")
+	for _, step := range []input.DispatchDragEventType{input.DispatchDragEventTypeDragEnter, input.DispatchDragEventTypeDragOver, input.DispatchDragEventTypeDrop} {
+		p.do(call(input.DispatchDragEvent, input.DispatchDragEventParams{Type: step, X: at[0], Y: at[1], Data: &input.DragData{Items: []*input.DragDataItem{}, Files: []string{filepath.Join(dir, "case")}, DragOperationsMask: 1}}))
+	}
+	p.until("folder in the list", "[...document.querySelectorAll('.listing .link')].some((e) => e.textContent === 'case') && !document.querySelector('.sending')")
+	p.reads(p.text("page.files.done"))
+	for name, want := range map[string]string{"/root/input.dat": "42", "/root/case/mesh/points": "1 2 3", "/root/case/run.sh": "mpirun"} {
+		if got, ok := s.File(name); got != want {
+			t.Errorf("%s is %q, %v", name, got, ok)
+		}
+	}
+	p.choose("case")
+	p.reads("mesh")
+	p.fine("31-folder")
+	s.DiskFull(true)
+	p.do(chromedp.SetUploadFiles(chromedp.CSS("[data-pick=files]"), []string{filepath.Join(dir, "input.dat")}))
+	p.sees(".files .failure")
+	p.fine("32-disk-full")
+}
+
+// TestWeight: what comes before the page can be used is at most 250 kB, as it is sent.
+func TestWeight(t *testing.T) {
+	index, err := page.Files.ReadFile("dist/index.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := map[string]bool{}
+	var need func(name string)
+	need = func(name string) {
+		if first[name] {
+			return
+		}
+		first[name] = true
+		b, err := page.Files.ReadFile("dist/assets/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`from"\./([^"]+)"|import"\./([^"]+)"`).FindAllStringSubmatch(string(b), -1) {
+			need(m[1] + m[2])
+		}
+	}
+	for _, m := range regexp.MustCompile(`/assets/([^"]+)`).FindAllStringSubmatch(string(index), -1) {
+		need(m[1])
+	}
+	var start, all int64
+	err = fs.WalkDir(page.Files, "dist", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := page.Files.ReadFile(path)
+		var n counter
+		z := gzip.NewWriter(&n)
+		_, _ = z.Write(b)
+		_ = z.Close()
+		all += int64(n)
+		if first[filepath.Base(path)] {
+			start += int64(n)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d bytes at first, %d with the terminal and all views", start, all)
+	if start > 250e3 || all > 400e3 || start < 5000 {
+		t.Errorf("%d bytes at first, %d altogether", start, all)
+	}
+	if strings.Contains(string(index), "http://") && strings.Contains(string(index), "src=\"http") {
+		t.Error("the page asks other servers")
+	}
+}
+
+type counter int64
+
+func (c *counter) Write(p []byte) (int, error) { *c += counter(len(p)); return len(p), nil }
