@@ -69,7 +69,7 @@ type group struct {
 func (p *program) groups() []group {
 	return []group{
 		{"begin", p.Say("root.group.begin"), []*cobra.Command{
-			p.newLoginCommand(), p.newBasesCommand(), p.newNewCommand(), p.newImportCommand(),
+			p.newWebCommand(), p.newLoginCommand(), p.newBasesCommand(), p.newNewCommand(), p.newImportCommand(),
 		}},
 		{"work", p.Say("root.group.work"), []*cobra.Command{
 			p.newListCommand(), p.newShellCommand(), p.newRunCommand(), p.newCopyCommand(), p.newDiffCommand(),

@@ -39,6 +39,7 @@ func (p *program) newScriptCommand() *cobra.Command {
 	f.StringVarP(&o.job.Queue, "queue", "q", "", p.Say("script.queue"))
 	f.StringVar(&o.job.Walltime, "walltime", "", p.Say("script.walltime"))
 	f.StringVar(&o.job.Mail, "mail", "", p.Say("script.mail"))
+	f.StringVar(&o.job.Select, "select", "", p.Say("script.select"))
 	f.IntVar(&o.job.Shape.Chunks, "nodes", 0, p.Say("script.nodes"))
 	f.IntVar(&o.job.Shape.CPUs, "cpus", 0, p.Say("script.cpus"))
 	f.IntVar(&o.job.Shape.GPUs, "gpus", 0, p.Say("script.gpus"))

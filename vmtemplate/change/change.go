@@ -73,11 +73,14 @@ func isHostKey(path string) bool {
 	return strings.HasPrefix(path, "/etc/ssh/ssh_host_") && strings.HasSuffix(path, "_key")
 }
 
+// Uploading begins the names of files that a page sends and that are not whole yet.
+const Uploading = ".jbuild-upload-"
+
 // Filter says why a path stays out of images; empty if it goes in. The path is
 // absolute or relative to the root.
 func Filter(path string) Reason {
 	path = "/" + strings.Trim(path, "/")
-	if strings.HasPrefix(path, "/dev/.jbuild") || strings.HasPrefix(path, "/run/jbuild") {
+	if strings.HasPrefix(path, "/dev/.jbuild") || strings.HasPrefix(path, "/run/jbuild") || strings.Contains(path, "/"+Uploading) {
 		return Ours
 	}
 	if inHome(path) {

@@ -76,6 +76,9 @@ func some(names []string) string {
 	return strings.Join(names, ", ")
 }
 
+// Text is why it stays out, in words.
+func (l Left) Text() message.Text { return reason(l.Why) }
+
 func reason(r change.Reason) message.Text {
 	switch r {
 	case change.Cache:

@@ -2,7 +2,7 @@ package guide
 
 import (
 	"context"
-	"errors"
+	"sync"
 
 	"github.com/jrun-hpc/jrun/vmtemplate/change"
 	"github.com/jrun-hpc/jrun/vmtemplate/flow"
@@ -12,10 +12,14 @@ import (
 	"github.com/jrun-hpc/jrun/vmtemplate/workspace"
 )
 
-// Engine works for one session. A workspace is open, and locked, only while something
-// is done with it.
+// Engine works for one session, and for the pages that show it. A workspace is open, and
+// locked, only while something is done with it.
 type Engine struct {
 	Shop *workshop.Workshop
+
+	mu    sync.Mutex
+	open  map[string][]*workspace.Workspace // handles of what is open, by name
+	shell string                            // the workspace in which a shell runs
 }
 
 var (
@@ -23,19 +27,6 @@ var (
 	_ flow.Registry   = (*Engine)(nil)
 	_ flow.Uploader   = (*Engine)(nil)
 )
-
-// in opens a workspace for the time of do.
-func (e *Engine) in(name string, do func(*workspace.Workspace) error) error {
-	w, err := e.Shop.Store.Open(name)
-	if errors.Is(err, workspace.ErrInUse) {
-		return errors.Join(flow.ErrInUse, err)
-	}
-	if err != nil {
-		return err
-	}
-	defer w.Close()
-	return do(w)
-}
 
 // List implements flow.Workspaces.
 func (e *Engine) List(ctx context.Context) ([]flow.Workspace, error) {
@@ -73,6 +64,8 @@ func (e *Engine) Shell(ctx context.Context, name, prompt string, c flow.Console)
 			return err
 		}
 		defer done()
+		e.runs(name)
+		defer e.runs("")
 		_, err = e.Shop.Shell(ctx, w, prompt, "", s) // the session has said what is to be said
 		return err
 	})

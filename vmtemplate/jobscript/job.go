@@ -3,6 +3,7 @@ package jobscript
 import (
 	"cmp"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/jrun-hpc/jrun/vmtemplate/site"
@@ -28,6 +29,7 @@ type Job struct {
 	Queue    string
 	Walltime string // hours:minutes:seconds
 	Mail     string // who is told when the job ends
+	Select   string // what stands behind -l select=, as it is; Shape is used if it is empty
 	Shape    Shape
 }
 
@@ -44,6 +46,9 @@ type Shape struct {
 // selection is what stands behind -l select=, and the number of MPI processes.
 func (j Job) selection(at site.Job) (text string, ranks int) {
 	shape := j.Shape
+	if j.Select != "" {
+		return j.Select, ranksOf(j.Select)
+	}
 	if shape == (Shape{}) && j.Kind != MPI {
 		text = cmp.Or(at.Select, "1:ncpus=1")
 		if j.Kind == GPU && !strings.Contains(text, "ngpus=") {
@@ -74,9 +79,32 @@ func (j Job) selection(at site.Job) (text string, ranks int) {
 	return text, ranks
 }
 
+// ranksOf counts the MPI processes of a selection: mpiprocs of each chunk, or 1
+// (pbs_resources(7B)).
+func ranksOf(selection string) int {
+	all := 0
+	for piece := range strings.SplitSeq(selection, "+") {
+		resources := strings.Split(piece, ":")
+		chunks, err := strconv.Atoi(resources[0])
+		if err != nil {
+			return 1 // it is refused when it is checked
+		}
+		each := 1
+		for _, r := range resources[1:] {
+			if n, ok := strings.CutPrefix(r, "mpiprocs="); ok {
+				if each, err = strconv.Atoi(n); err != nil {
+					return 1
+				}
+			}
+		}
+		all += chunks * each
+	}
+	return max(all, 1)
+}
+
 // scattered reports whether the chunks of a selection belong on different nodes.
 func scattered(selection string) bool {
-	return !strings.HasPrefix(selection, "1:") && selection != "1"
+	return strings.Contains(selection, "+") || !strings.HasPrefix(selection, "1:") && selection != "1"
 }
 
 // nameOf makes a job's name of an image's: registry.example.ac.jp/lab/cfd:1 is cfd.
@@ -86,3 +114,6 @@ func nameOf(image string) string {
 	name, _, _ = strings.Cut(name, ":")
 	return name[:min(len(name), 15)] // qstat shows no more
 }
+
+// FileName is what a job's script may be called.
+func FileName(j Job) string { return cmp.Or(j.Name, nameOf(j.Image)) + ".sh" }

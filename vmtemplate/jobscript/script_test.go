@@ -32,6 +32,7 @@ func TestScripts(t *testing.T) {
 		"serial-site": {Job{Image: image, Mail: "taro@example.ac.jp"}, site.Job{Queue: "small", Select: "1:ncpus=4:mem=8gb", Walltime: "12:00:00"}},
 		"gpu":         {Job{Image: image, Kind: GPU}, site.Job{Select: "1:ncpus=8"}},
 		"mpi":         {Job{Image: image, Kind: MPI, Command: []string{"./solver", "-in", "my case.dat"}, Shape: Shape{Chunks: 4, CPUs: 32, MemoryGiB: 64}}, site.Job{}},
+		"select":      {Job{Image: image, Kind: MPI, Select: "1:ncpus=4:mpiprocs=2+3:ncpus=8:mpiprocs=8", Queue: "large", Walltime: "2:30:00", Mail: "taro@example.ac.jp"}, site.Job{}},
 		"plain":       {Job{Image: image}, noHook()},
 		"plain-mpi":   {Job{Image: image, Kind: MPI}, noHook()},
 		"template":    {Job{Image: image, Kind: MPI}, site.Job{Template: "testdata/site.tmpl"}},
@@ -110,6 +111,10 @@ func TestRefused(t *testing.T) {
 		"a directive in the name":   good(func(j *Job) { j.Name = "x\n#PBS -l y" }),
 		"spaces in the queue":       good(func(j *Job) { j.Queue = "a b" }),
 		"minutes of ninety seconds": good(func(j *Job) { j.Walltime = "1:00:90" }),
+		"two options":               good(func(j *Job) { j.Select = "1:ncpus=1 -q root" }),
+		"a line in the select":      good(func(j *Job) { j.Select = "1\n#PBS -q root" }),
+		"a line in the walltime":    good(func(j *Job) { j.Walltime = "1:00:00\n" }),
+		"a line in the mail":        good(func(j *Job) { j.Mail = "a@b.c\n#PBS -q x" }),
 		"no time":                   good(func(j *Job) { j.Walltime = "long" }),
 		"two addresses":             good(func(j *Job) { j.Mail = "a@b.c,d@e.f" }),
 		"two lines":                 good(func(j *Job) { j.Command = []string{"echo", "a\nb"} }),
@@ -135,6 +140,65 @@ func TestRefused(t *testing.T) {
 func printer() *message.Printer {
 	p, _ := message.For("en")
 	return p
+}
+
+// TestWords: a line of shell becomes words, or stays a line of a shell inside.
+func TestWords(t *testing.T) {
+	for line, want := range map[string][]string{
+		"":                                nil,
+		"  ":                              nil,
+		"python3 main.py":                 {"python3", "main.py"},
+		`./solve -in 'my case.dat' "a b"`: {"./solve", "-in", "my case.dat", "a b"},
+		`echo a\ b`:                       {"echo", "a b"},
+		"./a > out.txt":                   {"sh", "-c", "./a > out.txt"},
+		"cd run && ./a | tee log":         {"sh", "-c", "cd run && ./a | tee log"},
+		"echo $HOME":                      {"sh", "-c", "echo $HOME"},
+		`echo "$HOME"`:                    {"sh", "-c", `echo "$HOME"`},
+		"ls *.dat":                        {"sh", "-c", "ls *.dat"},
+		"OMP_NUM_THREADS=4 ./a":           {"sh", "-c", "OMP_NUM_THREADS=4 ./a"},
+		"./a ~/x":                         {"sh", "-c", "./a ~/x"},
+		"./a # what":                      {"sh", "-c", "./a # what"},
+		"! ./a":                           {"sh", "-c", "! ./a"},
+		"while true; do ./a; done":        {"sh", "-c", "while true; do ./a; done"},
+	} {
+		got, err := Words(line)
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("%s: %v (-want +got):\n%s", line, err, diff)
+		}
+	}
+	for _, line := range []string{"echo 'a", "a\nb", "a && ", "if", "a\x00b", "a\rb"} {
+		_, err := Words(line)
+		var fail *message.Error
+		if !errors.As(err, &fail) || len(fail.Next) == 0 {
+			t.Errorf("%q: %v", line, err)
+		}
+	}
+}
+
+// FuzzWords: what the shell runs of a script is what it runs of the line.
+func FuzzWords(f *testing.F) {
+	for _, line := range []string{`printf '%s|' a 'b c' "d"`, `printf %s\| a\ b`, "printf '%s|' {1,2}", `printf "%s|" "\$a\"b"`, "printf '%s|' $'a'", "printf '%s|' a=b x~"} {
+		f.Add(line)
+	}
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		f.Skip("there is no bash here")
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		words, err := Words(line)
+		if err != nil || len(words) < 2 || words[0] != "printf" {
+			return // anything may be run otherwise
+		}
+		run := func(script string) string {
+			cmd := exec.Command(bash, "-c", script)
+			cmd.Env = []string{"LC_ALL=C"}
+			out, _ := cmd.Output() // both may fail
+			return string(out)
+		}
+		if a, b := run(line), run(quote(words)); a != b {
+			t.Errorf("%q says %q as it is, and %q as %s", line, a, b, quote(words))
+		}
+	})
 }
 
 // FuzzCommand: whatever the words of a command are, the shell sees just these.

@@ -41,6 +41,10 @@ type EndedError struct {
 
 func (e *EndedError) Error() string { return fmt.Sprintf("the program ended with status %d", e.Status) }
 
+// Entered reports whether this is the process that Enter has executed, before Enter
+// returns in it.
+func Entered() bool { return os.Getenv(entered) != "" }
+
 // Enter executes the program again as root of a new user and mount namespace, with the
 // same arguments, and returns in that one, with the umask 022. Outside it returns an [EndedError], or a
 // fault that says why there is no namespace.
@@ -50,6 +54,7 @@ func (e *EndedError) Error() string { return fmt.Sprintf("the program ended with
 func Enter() (IDs, error) {
 	if ids := IDs(os.Getenv(entered)); ids != "" {
 		_ = os.Unsetenv(entered)
+		takePassed()
 		if os.Geteuid() != 0 {
 			return "", errors.New("started as if in a user namespace, but not root of it")
 		}
@@ -75,6 +80,7 @@ func enterAnew() error {
 		cmd.GidMappingsEnableSetgroups = ids == Ranges
 	}
 	cmd.Env = append(os.Environ(), entered+"="+string(ids))
+	pass(cmd.Cmd)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	// The signal comes when the thread ends that has started the process.
 	runtime.LockOSThread()

@@ -29,6 +29,16 @@ type Config struct {
 	MPI  MPI  `toml:"mpi"`
 	CUDA CUDA `toml:"cuda"`
 	Job  Job  `toml:"job"`
+	Web  Web  `toml:"web"`
+}
+
+// Web is the page of jbuild web on this machine.
+type Web struct {
+	Owner  string   `toml:"owner"`  // who may log in there with the registry's password; empty: nobody
+	Listen string   `toml:"listen"` // ADDRESS:PORT; 127.0.0.1:8787 if empty
+	Hosts  []string `toml:"hosts"`  // names by which browsers call this machine
+	Cert   string   `toml:"cert"`   // files of a certificate and its key, in PEM
+	Key    string   `toml:"key"`
 }
 
 // MPI is what the compute servers have, for jbuild check.

@@ -8,15 +8,43 @@ import (
 )
 
 // Converse holds the session until ctx ends: on a terminal it ends when the user leaves,
-// but a page stays, so that it begins anew then. session makes one on the desk.
+// but a page stays, so that it begins anew then. It begins when the first page has come.
+// session makes one on the desk.
 func (s *Server) Converse(ctx context.Context, session func() *flow.Session) error {
+	select {
+	case <-s.visited:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	for {
-		err := session().Run(ctx)
-		if ctx.Err() != nil {
+		inner, again := context.WithCancel(ctx)
+		s.mu.Lock()
+		s.again = again
+		s.mu.Unlock()
+		err := session().Run(inner)
+		restarted := inner.Err() != nil
+		again()
+		switch {
+		case ctx.Err() != nil:
 			return ctx.Err()
-		}
-		if err != nil && !errors.Is(err, flow.ErrInterrupted) && !errors.Is(err, flow.ErrBack) {
+		case restarted:
+			s.o.Desk.Clear()
+		case err != nil && !errors.Is(err, flow.ErrInterrupted) && !errors.Is(err, flow.ErrBack):
 			return err
 		}
+	}
+}
+
+// LoggedIn tells that the registry's login is kept now. A session that asks for it begins
+// anew, and finds it.
+func (s *Server) LoggedIn() {
+	q := s.o.Desk.Snapshot().Question
+	if q == nil || q.Ask == nil || q.Ask.ID != "user" && q.Ask.ID != "password" {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.again != nil {
+		s.again()
 	}
 }

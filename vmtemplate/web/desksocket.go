@@ -61,6 +61,7 @@ func (s *Server) serveDesk(w http.ResponseWriter, r *http.Request) {
 	}
 	defer socket.CloseNow() //nolint:errcheck // a page that is gone
 	socket.SetReadLimit(mostAnswer)
+	s.visit()
 	p := &deskPage{desk: s.o.Desk, socket: socket, words: s.words(r), again: make(chan struct{}, 1)}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jrun-hpc/jrun/vmtemplate/flow"
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
+	"github.com/jrun-hpc/jrun/vmtemplate/web/bench"
 )
 
 // failure is an answer that something cannot be done.
@@ -22,16 +23,26 @@ var kinds = []struct {
 	err    error
 	name   string
 	status int
+	text   message.Text // for what comes without words of its own; may be empty
 }{
-	{flow.ErrNoLogin, "no-login", http.StatusConflict},
-	{flow.ErrWrongLogin, "wrong-login", http.StatusConflict},
-	{flow.ErrLocked, "locked", http.StatusConflict},
-	{flow.ErrUnreachable, "unreachable", http.StatusBadGateway},
-	{flow.ErrForbidden, "forbidden", http.StatusForbidden},
-	{flow.ErrNotFound, "not-found", http.StatusNotFound},
-	{flow.ErrImmutable, "immutable", http.StatusConflict},
-	{flow.ErrNoSpace, "no-space", http.StatusInsufficientStorage},
-	{flow.ErrInUse, "in-use", http.StatusConflict},
+	{flow.ErrNoLogin, "no-login", http.StatusConflict, message.Of("web.failure.no-login")},
+	{flow.ErrWrongLogin, "wrong-login", http.StatusConflict, message.Text{}},
+	{flow.ErrLocked, "locked", http.StatusConflict, message.Text{}},
+	{flow.ErrUnreachable, "unreachable", http.StatusBadGateway, message.Text{}},
+	{flow.ErrForbidden, "forbidden", http.StatusForbidden, message.Text{}},
+	{flow.ErrNotFound, "not-found", http.StatusNotFound, message.Text{}},
+	{flow.ErrImmutable, "immutable", http.StatusConflict, message.Text{}},
+	{flow.ErrNoSpace, "no-space", http.StatusInsufficientStorage, message.Text{}},
+	{flow.ErrInUse, "in-use", http.StatusConflict, message.Of("web.failure.in-use")},
+	{bench.ErrNoShell, "no-shell", http.StatusConflict, message.Of("web.failure.no-shell")},
+	{bench.ErrRequest, "request", http.StatusBadRequest, message.Text{}},
+	{bench.ErrMissing, "missing", http.StatusNotFound, message.Text{}},
+	{bench.ErrExists, "exists", http.StatusConflict, message.Text{}},
+	{bench.ErrNotFile, "not-file", http.StatusConflict, message.Text{}},
+	{bench.ErrNoRoom, "no-room", http.StatusInsufficientStorage, message.Text{}},
+	{bench.ErrIncomplete, "incomplete", http.StatusBadRequest, message.Text{}},
+	{bench.ErrMember, "member", http.StatusConflict, message.Text{}},
+	{bench.ErrUnsupported, "unsupported", http.StatusNotImplemented, message.Text{}},
 }
 
 // fail answers with an error, in the page's language.
@@ -39,21 +50,29 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
 		return // nobody waits for it
 	}
-	p := s.words(r)
-	f, status := failure{Error: "failed", Text: p.Cause(err)}, http.StatusInternalServerError
+	f, status := s.words(r).failure(err)
+	writeJSON(w, status, f)
+}
+
+// failure is an error in words, and the status that goes with it.
+func (w words) failure(err error) (failure, int) {
+	f, status := failure{Error: "failed", Text: w.Cause(err)}, http.StatusInternalServerError
 	for _, kind := range kinds {
 		if errors.Is(err, kind.err) {
 			f.Error, status = kind.name, kind.status
+			if !kind.text.Empty() {
+				f.Text = w.say(kind.text)
+			}
 			break
 		}
 	}
 	var known *message.Error
 	if errors.As(err, &known) {
-		f.Text = p.say(known.What)
+		f.Text = w.say(known.What)
 		if known.Why != nil {
-			f.Why = p.Cause(known.Why)
+			f.Why = w.Cause(known.Why)
 		}
-		f.Next = p.all(known.Next)
+		f.Next = w.all(known.Next)
 	}
-	writeJSON(w, status, f)
+	return f, status
 }

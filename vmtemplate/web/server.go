@@ -7,8 +7,13 @@ import (
 	"mime"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
+	"github.com/jrun-hpc/jrun/vmtemplate/site"
+	"github.com/jrun-hpc/jrun/vmtemplate/web/bench"
 	"github.com/jrun-hpc/jrun/vmtemplate/web/desk"
 	"github.com/jrun-hpc/jrun/vmtemplate/web/guard"
 )
@@ -17,6 +22,12 @@ import (
 type Options struct {
 	Desk  *desk.Desk
 	Guard *guard.Guard
+	// Bench is the workspace in which a shell runs, and Images are the user's in the
+	// registry.
+	Bench  bench.Bench
+	Images bench.Images
+	// Job is what a job script of the site looks like.
+	Job site.Job
 	// Printer is for those whose browser asks for no language that the catalogue has.
 	Printer *message.Printer
 	// About is what the page shows before somebody has logged in: nothing secret.
@@ -35,11 +46,23 @@ type Server struct {
 	o       Options
 	closing context.Context
 	close   context.CancelFunc
+
+	visited chan struct{} // closed when a page has come
+	visit   func()
+
+	mu    sync.Mutex
+	again context.CancelFunc // ends the session that is held, so that it begins anew
+
+	requests sync.WaitGroup
+	underWay atomic.Int64 // requests
+	last     atomic.Int64 // when a request has ended, in nanoseconds of Unix
 }
 
 // New makes a server; Handler is what it serves.
 func New(o Options) *Server {
-	s := &Server{o: o}
+	s := &Server{o: o, visited: make(chan struct{})}
+	s.visit = sync.OnceFunc(func() { close(s.visited) })
+	s.last.Store(time.Now().UnixNano())
 	s.closing, s.close = context.WithCancel(context.Background())
 	return s
 }
@@ -58,7 +81,7 @@ func (s *Server) Handler() http.Handler {
 	for pattern, handle := range s.routes() {
 		mux.Handle(pattern, s.o.Guard.Require(handle))
 	}
-	return s.o.Guard.Wrap(mux)
+	return s.count(s.o.Guard.Wrap(mux))
 }
 
 // routes are those that need a session.
@@ -68,8 +91,25 @@ func (s *Server) routes() map[string]http.HandlerFunc {
 		"GET /api/screen":  s.serveScreen,
 		"GET /api/session": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) },
 		"POST /api/logout": s.serveLogout,
+
+		"GET /api/bench/files":   s.serveFiles,
+		"GET /api/bench/file":    s.atOnce(mostTransfers, s.serveFile),
+		"PUT /api/bench/file":    s.atOnce(mostTransfers, s.serveUpload),
+		"GET /api/bench/changes": s.atOnce(1, s.serveChanges),
+		"GET /api/bench/recipe":  s.atOnce(1, s.serveRecipe),
+		"GET /api/bench/search":  s.atOnce(1, s.serveSearch),
+
+		"GET /api/images":        s.atOnce(2, s.serveImages),
+		"DELETE /api/images/tag": s.atOnce(1, s.serveDeleteTag),
+		"POST /api/members":      s.atOnce(1, s.serveAddMember),
+		"DELETE /api/members":    s.atOnce(1, s.serveRemoveMember),
+
+		"POST /api/script": s.serveScript,
 	}
 }
+
+// mostTransfers of files go on at once, in each direction.
+const mostTransfers = 6
 
 // words are in the language that the page asks for, with ?lang= or as browsers do.
 func (s *Server) words(r *http.Request) words {

@@ -1,8 +1,10 @@
 package workshop
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -14,8 +16,11 @@ import (
 // recordFile is a workspace's own record, without secrets, in its directory.
 const recordFile = "record"
 
-// openRecord makes the file that a shell records to, empty, and returns its path.
+// openRecord makes the file that a shell records to, empty, and returns its path. Until
+// closeRecord it is the shell's.
 func (s *Workshop) openRecord(w *workspace.Workspace) (string, error) {
+	s.recording.Lock()
+	defer s.recording.Unlock()
 	if err := s.foldRecord(w); err != nil {
 		return "", err
 	}
@@ -26,7 +31,21 @@ func (s *Workshop) openRecord(w *workspace.Workspace) (string, error) {
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		return "", fmt.Errorf("recording: %w", err)
 	}
+	if s.live == nil {
+		s.live = map[string]int{}
+	}
+	s.live[w.ID()]++
 	return path, nil
+}
+
+// closeRecord ends what openRecord began.
+func (s *Workshop) closeRecord(w *workspace.Workspace) error {
+	s.recording.Lock()
+	defer s.recording.Unlock()
+	if s.live[w.ID()]--; s.live[w.ID()] <= 0 {
+		delete(s.live, w.ID())
+	}
+	return s.foldRecord(w)
 }
 
 // rawRecord is where a shell records, where a reboot forgets it.
@@ -35,8 +54,12 @@ func (s *Workshop) rawRecord(w *workspace.Workspace) string {
 }
 
 // foldRecord adds what a shell has recorded to the workspace's own record, without
-// the secrets in it, and removes it. After a kill it is the next one's work.
+// the secrets in it, and removes it. After a kill it is the next one's work. While a shell
+// records it stays. s.recording is locked.
 func (s *Workshop) foldRecord(w *workspace.Workspace) error {
+	if s.live[w.ID()] > 0 {
+		return nil
+	}
 	raw, err := os.Open(s.rawRecord(w))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -45,14 +68,24 @@ func (s *Workshop) foldRecord(w *workspace.Workspace) error {
 		return fmt.Errorf("reading what was typed: %w", err)
 	}
 	defer raw.Close()
-	if err := s.note(w, func(f *os.File) error { return recipe.Redact(f, raw) }); err != nil {
+	if err := s.append(w, func(f *os.File) error { return recipe.Redact(f, raw) }); err != nil {
 		return err
 	}
 	return os.Remove(raw.Name())
 }
 
-// note adds to the workspace's record.
+// note adds to the workspace's record, after what was recorded before.
 func (s *Workshop) note(w *workspace.Workspace, add func(*os.File) error) error {
+	s.recording.Lock()
+	defer s.recording.Unlock()
+	if err := s.foldRecord(w); err != nil {
+		return err
+	}
+	return s.append(w, add)
+}
+
+// append adds to the workspace's record. s.recording is locked.
+func (s *Workshop) append(w *workspace.Workspace, add func(*os.File) error) error {
 	dir, err := w.Dir()
 	if err != nil {
 		return err
@@ -67,8 +100,10 @@ func (s *Workshop) note(w *workspace.Workspace, add func(*os.File) error) error 
 	return nil
 }
 
-// record reads the workspace's record.
+// record reads the workspace's record, with what a running shell has recorded so far.
 func (s *Workshop) record(w *workspace.Workspace) (recipe.Record, error) {
+	s.recording.Lock()
+	defer s.recording.Unlock()
 	if err := s.foldRecord(w); err != nil {
 		return recipe.Record{}, err
 	}
@@ -76,13 +111,31 @@ func (s *Workshop) record(w *workspace.Workspace) (recipe.Record, error) {
 	if err != nil {
 		return recipe.Record{}, err
 	}
-	f, err := os.Open(filepath.Join(dir, recordFile))
+	var all bytes.Buffer
+	if err := readInto(filepath.Join(dir, recordFile), func(r io.Reader) error { _, err := all.ReadFrom(r); return err }); err != nil {
+		return recipe.Record{}, err
+	}
+	if s.live[w.ID()] > 0 {
+		err := readInto(s.rawRecord(w), func(r io.Reader) error { return recipe.Redact(&all, r) })
+		if err != nil {
+			return recipe.Record{}, err
+		}
+	}
+	return recipe.Parse(&all)
+}
+
+// readInto reads a part of a record. One that is not there has nothing in it.
+func readInto(file string, read func(io.Reader) error) error {
+	f, err := os.Open(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return recipe.Record{}, nil
+		return nil
 	}
 	if err != nil {
-		return recipe.Record{}, fmt.Errorf("reading what was typed: %w", err)
+		return fmt.Errorf("reading what was typed: %w", err)
 	}
 	defer f.Close()
-	return recipe.Parse(f)
+	if err := read(f); err != nil {
+		return fmt.Errorf("reading what was typed: %w", err)
+	}
+	return nil
 }

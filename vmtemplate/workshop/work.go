@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -52,7 +53,7 @@ func (s *Workshop) Shell(ctx context.Context, w *workspace.Workspace, prompt, we
 		session.Rc[strings.TrimPrefix(file, inside.Ours+"/")] = []byte(text)
 	}
 	status, err := w.Run(ctx, session)
-	if foldErr := s.foldRecord(w); err == nil {
+	if foldErr := s.closeRecord(w); err == nil {
 		err = foldErr
 	}
 	return status, err
@@ -75,9 +76,6 @@ func (s *Workshop) Exec(ctx context.Context, w *workspace.Workspace, args []stri
 }
 
 func (s *Workshop) recorded(ctx context.Context, w *workspace.Workspace, text string, session workspace.Session) (int, error) {
-	if err := s.foldRecord(w); err != nil {
-		return 0, err
-	}
 	dir, err := w.StartDir()
 	if err != nil {
 		return 0, err
@@ -155,4 +153,15 @@ func (s *Workshop) noteCopies(w *workspace.Workspace, path string) error {
 			return recipe.AppendCopy(f, "/"+relative, now)
 		})
 	})
+}
+
+// Put makes a file in the workspace of what content gives and records it as one that was
+// copied in; see workspace.Put.
+func (s *Workshop) Put(w *workspace.Workspace, path string, content io.Reader, bytes int64, overwrite bool) error {
+	place, err := w.Put(path, content, bytes, overwrite)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	return s.note(w, func(f *os.File) error { return recipe.AppendCopy(f, place, now) })
 }

@@ -1,6 +1,8 @@
 package workshop
 
 import (
+	"sync"
+
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
 	"github.com/jrun-hpc/jrun/vmtemplate/site"
 	"github.com/jrun-hpc/jrun/vmtemplate/workspace"
@@ -12,4 +14,7 @@ type Workshop struct {
 	Config  site.Config
 	Printer *message.Printer // for what is written into shells and recipes
 	Version string           // of jbuild
+
+	recording sync.Mutex     // records are read and added to by one at a time
+	live      map[string]int // by workspace: shells of this process that record
 }

@@ -21,7 +21,7 @@ func (w *Workspace) CopyIn(source, target string) (inside string, err error) {
 	if !path.IsAbs(target) {
 		return "", message.Fail(message.Of("workspace.copy-relative", target), nil, message.Of("workspace.copy-relative.next", w.Name, "/"+target))
 	}
-	w.used = true
+	w.wrote()
 	root, err := w.mount()
 	if err != nil {
 		return "", err

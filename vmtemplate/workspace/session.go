@@ -21,6 +21,10 @@ type Session struct {
 	Rc     map[string][]byte // name below inside.Ours -> content
 	Record string            // path outside; seen inside as inside.Ours/record
 
+	// Look: it only looks at the workspace, and does not reach the network. That it was
+	// run is not noted.
+	Look bool
+
 	Terminal              *inside.Terminal
 	Stdin, Stdout, Stderr *os.File
 }
@@ -58,7 +62,9 @@ func (w *Workspace) isProgram(in *os.Root, path string) bool {
 // Run runs a program as root of the workspace and returns its exit status, see
 // inside.Run.
 func (w *Workspace) Run(ctx context.Context, s Session) (int, error) {
-	w.used = true
+	if !s.Look {
+		w.wrote()
+	}
 	root, err := w.mount()
 	if err != nil {
 		return 0, err
@@ -75,6 +81,7 @@ func (w *Workspace) Run(ctx context.Context, s Session) (int, error) {
 		Files:    machine.Files,
 		Binds:    machine.Binds,
 		Terminal: s.Terminal, Stdin: s.Stdin, Stdout: s.Stdout, Stderr: s.Stderr,
+		Restrictions: inside.Restrictions{NoNetwork: s.Look},
 	}
 	for name, content := range s.Rc {
 		command.Files[name] = content
@@ -93,6 +100,9 @@ func (w *Workspace) Run(ctx context.Context, s Session) (int, error) {
 	command.Env = append(command.Env, config.Env...)
 	command.Env = append(command.Env, w.State.Env...)
 	command.Env = append(command.Env, s.Env...)
+	if s.Look {
+		return inside.Run(ctx, command)
+	}
 	if err := w.Update(func(state *State) { state.Used = time.Now().UTC().Truncate(time.Second) }); err != nil {
 		return 0, err
 	}

@@ -185,6 +185,9 @@ func checkDisk(dir string) error {
 	return nil
 }
 
+// RunDir is the directory of Store.RunDir, where no store is open.
+func RunDir() (string, error) { return runDir() }
+
 // runDir is a directory that is empty after a reboot, and the user's own. /tmp is
 // everybody's: what is there under our name must be ours.
 func runDir() (string, error) {

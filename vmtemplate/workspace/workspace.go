@@ -51,8 +51,7 @@ type Workspace struct {
 
 	st        *Store
 	container storage.Container
-	release   func()
-	used      bool // something was written
+	held      *held
 }
 
 // Summary is a workspace in a list.
@@ -99,7 +98,8 @@ func (st *Store) create(name string, base Base, state State, fill func(*Workspac
 	if err != nil {
 		return nil, err
 	}
-	w := &Workspace{Name: name, State: state, st: st, release: release, used: true}
+	w := &Workspace{Name: name, State: state, st: st, held: hold(state, release)}
+	w.wrote()
 	if err := w.make(base, fill); err != nil {
 		release()
 		return nil, err
@@ -150,11 +150,12 @@ func (st *Store) Open(name string) (*Workspace, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Workspace{Name: name, st: st, container: *c, release: release}
+	w := &Workspace{Name: name, st: st, container: *c}
 	if err := json.Unmarshal([]byte(c.Metadata), &w.State); err != nil {
 		release()
 		return nil, fmt.Errorf("reading what workspace %s is: %w", name, err)
 	}
+	w.held = hold(w.State, release)
 	return w, nil
 }
 
@@ -186,29 +187,6 @@ func (st *Store) container(name string) (*storage.Container, error) {
 		return nil, fmt.Errorf("finding workspace %s: %w", name, err)
 	}
 	return c, nil
-}
-
-// Close lets others open the workspace. What was changed in it is on the disk then: it
-// outlives a power cut.
-func (w *Workspace) Close() {
-	_, _ = w.st.store.Unmount(w.container.ID, false)
-	if w.used {
-		w.st.sync()
-	}
-	w.release()
-}
-
-// Update changes the workspace's state, durably.
-func (w *Workspace) Update(change func(*State)) error {
-	change(&w.State)
-	raw, err := json.Marshal(w.State)
-	if err != nil {
-		return fmt.Errorf("noting what workspace %s is: %w", w.Name, err)
-	}
-	if err := w.st.store.SetMetadata(w.container.ID, string(raw)); err != nil {
-		return fmt.Errorf("noting what workspace %s is: %w", w.Name, err)
-	}
-	return nil
 }
 
 // Dir is a directory for what belongs to the workspace and not to the image: what was
@@ -358,9 +336,8 @@ func (st *Store) openImage(name, base, id string) (*Workspace, error) {
 	if err != nil {
 		return nil, message.Fail(message.Of("workspace.create", name), err)
 	}
-	w := &Workspace{Name: name, State: State{Base: base}, st: st, container: *c}
-	w.release = func() { _ = st.store.DeleteContainer(c.ID) }
-	return w, nil
+	state := State{Base: base}
+	return &Workspace{Name: name, State: state, st: st, container: *c, held: hold(state, func() { _ = st.store.DeleteContainer(c.ID) })}, nil
 }
 
 // ID is the workspace's own for as long as it exists, whatever it is called.
