@@ -72,6 +72,12 @@ var allowed = map[string][]string{
 	"vmtemplate/web/page":   {},
 	"vmtemplate/web/desk":   {"vmtemplate/flow", "vmtemplate/message"},
 	"vmtemplate/web/bench":  {"vmtemplate/flow", "vmtemplate/message"},
+	"vmtemplate/doctor":     {"vmtemplate/message", "vmtemplate/site"},
+	"vmtemplate/cloud-init": {},
+	"vmtemplate/packer":     {},
+	"vmtemplate/aria":       {},
+	"vmtemplate/vm":         {"vmtemplate/aria", "vmtemplate/cloud-init", "vmtemplate/message", "vmtemplate/packer", "vmtemplate/site"},
+	"vmtemplate/vm/tool":    {"vmtemplate/vm"},
 	"vmtemplate/dockerfile": {"image", "vmtemplate/inside", "vmtemplate/message", "vmtemplate/rootless", "vmtemplate/workspace"},
 
 	// People and images over time, for jadm.

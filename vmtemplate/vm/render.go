@@ -189,12 +189,17 @@ type person struct {
 	Motd       string
 }
 
-func (p person) Domain() string   { return p.Site.Machine.Domain }
-func (p person) Sudo() bool       { return p.Site.Machine.Sudo }
-func (p person) CA() string       { return p.Site.ca }
-func (p person) Reports() bool    { return p.Site.reports() }
-func (p person) Mirror() string   { return orDefault(p.Site.Machine.Mirror, "http://deb.debian.org/debian") }
-func (p person) Security() string { return orDefault(p.Site.Machine.Security, "http://deb.debian.org/debian-security") }
+func (p person) Domain() string { return p.Site.Machine.Domain }
+func (p person) Listen() string { return p.Site.listen() }
+func (p person) Sudo() bool     { return p.Site.Machine.Sudo }
+func (p person) CA() string     { return p.Site.ca }
+func (p person) Reports() bool  { return p.Site.reports() }
+func (p person) Mirror() string {
+	return orDefault(p.Site.Machine.Mirror, "http://deb.debian.org/debian")
+}
+func (p person) Security() string {
+	return orDefault(p.Site.Machine.Security, "http://deb.debian.org/debian-security")
+}
 
 // Locale is one of those that the machine has; see machine/setup.sh.
 func (p person) Locale() string {
@@ -212,13 +217,13 @@ func orDefault(value, otherwise string) string {
 }
 
 func (s *Site) person(name string, keys []string) (person, error) {
-	config, err := s.jbuildTOML()
+	config, err := s.jbuildTOML(name)
 	if err != nil {
 		return person{}, err
 	}
 	return person{
 		Site: s, Name: name, SSHKeys: keys,
-		Hostname:   strings.ReplaceAll(s.Machine.Hostname, "{user}", name),
+		Hostname:   s.hostname(name),
 		JBuildTOML: config,
 		Motd:       s.printer().Say("vm.motd", s.config.Registry),
 	}, nil

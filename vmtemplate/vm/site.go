@@ -5,6 +5,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -66,9 +67,10 @@ type Registry struct {
 
 // Page is where jbuild web listens.
 type Page struct {
-	Port    int      `toml:"port"`
-	Network bool     `toml:"network"`
-	Options []string `toml:"options"`
+	Port    int    `toml:"port"`
+	Network bool   `toml:"network"`
+	Cert    string `toml:"cert"` // files of the machine
+	Key     string `toml:"key"`
 }
 
 // Size is one choice of the portal.
@@ -234,7 +236,10 @@ func (s *Site) checkRegistry(dir string) (wrong []error) {
 
 // checkJBuild has jbuild's own reader look at its part.
 func (s *Site) checkJBuild(string) (wrong []error) {
-	text, err := s.jbuildTOML()
+	if _, there := s.JBuild["web"]; there {
+		return []error{errors.New("jbuild.web is made from [page] and from whose machine it is")}
+	}
+	text, err := s.jbuildTOML("u")
 	if err != nil {
 		return []error{fmt.Errorf("jbuild: %w", err)}
 	}
@@ -264,13 +269,13 @@ func (s *Site) checkPage(string) (wrong []error) {
 	if s.Page.Port < firstPort || s.Page.Port > lastPort {
 		wrong = append(wrong, fmt.Errorf("page.port is %d: users' services have %d to %d", s.Page.Port, firstPort, lastPort))
 	}
-	for _, option := range s.Page.Options {
-		if strings.ContainsAny(option, " \t\n\"'\\$%") {
-			wrong = append(wrong, fmt.Errorf("page.options: %q has characters that systemd would take apart", option))
-		}
+	if s.Page.Network && (s.Page.Cert == "" || s.Page.Key == "") {
+		wrong = append(wrong, errors.New("page.network is true, but page.cert and page.key name no certificate: passwords would go over the network in clear"))
 	}
-	if s.Page.Network && len(s.Page.Options) == 0 {
-		wrong = append(wrong, errors.New("page.network is true, but page.options names no certificate: passwords would go over the network in clear"))
+	for key, file := range map[string]string{"cert": s.Page.Cert, "key": s.Page.Key} {
+		if file != "" && !filepath.IsAbs(file) {
+			wrong = append(wrong, fmt.Errorf("page.%s %q must be an absolute path in the machine", key, file))
+		}
 	}
 	return wrong
 }
@@ -324,15 +329,46 @@ func (s *Site) checkNames(string) (wrong []error) {
 	return wrong
 }
 
-// jbuildTOML is /etc/jbuild/jbuild.toml.
-func (s *Site) jbuildTOML() (string, error) {
+// jbuildTOML is /etc/jbuild/jbuild.toml of somebody's machine.
+func (s *Site) jbuildTOML(owner string) (string, error) {
+	all := maps.Clone(s.JBuild)
+	if all == nil {
+		all = map[string]any{}
+	}
+	web := map[string]any{"owner": owner, "listen": s.listen(), "hosts": s.hosts(owner)}
+	if s.Page.Cert != "" {
+		web["cert"], web["key"] = s.Page.Cert, s.Page.Key
+	}
+	all["web"] = web
 	var b strings.Builder
 	encoder := toml.NewEncoder(&b)
 	encoder.Indent = ""
-	if err := encoder.Encode(s.JBuild); err != nil {
+	if err := encoder.Encode(all); err != nil {
 		return "", fmt.Errorf("writing jbuild.toml: %w", err)
 	}
 	return b.String(), nil
+}
+
+// listen is where the page is.
+func (s *Site) listen() string {
+	if s.Page.Network {
+		return fmt.Sprintf("0.0.0.0:%d", s.Page.Port)
+	}
+	return fmt.Sprintf("127.0.0.1:%d", s.Page.Port)
+}
+
+// hostname is the first part of a machine's name.
+func (s *Site) hostname(owner string) string {
+	return strings.ReplaceAll(s.Machine.Hostname, "{user}", owner)
+}
+
+// hosts are the names of somebody's machine, the longest first.
+func (s *Site) hosts(owner string) []string {
+	name := s.hostname(owner)
+	if s.Machine.Domain == "" {
+		return []string{name}
+	}
+	return []string{name + "." + s.Machine.Domain, name}
 }
 
 // reports: there is somebody to tell what is not uploaded.
