@@ -3,7 +3,6 @@ package doctor
 import (
 	"bufio"
 	"context"
-	"fmt"
 	"io/fs"
 	"strconv"
 	"strings"
@@ -37,7 +36,7 @@ func (m *Machine) namespaces(ctx context.Context) Finding {
 		var next []message.Text
 		for _, s := range switches {
 			if text, _ := fs.ReadFile(m.Files, s.file); strings.TrimSpace(string(text)) == s.closed {
-				next = append(next, message.Of("doctor.namespaces.switch", s.open))
+				next = append(next, message.Plain("sudo sysctl "+s.open))
 			}
 		}
 		if len(next) == 0 {
@@ -59,7 +58,7 @@ func (m *Machine) subordinate() Finding {
 	for _, file := range []string{"etc/subuid", "etc/subgid"} {
 		if n := m.idsIn(file); n < wantedIDs {
 			return warn(check, message.Of("doctor.subids.few", "/"+file, m.User, n),
-				message.Of("doctor.subids.next", fmt.Sprintf("sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 %s", m.User)))
+				message.Plain("sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 "+m.User))
 		}
 	}
 	return ok(check, message.Of("doctor.subids.ok"))
@@ -90,7 +89,7 @@ func (m *Machine) programs() Finding {
 	const check = "newuidmap"
 	for _, name := range []string{"newuidmap", "newgidmap"} {
 		if _, err := m.Find(name); err != nil {
-			return warn(check, message.Of("doctor.newuidmap.missing", name), message.Of("doctor.install", "uidmap"))
+			return warn(check, message.Of("doctor.newuidmap.missing", name), message.Plain("sudo apt install uidmap"))
 		}
 	}
 	return ok(check, message.Of("doctor.newuidmap.ok"))
@@ -100,10 +99,10 @@ func (m *Machine) fuse() Finding {
 	const check = "fuse"
 	info, err := fs.Stat(m.Files, "dev/fuse")
 	if err != nil {
-		return warn(check, message.Of("doctor.fuse.missing"), message.Of("doctor.install", "fuse3"))
+		return warn(check, message.Of("doctor.fuse.missing"), message.Plain("sudo apt install fuse3"))
 	}
 	if info.Mode().Perm()&0o006 != 0o006 {
-		return warn(check, message.Of("doctor.fuse.closed"), message.Of("doctor.fuse.closed.next"))
+		return warn(check, message.Of("doctor.fuse.closed"), message.Plain("sudo chmod 666 /dev/fuse"))
 	}
 	return ok(check, message.Of("doctor.fuse.ok"))
 }

@@ -252,11 +252,15 @@ func (s *Site) seed() (userData, metaData string, err error) {
 type form struct {
 	Site           *Site
 	First          Size
-	Registry       string
 	AccountPattern string
 	Hostname       string
 	CloudConfig    string
-	printer        *message.Printer
+	Words          formWords
+}
+
+// formWords are the form's labels, in the site's language.
+type formWords struct {
+	Account, AccountHelp, Key, KeyHelp, Password, Size, Lease, LeaseHelp, Policy string
 }
 
 // What Aria evaluates when somebody has filled in the form.
@@ -281,14 +285,18 @@ func (s *Site) form() (*form, error) {
 	if strings.Contains(strings.NewReplacer(ariaAccount, "", ariaKey, "", ariaPassword, "").Replace(config), "${") {
 		return nil, errors.New("a value of the site has ${ in it, which Aria would evaluate; write it without braces")
 	}
+	say := s.printer()
 	return &form{
-		Site: s, First: s.Sizes[0], Registry: s.config.Registry, AccountPattern: accountPattern,
-		Hostname: p.Hostname, CloudConfig: config, printer: s.printer(),
+		Words: formWords{
+			Account: say.Say("vm.aria.account"), AccountHelp: say.Say("vm.aria.account.help", s.config.Registry),
+			Key: say.Say("vm.aria.key"), KeyHelp: say.Say("vm.aria.key.help"), Password: say.Say("vm.aria.password"),
+			Size: say.Say("vm.aria.size"), Lease: say.Say("vm.aria.lease"), LeaseHelp: say.Say("vm.aria.lease.help", s.Lease.MaxDays),
+			Policy: say.Say("vm.aria.policy", s.Lease.Days, s.Lease.MaxDays, s.Lease.Grace),
+		},
+		Site: s, First: s.Sizes[0], AccountPattern: accountPattern,
+		Hostname: p.Hostname, CloudConfig: config,
 	}, nil
 }
-
-// Say is a text in the site's language.
-func (f *form) Say(name string, args ...any) string { return f.printer.Text(message.Of(name, args...)) }
 
 // Choice is an expression of Aria's that has a number of the size that was chosen.
 func (f *form) Choice(field string) string {
