@@ -43,7 +43,7 @@ lint: export GOLANGCI_LINT_CACHE := $(CURDIR)/bin/lint-cache
 lint: ## check style and common mistakes
 	integration/setup.sh lint
 	PATH="$$($(GO) env GOPATH)/bin:$$PATH" golangci-lint run ./...
-	shellcheck integration/*.sh integration/images/*.sh vmtemplate/vm/*.sh vmtemplate/vm/machine/*.sh .ci/run
+	shellcheck integration/*.sh integration/images/*.sh vmtemplate/vm/*.sh vmtemplate/vm/machine/*.sh vmtemplate/vm/machine/files/usr/local/sbin/* .ci/run
 
 bench: ## measure against other tools and print the tables of docs/benchmarks.md
 	integration/setup.sh bench

@@ -20,6 +20,8 @@ systemctl disable systemd-networkd-wait-online.service 2>/dev/null || :
 # Snapshots of LVM, which is not here.
 systemctl disable e2scrub_all.timer e2scrub_reap.service 2>/dev/null || :
 
+systemctl enable jbuild-day2.service
+
 # Ours: sockets and timers of the one user whom cloud-init lets linger.
 systemctl --global enable jbuild-web.socket jbuild-report.timer
 
