@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -117,7 +118,7 @@ func thisMachine() (*doctor.Machine, error) {
 		Config: config, ConfigErr: configErr, DataDir: config.DataDir(getenv),
 		Enter: tryNamespace,
 	}
-	m.Registry = func(ctx context.Context) (*http.Response, error) { return askV2(ctx, config) }
+	m.Registry = func(ctx context.Context) (doctor.Answer, error) { return askV2(ctx, config) }
 	m.LoggedIn = func() (string, error) {
 		access, err := registryAccess(config)
 		return access.User, err
@@ -134,27 +135,31 @@ func registryAccess(config site.Config) (image.Access, error) {
 }
 
 // askV2 asks a registry whether it is one: end-1 of the distribution specification.
-func askV2(ctx context.Context, config site.Config) (*http.Response, error) {
+func askV2(ctx context.Context, config site.Config) (doctor.Answer, error) {
 	access, err := registryAccess(config)
 	if err != nil {
-		return nil, err
+		return doctor.Answer{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkWithin)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+access.Host+"/v2/", nil)
 	if err != nil {
-		return nil, fmt.Errorf("asking %s: %w", access.Host, err)
+		return doctor.Answer{}, fmt.Errorf("asking %s: %w", access.Host, err)
 	}
-	answer, err := access.Transport.RoundTrip(request)
+	response, err := access.Transport.RoundTrip(request)
 	if err != nil && access.Plain {
 		request.URL.Scheme = "http"
-		answer, err = access.Transport.RoundTrip(request)
+		response, err = access.Transport.RoundTrip(request)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("asking %s: %w", access.Host, err)
+		return doctor.Answer{}, fmt.Errorf("asking %s: %w", access.Host, err)
 	}
-	answer.Body.Close()
-	return answer, nil
+	defer func() { _ = response.Body.Close() }()
+	date, err := http.ParseTime(response.Header.Get("Date"))
+	if err != nil {
+		date = time.Time{} // a registry need not say it
+	}
+	return doctor.Answer{Status: response.StatusCode, Date: date}, nil
 }
 
 // runForDoctor runs a program in no language, as its output is read.
@@ -185,7 +190,7 @@ func freeBelow(dir string) (int64, error) {
 		if err == nil {
 			return int64(s.Bavail) * s.Bsize, nil
 		}
-		if parent := filepath.Dir(dir); err == unix.ENOENT && parent != dir {
+		if parent := filepath.Dir(dir); errors.Is(err, unix.ENOENT) && parent != dir {
 			dir = parent
 			continue
 		}
@@ -203,7 +208,7 @@ func tryNamespace(ctx context.Context) (ranges bool, err error) {
 	out, err := cmd.Output()
 	if err != nil {
 		if text := strings.TrimSpace(said.String()); text != "" {
-			return false, fmt.Errorf("%s", strings.TrimPrefix(text, "jbuild: "))
+			return false, errors.New(strings.TrimPrefix(text, "jbuild: "))
 		}
 		return false, fmt.Errorf("entering a namespace: %w", err)
 	}
@@ -236,14 +241,14 @@ func tryOverlay() error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(dir)
+	defer func() { _ = os.Remove(dir) }()
 	if err := unix.Mount("none", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("making mounts private: %w", err)
 	}
 	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
 		return fmt.Errorf("mounting a tmpfs: %w", err)
 	}
-	defer unix.Unmount(dir, unix.MNT_DETACH)
+	defer func() { _ = unix.Unmount(dir, unix.MNT_DETACH) }()
 	for _, name := range []string{"lower", "upper", "work", "merged"} {
 		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
 			return err

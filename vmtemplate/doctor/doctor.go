@@ -3,7 +3,6 @@ package doctor
 import (
 	"context"
 	"io/fs"
-	"net/http"
 	"time"
 
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
@@ -54,10 +53,16 @@ type Machine struct {
 	// Enter enters a namespace as builds do and mounts an overlay in it; ranges: with
 	// subordinate ids.
 	Enter func(ctx context.Context) (ranges bool, err error)
-	// Registry asks the registry whether it is one, with its certificate verified, and is
-	// its answer, whose body is closed. LoggedIn is the name of who is logged in there.
-	Registry func(ctx context.Context) (*http.Response, error)
+	// Registry asks the registry whether it is one, with its certificate verified. LoggedIn
+	// is the name of who is logged in there.
+	Registry func(ctx context.Context) (Answer, error)
 	LoggedIn func() (user string, err error)
+}
+
+// Answer is what a registry answers. The zero value is that of none.
+type Answer struct {
+	Status int       // of HTTP
+	Date   time.Time // by its clock; zero if it does not say
 }
 
 // Examine makes all checks, in the order in which their failures would be met.

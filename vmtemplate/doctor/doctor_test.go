@@ -47,18 +47,14 @@ func sound() *Machine {
 		Config:   site.Config{Registry: "harbor.example.ac.jp"},
 		DataDir:  "/home/hanako/.local/share/jbuild",
 		Enter:    func(context.Context) (bool, error) { return true, nil },
-		Registry: func(context.Context) (*http.Response, error) { return answer(http.StatusUnauthorized, now), nil },
+		Registry: func(context.Context) (Answer, error) { return Answer{http.StatusUnauthorized, now}, nil },
 		LoggedIn: func() (string, error) { return "hanako", nil },
 	}
 }
 
-func answer(status int, date time.Time) *http.Response {
-	return &http.Response{StatusCode: status, Status: http.StatusText(status), Header: http.Header{"Date": {date.Format(http.TimeFormat)}}}
-}
-
 func TestExamine(t *testing.T) {
-	refusing := func(err error) func(context.Context) (*http.Response, error) {
-		return func(context.Context) (*http.Response, error) { return nil, fmt.Errorf("asking: %w", err) }
+	refusing := func(err error) func(context.Context) (Answer, error) {
+		return func(context.Context) (Answer, error) { return Answer{}, fmt.Errorf("asking: %w", err) }
 	}
 	running := func(program, says string, err error) func(m *Machine) {
 		return func(m *Machine) {
@@ -100,7 +96,7 @@ func TestExamine(t *testing.T) {
 		}, "registry", Failed, "certificate"},
 		"a registry away": {func(m *Machine) { m.Registry = refusing(errors.New("refused")) }, "registry", Failed, "cannot be reached"},
 		"no registry at all": {func(m *Machine) {
-			m.Registry = func(context.Context) (*http.Response, error) { return answer(http.StatusNotFound, now), nil }
+			m.Registry = func(context.Context) (Answer, error) { return Answer{http.StatusNotFound, now}, nil }
 		}, "registry", Failed, "does not answer as"},
 		"not logged in":     {func(m *Machine) { m.LoggedIn = func() (string, error) { return "", nil } }, "login", Warning, "jbuild login"},
 		"unreadable logins": {func(m *Machine) { m.LoggedIn = func() (string, error) { return "", errors.New("JSON") } }, "login", Failed, "jbuild login"},

@@ -13,14 +13,14 @@ import (
 )
 
 // ask asks the registry, if there is one.
-func (m *Machine) ask(ctx context.Context) (*http.Response, error) {
+func (m *Machine) ask(ctx context.Context) (Answer, error) {
 	if m.Config.Registry == "" {
-		return nil, nil
+		return Answer{}, nil
 	}
 	return m.Registry(ctx)
 }
 
-func (m *Machine) registry(answer *http.Response, refused error) Finding {
+func (m *Machine) registry(answer Answer, refused error) Finding {
 	const check = "registry"
 	host := m.Config.Registry
 	var (
@@ -39,8 +39,8 @@ func (m *Machine) registry(answer *http.Response, refused error) Finding {
 		return failed(check, message.Of("doctor.registry.certificate", host), refused, message.Of("doctor.ask-admin"))
 	case refused != nil:
 		return failed(check, message.Of("doctor.registry.away", host), refused, message.Of("doctor.registry.away.next"))
-	case answer.StatusCode != http.StatusOK && answer.StatusCode != http.StatusUnauthorized:
-		return failed(check, message.Of("doctor.registry.strange", host), fmt.Errorf("HTTP %s", answer.Status), message.Of("doctor.registry.away.next"))
+	case answer.Status != http.StatusOK && answer.Status != http.StatusUnauthorized:
+		return failed(check, message.Of("doctor.registry.strange", host), fmt.Errorf("HTTP %d", answer.Status), message.Of("doctor.registry.away.next"))
 	}
 	return ok(check, message.Of("doctor.registry.ok", host))
 }
@@ -65,14 +65,10 @@ func (m *Machine) login() Finding {
 const mostSkew = time.Minute
 
 // clock compares with the registry's, whatever keeps the time here.
-func (m *Machine) clock(ctx context.Context, answer *http.Response) Finding {
+func (m *Machine) clock(ctx context.Context, answer Answer) Finding {
 	const check = "time"
-	if answer != nil {
-		if there, err := http.ParseTime(answer.Header.Get("Date")); err == nil {
-			if skew := m.Now().Sub(there).Abs(); skew > mostSkew {
-				return failed(check, message.Of("doctor.time.skew", skew.Round(time.Second)), nil, message.Of("doctor.time.next"))
-			}
-		}
+	if skew := m.Now().Sub(answer.Date).Abs(); !answer.Date.IsZero() && skew > mostSkew {
+		return failed(check, message.Of("doctor.time.skew", skew.Round(time.Second)), nil, message.Of("doctor.time.next"))
 	}
 	synchronized, err := m.Run(ctx, "timedatectl", "show", "--property=NTPSynchronized", "--value")
 	switch {

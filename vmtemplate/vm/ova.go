@@ -30,12 +30,12 @@ const (
 // OVA makes an OVA file, which vSphere imports, from a disk image: the disk as a
 // streamOptimized VMDK, a descriptor and their checksums. The machine is of the site's
 // first size; its user-data is given at the import. It needs qemu-img.
-func (s *Site) OVA(ctx context.Context, image, output string) error {
+func (s *Site) OVA(ctx context.Context, image, output string) (err error) {
 	dir, err := os.MkdirTemp(filepath.Dir(output), ".ova-")
 	if err != nil {
 		return fmt.Errorf("making an OVA file: %w", err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	vmdk := filepath.Join(dir, vmdkName)
 	// lsilogic is the format's word for all SCSI; the descriptor says which it is.
 	if out, err := exec.CommandContext(ctx, "qemu-img", "convert", "-O", "vmdk", "-o", "subformat=streamOptimized,adapter_type=lsilogic", image, vmdk).CombinedOutput(); err != nil {

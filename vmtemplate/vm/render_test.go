@@ -365,7 +365,7 @@ func TestOVA(t *testing.T) {
 	var names []string
 	for r := tar.NewReader(f); ; {
 		header, err := r.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

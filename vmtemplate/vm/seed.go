@@ -2,6 +2,7 @@ package vm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -19,7 +20,7 @@ func (s *Site) Seed(ctx context.Context, output string) (err error) {
 	if err != nil {
 		return fmt.Errorf("making a seed disk: %w", err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	for name, content := range map[string]string{"user-data": userData, "meta-data": metaData} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
 			return fmt.Errorf("making a seed disk: %w", err)
