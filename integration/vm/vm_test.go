@@ -149,7 +149,7 @@ func build(t *testing.T, m *machine, l *lab) {
 	started := time.Now()
 	m.sh("jbuild login --username "+student+" --password-stdin", password)
 	m.sh("jbuild new --base base/debian:12 --name made", "")
-	m.sh("jbuild run made -- sh -c 'groupadd --gid 4321 others && echo made in a machine >/etc/made && chgrp others /etc/made'", "")
+	m.sh("jbuild run made -- sh -c 'echo made in a machine >/etc/made && chgrp 4321 /etc/made'", "")
 	m.sh("jbuild push made made:1", "")
 	t.Logf("an image was made and uploaded in %v", time.Since(started).Round(time.Second))
 
@@ -170,12 +170,15 @@ func build(t *testing.T, m *machine, l *lab) {
 		t.Fatal(err)
 	}
 	home := filepath.Join(dir, "home")
-	if err := user.Mkdir(home); err != nil {
-		t.Fatal(err)
+	runtime := filepath.Join(dir, "run") // where the login is kept
+	for _, d := range []string{home, runtime} {
+		if err := user.Mkdir(d); err != nil {
+			t.Fatal(err)
+		}
 	}
 	outside := func(stdin string, args ...string) string {
 		cmd := exec.CommandContext(t.Context(), jrun, args...)
-		cmd.Env = []string{"HOME=" + home, "USER=" + user.Name, "PATH=/usr/bin:/bin", "LANG=C.UTF-8", "JRUN_STORE=" + filepath.Join(home, "store")}
+		cmd.Env = []string{"HOME=" + home, "USER=" + user.Name, "PATH=/usr/bin:/bin", "LANG=C.UTF-8", "XDG_RUNTIME_DIR=" + runtime, "JRUN_STORE=" + filepath.Join(home, "store")}
 		cmd.Dir, cmd.Stdin = home, strings.NewReader(stdin)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: user.Credential()}
 		out, err := cmd.CombinedOutput()
