@@ -103,7 +103,7 @@ func TestExamine(t *testing.T) {
 		"a wrong clock":     {func(m *Machine) { m.Now = func() time.Time { return now.Add(-time.Hour) } }, "time", Failed, "1h0m0s"},
 		"a free clock":      {running("timedatectl", "no\n", nil), "time", Warning, "set-ntp"},
 		"no timedatectl":    {running("timedatectl", "", errors.New("none")), "time", Skipped, "nothing here"},
-		"security updates":  {running("apt-get", "Inst a (1 Debian-Security:12/stable-security)\nInst b (2 Debian:12/stable)\n", nil), "updates", Warning, "1 security updates"},
+		"security updates":  {running("apt-get", "Inst a (1 Debian-Security:12/stable-security)\nInst b (2 Debian:12/stable)\n", nil), "updates", Warning, "waiting: 1"},
 		"no apt":            {running("apt-get", "", errors.New("none")), "updates", Skipped, "apt cannot"},
 		"no lists":          {func(m *Machine) { delete(m.Files.(fstest.MapFS), "var/lib/apt/lists/x_Packages") }, "updates", Skipped, "not been fetched"},
 		"a restart":         {file("run/reboot-required", ""), "restart", Warning, "restart the machine"},
