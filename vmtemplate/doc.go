@@ -22,4 +22,9 @@
 //	guide       the same for the guided session
 //	flow        the guided session, whatever shows it
 //	terminal    the guided session on a terminal
+//	doctor      can images be made on this machine
+//	vm          the virtual machine: a site's values, and what is rendered from them
+//	cloud-init  templates for its first start
+//	packer      templates for building it inside a hypervisor
+//	aria        templates for a portal
 package vmtemplate
