@@ -3,6 +3,8 @@
 GO      ?= go
 PREFIX  ?= /usr/local
 DESTDIR ?=
+# The site's values for the virtual machine.
+SITE    ?= vmtemplate/vm/site.toml
 
 # image/v5 and libcontainer have parts that need C libraries or daemons; these
 # tags leave them out. netgo and osusergo keep the C library's resolver out of a
@@ -15,10 +17,10 @@ export CGO_CFLAGS := -O3
 export GOFLAGS := -buildvcs=false -tags=$(TAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help build test e2e lint bench demo soak fmt install man clean web screenshots
+.PHONY: help build test e2e lint bench demo soak vm-image vm-test fmt install man clean web screenshots
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/jrun, bin/jbuild and bin/jadm, one static binary each
 	CGO_ENABLED=1 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o cmd/jrun/jrun-stages ./cmd/jrun-stages
@@ -29,7 +31,7 @@ build: ## build bin/jrun, bin/jbuild and bin/jadm, one static binary each
 test: ## install what the tests need and run them all
 	integration/setup.sh test
 	$(MAKE) build
-	$(GO) vet -tags=$(TAGS),e2e ./...
+	$(GO) vet -tags=$(TAGS),e2e,vm ./...
 	$(GO) test ./...
 	$(GO) test -tags=$(TAGS),e2e -timeout 40m -count 1 -p 1 ./integration ./integration/builder ./integration/web
 
@@ -41,7 +43,7 @@ lint: export GOLANGCI_LINT_CACHE := $(CURDIR)/bin/lint-cache
 lint: ## check style and common mistakes
 	integration/setup.sh lint
 	PATH="$$($(GO) env GOPATH)/bin:$$PATH" golangci-lint run ./...
-	shellcheck integration/*.sh integration/images/*.sh .ci/run
+	shellcheck integration/*.sh integration/images/*.sh vmtemplate/vm/*.sh vmtemplate/vm/machine/*.sh vmtemplate/vm/machine/files/usr/local/sbin/* .ci/run
 
 bench: ## measure against other tools and print the tables of docs/benchmarks.md
 	integration/setup.sh bench
@@ -63,6 +65,16 @@ screenshots: ## look at every view of the page: docs/screenshots (needs Chromium
 
 soak: ## fuzz every parser for ten minutes each, then the long fault campaigns
 	integration/soak.sh
+
+# Its files have many owners, so that root must make it.
+vm-image: build ## build bin/vm/jbuild.qcow2 and .ova, the users' virtual machine, from Debian's packages (as root)
+	integration/setup.sh vm
+	vmtemplate/vm/image.sh bin/vm/jbuild.qcow2
+	$(GO) run ./vmtemplate/vm/tool ova --site $(SITE) bin/vm/jbuild.qcow2 bin/vm/jbuild.ova
+
+vm-test: ## start what make vm-image has built in QEMU and make an image in it
+	integration/setup.sh vm
+	$(GO) test -tags=$(TAGS),vm -timeout 40m -count 1 -v ./integration/vm
 
 fmt: ## format the code
 	gofmt -w $$(git ls-files '*.go')

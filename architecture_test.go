@@ -61,6 +61,7 @@ var allowed = map[string][]string{
 	"cmd/jrun":              {"fault", "interrupt", "pbs", "quantity", "presence", "squash", "squash/reader", "squash/writer", "image", "image/store", "image/provenance", "runtime/batch", "runtime/hostmount", "runtime/hostprogram", "runtime/identity", "runtime/inject", "runtime/launch", "runtime/mpi", "runtime/nodecache", "runtime/sandbox", "runtime/spokesman"},
 	"integration":           {"fault", "pbs", "squash", "image", "runtime", "integration"},
 	"integration/web/stage": {"vmtemplate"}, // the page with nothing real behind it
+	"integration/vm":        {"integration", "vmtemplate/vm"},
 	"vmtemplate/check":      {"squash/reader", "runtime/hostlib", "runtime/identity", "runtime/mpi", "vmtemplate/message", "vmtemplate/site"},
 	"vmtemplate/starter":    {"vmtemplate/message"},
 	"vmtemplate/registry":   {"image", "image/harbor", "vmtemplate/message"},
@@ -74,6 +75,12 @@ var allowed = map[string][]string{
 	"vmtemplate/web/page":   {},
 	"vmtemplate/web/desk":   {"vmtemplate/flow", "vmtemplate/message"},
 	"vmtemplate/web/bench":  {"vmtemplate/flow", "vmtemplate/message"},
+	"vmtemplate/doctor":     {"vmtemplate/message", "vmtemplate/site"},
+	"vmtemplate/cloud-init": {},
+	"vmtemplate/packer":     {},
+	"vmtemplate/aria":       {},
+	"vmtemplate/vm":         {"vmtemplate/aria", "vmtemplate/cloud-init", "vmtemplate/message", "vmtemplate/packer", "vmtemplate/site"},
+	"vmtemplate/vm/tool":    {"vmtemplate/vm"},
 	"vmtemplate/dockerfile": {"image", "vmtemplate/inside", "vmtemplate/message", "vmtemplate/rootless", "vmtemplate/workspace"},
 
 	// People and images over time, for jadm.

@@ -7,6 +7,7 @@
 #   integration/setup.sh bench    what `make bench` needs
 #   integration/setup.sh demo     what `make demo` needs
 #   integration/setup.sh lint     what `make lint` needs
+#   integration/setup.sh vm       what `make vm-image` and `make vm-test` need
 #
 # On Debian and Ubuntu everything is installed. On RHEL, Rocky, AlmaLinux and
 # Fedora the equivalents that exist are, and the rest is named. It changes the
@@ -42,14 +43,14 @@ as_root() {
 # the name comes what it is for.
 debian_packages() {
   cat <<'LIST' | while read -r name purposes _; do
-ca-certificates   test,bench,demo,lint  the Go modules' downloads
-gcc               test,bench,demo,lint  parts of jrun are C
-git               test,bench,demo,lint  the version in `jrun version`
-libc6-dev         test,bench,demo,lint  a static C library
-make              test,bench,demo,lint  the Makefile
-mmdebstrap        test,bench,demo       test images from Debian's packages
+ca-certificates   test,bench,demo,lint,vm the Go modules' downloads
+gcc               test,bench,demo,lint,vm parts of jrun are C
+git               test,bench,demo,lint,vm the version in `jrun version`
+libc6-dev         test,bench,demo,lint,vm a static C library
+make              test,bench,demo,lint,vm the Makefile
+mmdebstrap        test,bench,demo,vm    test images from Debian's packages
 util-linux        test,bench,demo       unshare, taskset, mount
-docker-registry   test,bench            a registry that others wrote
+docker-registry   test,bench,vm         a registry that others wrote
 squashfs-tools    test,bench            mksquashfs and unsquashfs
 umoci             test,bench            independent unpacking of layers
 skopeo            test,bench            independent copying of images
@@ -58,7 +59,7 @@ acl               test                  an access list that others made
 zsh               test                  a shell that recipes are recorded in
 busybox           test                  another one, as Alpine has it
 procps            test                  ps: is anything left running?
-e2fsprogs         test                  a disk for power cuts
+e2fsprogs         test,vm               a disk for power cuts, and the virtual machine's
 uidmap            test                  subordinate ids, which jbuild can use
 buildah           test,bench            the builder to compare with
 podman            bench                 another
@@ -85,6 +86,14 @@ charliecloud      bench                 the peer to compare with
 xfsprogs          test,bench            storage that shares blocks
 chromium          test                  a browser, for the page of jbuild web
 fonts-noto-cjk    test                  Japanese letters in it
+packer            test                  do the templates of the virtual machine fit it?
+qemu-utils        test,vm               qemu-img
+xorriso           test,vm               seed disks
+qemu-system-x86   vm                    the virtual machine
+ovmf              vm                    its UEFI
+fdisk             vm                    its partitions
+dosfstools        vm                    its EFI partition
+mtools            vm                    files on that
 shellcheck        lint                  the scripts
 LIST
     if [[ $purpose == all || ,$purposes, == *,$purpose,* ]]; then echo "$name"; fi
@@ -280,12 +289,12 @@ ensure_linter() {
 
 main() {
   case $purpose in
-    all | test | bench | demo | lint) ;;
-    *) say "unknown purpose '$purpose': all, test, bench, demo or lint"; exit 2 ;;
+    all | test | bench | demo | lint | vm) ;;
+    *) say "unknown purpose '$purpose': all, test, bench, demo, lint or vm"; exit 2 ;;
   esac
   have go || { say "Go is missing: install it from https://go.dev/dl/ (the version is in go.mod)"; exit 1; }
   install_packages
-  if wants test bench demo; then
+  if wants test bench demo vm; then
     ensure_users
     ensure_fuse
     warn_about_namespaces

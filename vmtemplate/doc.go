@@ -23,4 +23,9 @@
 //	flow        the guided session, whatever shows it
 //	terminal    the guided session on a terminal
 //	web         the guided session as a page in a browser
+//	doctor      can images be made on this machine
+//	vm          the virtual machine: a site's values, and what is rendered from them
+//	cloud-init  templates for its first start
+//	packer      templates for building it inside a hypervisor
+//	aria        templates for a portal
 package vmtemplate

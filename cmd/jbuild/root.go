@@ -42,7 +42,7 @@ func newRootCommand(printer *message.Printer) *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	root.AddCommand(p.newDockerCommand(), p.newSaveImageCommand(), p.newConvertForTestCommand())
+	root.AddCommand(p.newDockerCommand(), p.newSaveImageCommand(), p.newConvertForTestCommand(), p.newTryNamespaceCommand())
 	root.AddCommand(extraCommands...)
 	root.SetHelpCommand(p.newHelpCommand())
 	root.InitDefaultHelpCmd()
@@ -84,7 +84,7 @@ func (p *program) groups() []group {
 			p.newInspectCommand(), p.newHistoryCommand(), p.newPruneCommand(),
 		}},
 		{"other", p.Say("root.group.other"), []*cobra.Command{
-			p.newLogoutCommand(), p.newCompletionCommand(), p.newVersionCommand(),
+			p.newLogoutCommand(), p.newDoctorCommand(), p.newCompletionCommand(), p.newVersionCommand(),
 		}},
 	}
 }

@@ -4,6 +4,8 @@ package registry
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -17,14 +19,30 @@ import (
 
 // Server is a running docker-registry.
 type Server struct {
-	Host string // address and port
-	Data string // its storage
-	cmd  *exec.Cmd
+	Host  string // address and port
+	Data  string // its storage
+	cmd   *exec.Cmd
+	roots *x509.CertPool // who has signed its certificate; nil without TLS
+}
+
+// Certificate is what a registry shows.
+type Certificate struct {
+	Cert, Key string // PEM files
+	Roots     *x509.CertPool
 }
 
 // Start runs a registry on a free port of the loopback interface, with
 // everything in dir. passwords is a htpasswd file's content, empty for none.
 func Start(ctx context.Context, dir, passwords string) (*Server, error) {
+	return start(ctx, dir, passwords, nil)
+}
+
+// StartTLS is Start of a registry that speaks TLS.
+func StartTLS(ctx context.Context, dir, passwords string, c Certificate) (*Server, error) {
+	return start(ctx, dir, passwords, &c)
+}
+
+func start(ctx context.Context, dir, passwords string, c *Certificate) (*Server, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -35,7 +53,11 @@ func Start(ctx context.Context, dir, passwords string) (*Server, error) {
 		return nil, err
 	}
 	config := fmt.Sprintf("version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\n"+
-		"storage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: %s}\n", r.Data, r.Host)
+		"storage: {filesystem: {rootdirectory: %s}}\nhttp:\n  addr: %s\n", r.Data, r.Host)
+	if c != nil {
+		config += fmt.Sprintf("  tls: {certificate: %s, key: %s}\n", c.Cert, c.Key)
+		r.roots = c.Roots
+	}
 	if passwords != "" {
 		path := filepath.Join(dir, "htpasswd")
 		if err := os.WriteFile(path, []byte(passwords), 0o600); err != nil {
@@ -70,8 +92,12 @@ func Start(ctx context.Context, dir, passwords string) (*Server, error) {
 func (r *Server) await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
+	scheme, client := "http", http.DefaultClient
+	if r.roots != nil {
+		scheme, client = "https", &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: r.roots}}}
+	}
 	for {
-		response, err := http.Get("http://" + r.Host + "/v2/")
+		response, err := client.Get(scheme + "://" + r.Host + "/v2/")
 		if err == nil {
 			response.Body.Close()
 			return nil

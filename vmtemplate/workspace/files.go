@@ -170,6 +170,9 @@ func (w *Workspace) Put(inside string, content io.Reader, bytes int64, overwrite
 		return "", err
 	}
 	w.wrote()
+	if err := w.Update(func(state *State) { state.Writes++ }); err != nil {
+		return "", err
+	}
 	return putIn(root, dir, name, content, bytes, overwrite)
 }
 
