@@ -7,6 +7,7 @@
 
 # What the job needs. It is ended when the time is over.
 #PBS -l select=1:ncpus=4:mpiprocs=2+3:ncpus=8:mpiprocs=8
+#PBS -l place=scatter
 #PBS -l walltime=2:30:00
 
 # The image in which everything below runs.

@@ -7,6 +7,7 @@
 
 # ジョブに必要な資源です。制限時間を過ぎると終了させられます。
 #PBS -l select=1:ncpus=4:mpiprocs=2+3:ncpus=8:mpiprocs=8
+#PBS -l place=scatter
 #PBS -l walltime=2:30:00
 
 # 以下のコマンドはすべてこのイメージの中で動きます。
