@@ -176,7 +176,7 @@ func (p *program) checkPeople(ctx context.Context) (string, error) {
 		}
 		all++
 		switch {
-		case person.Ended(time.Now()):
+		case person.Ended(clock()):
 			ended++
 		default:
 			if person.Mail == "" {

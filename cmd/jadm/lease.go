@@ -100,7 +100,7 @@ last written to about this end.`,
 			if err != nil {
 				return err
 			}
-			now := time.Now()
+			now := clock()
 			all, err := k.List(cmd.Context(), now)
 			if err != nil {
 				return leaseFault(err)
@@ -208,7 +208,7 @@ What was sent is remembered: run it as often as you like. Run it each day.`,
 					return err
 				}
 			}
-			warnings, err := k.Warn(cmd.Context(), time.Now())
+			warnings, err := k.Warn(cmd.Context(), clock())
 			if printErr := p.printWarnings(cmd.OutOrStdout(), warnings); printErr != nil {
 				return errors.Join(err, printErr)
 			}
@@ -269,7 +269,7 @@ forget nothing. Nothing on any VM is touched.`,
 			if err != nil {
 				return err
 			}
-			swept, err := k.Sweep(cmd.Context(), time.Now())
+			swept, err := k.Sweep(cmd.Context(), clock())
 			if printErr := p.printSwept(cmd.OutOrStdout(), swept); printErr != nil {
 				return errors.Join(err, printErr)
 			}

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"time"
-
 	"github.com/jrun-hpc/jrun/image/lifecycle/notice"
 	"github.com/jrun-hpc/jrun/image/lifecycle/onboarding"
 	"github.com/jrun-hpc/jrun/image/lifecycle/people"
@@ -45,7 +43,7 @@ func (p *program) post() (*notice.Post, error) {
 	if err != nil {
 		return nil, err
 	}
-	return notice.Open(notice.Options{Mail: s.Mail, Language: s.Language, Registry: s.Harbor.Host(), State: dir, Audit: recorder, Now: time.Now})
+	return notice.Open(notice.Options{Mail: s.Mail, Language: s.Language, Registry: s.Harbor.Host(), State: dir, Audit: recorder, Now: clock})
 }
 
 // onboarder takes people in.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"os/user"
 	"strconv"
-	"time"
 
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/harbor"
@@ -105,5 +104,5 @@ func (p *program) gather(ctx context.Context) (report.Report, error) {
 			}
 			return ""
 		},
-	}, time.Now())
+	}, clock())
 }

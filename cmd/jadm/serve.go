@@ -130,7 +130,7 @@ func (p *program) mirror(log *slog.Logger, metrics *service.Metrics) (*mirror.Mi
 		return nil, fault.New("there is no store to convert into", errors.New("jadm.toml names none"), "write where jrun's store is: [store] path = \"/shared/jrun\"")
 	}
 	if !p.dryRun {
-		if err := store.InitSite(s.Store.Path); err != nil {
+		if err := openSite(s.Store.Path); err != nil {
 			return nil, err
 		}
 	}
@@ -174,6 +174,16 @@ func (p *program) mirror(log *slog.Logger, metrics *service.Metrics) (*mirror.Mi
 		Jobs: s.Serve.Jobs, PollEvery: time.Duration(s.Serve.PollEvery), UndeleteFor: time.Duration(s.Serve.UndeleteFor),
 		Version: version(), Observe: metrics.Conversion,
 	})
+}
+
+// openSite makes the site's part of the store, and the box into which jobs put what they
+// used: a job that ran before there was one would have told nobody.
+func openSite(root string) error {
+	if err := store.InitSite(root); err != nil {
+		return err
+	}
+	_, err := store.OpenReports(root)
+	return err
 }
 
 // cited are the digests of a project that somebody has pinned.

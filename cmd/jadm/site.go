@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"time"
 
 	"github.com/jrun-hpc/jrun/image/lifecycle/desired"
 )
@@ -49,6 +48,6 @@ func (p *program) site() (*desired.Site, error) {
 	}
 	files := desired.Files{Host: s.Harbor.Host(), Dir: credentialDir(s)}
 	return &desired.Site{
-		File: file, Client: client, Directory: directory, State: dir, Recorder: recorder, Keep: files.Keep, Kept: files.Kept, Now: time.Now,
+		File: file, Client: client, Directory: directory, State: dir, Recorder: recorder, Keep: files.Keep, Kept: files.Kept, Now: clock,
 	}, nil
 }
