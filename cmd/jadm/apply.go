@@ -34,12 +34,12 @@ func (p *program) newApplyCommand() *cobra.Command {
 		Use:   "apply",
 		Short: "Make Harbor what desired.toml says",
 		Long:  applyLong,
-		Example: `  jadm apply --dry-run               the same as jadm plan
+		Example: `  jadm apply --dry-run               # the same as jadm plan
   jadm apply
-  jadm apply --person u001           only what concerns one person
-  jadm apply --adopt                 take over projects that were made by hand
-  jadm apply --prune                 asks before it takes anything away
-  jadm apply --prune --yes           for scripts`,
+  jadm apply --person u001           # only what concerns one person
+  jadm apply --adopt                 # take over projects that were made by hand
+  jadm apply --prune                 # asks before it takes anything away
+  jadm apply --prune --yes           # for scripts`,
 		Args: wantArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if yes && !scope.prune {

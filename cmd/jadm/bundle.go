@@ -25,6 +25,9 @@ func (p *program) newBundleCommand() *cobra.Command {
 		Use:   "bundle",
 		Short: "Give people their images back, as files",
 		Long:  bundleLong,
+		Example: `  jadm bundle make --user u2026001 /archive/u2026001
+  jadm bundle verify /archive/u2026001
+  jadm bundle run /archive/u2026001 solver:2.0 ./solve in.dat`,
 		Args:  wantArgs(cobra.NoArgs),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}

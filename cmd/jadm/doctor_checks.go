@@ -24,18 +24,18 @@ import (
 // sets things up.
 func (p *program) checks() []check {
 	return []check{
-		{"account", p.checkAccount},
-		{"state", p.checkState},
-		{"Harbor", p.checkHarbor},
-		{"administrator", p.checkAdministrator},
-		{"clock", p.checkClock},
-		{"people", p.checkPeople},
-		{"store", p.checkStore},
-		{"webhook", p.checkWebhook},
-		{"letters", p.checkLetters},
-		{"bundles", p.checkBundles},
-		{"audit log", p.checkAudit},
-		{"jadm serve", p.checkServe},
+		{name: "account", try: p.checkAccount},
+		{name: "state", try: p.checkState},
+		{name: "Harbor", try: p.checkHarbor, asksHarbor: true},
+		{name: "administrator", try: p.checkAdministrator, asksHarbor: true},
+		{name: "clock", try: p.checkClock, asksHarbor: true},
+		{name: "people", try: p.checkPeople},
+		{name: "store", try: p.checkStore},
+		{name: "webhook", try: p.checkWebhook},
+		{name: "letters", try: p.checkLetters},
+		{name: "bundles", try: p.checkBundles},
+		{name: "audit log", try: p.checkAudit},
+		{name: "jadm serve", try: p.checkServe},
 	}
 }
 

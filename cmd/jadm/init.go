@@ -45,9 +45,9 @@ func (p *program) newInitCommand() *cobra.Command {
 		Short: "Write jadm.toml and desired.toml to begin with",
 		Long:  initLong,
 		Example: `  sudo jadm init --account jadm --harbor https://harbor.example.ac.jp --store /lustre/jrun
-  jadm init                          in the directory of --config, or /etc/jadm
-  jadm init .                        here
-  jadm init --dry-run .              only say what would be written`,
+  jadm init                          # in the directory of --config, or /etc/jadm
+  jadm init .                        # here
+  jadm init --dry-run .              # only say what would be written`,
 		Args: wantArgs(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir, name := filepath.Split(p.file())
@@ -165,7 +165,7 @@ func (p *program) begin(out io.Writer, b beginning) error {
 	if !p.dryRun {
 		fmt.Fprintf(out, "\nNext: edit %s and desired.toml. Then, as the account that runs jadm:\n  jadm passwords    asks for Harbor's and the directory's\n  jadm doctor       says what is not right yet\n  jadm plan         shows what would be done\n", paths[0])
 		if paths[0] != settings.DefaultFile {
-			fmt.Fprintf(out, "with JADM_CONFIG=%s, or --config\n", paths[0])
+			fmt.Fprintf(out, "with --config %s, or JADM_CONFIG\n", paths[0])
 		}
 	}
 	return nil

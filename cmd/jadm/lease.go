@@ -24,8 +24,8 @@ func (p *program) newLeaseCommand() *cobra.Command {
 serve' which workspaces on them are not uploaded; the portal, or a file from it, tells
 when the VMs end ([lease] in jadm.toml).
 
-Let a timer run 'jadm lease warn' and 'jadm lease sweep' once a day. Neither touches a
-VM or what is on it.`,
+jadm serve does 'warn' and 'sweep' several times a day; without it let a timer do so.
+Neither touches a VM or what is on it.`,
 		Example: "  jadm lease list\n  jadm lease warn --dry-run",
 		Args:    wantArgs(cobra.NoArgs),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },

@@ -2,11 +2,14 @@ package notice
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 	"os/exec"
+	"path/filepath"
 
 	"github.com/jrun-hpc/jrun/fault"
+	"golang.org/x/sys/unix"
 )
 
 // Check tries the way of letters without sending one: the server takes the connection
@@ -37,14 +40,18 @@ func (w *commandWay) check(context.Context) error {
 	return err
 }
 
+// check makes nothing: the directory is made when a letter needs it.
 func (w *directoryWay) check(context.Context) error {
-	if err := os.MkdirAll(w.dir, 0o700); err != nil {
-		return err
+	dir := w.dir
+	for {
+		err := unix.Access(dir, unix.W_OK|unix.X_OK)
+		parent := filepath.Dir(dir)
+		if !errors.Is(err, fs.ErrNotExist) || parent == dir {
+			if err != nil {
+				err = fmt.Errorf("writing into %s: %w", dir, err)
+			}
+			return err
+		}
+		dir = parent
 	}
-	f, err := os.CreateTemp(w.dir, ".check-")
-	if err != nil {
-		return fmt.Errorf("writing into %s: %w", w.dir, err)
-	}
-	_ = f.Close()
-	return os.Remove(f.Name())
 }
