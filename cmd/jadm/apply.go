@@ -124,17 +124,17 @@ func (a *applying) end(plan desired.Plan, results []result, err error) error {
 		jsonErr := printJSON(a.cmd.OutOrStdout(), map[string]any{"changes": results, "held": plan.Held, "problems": plan.Problems})
 		return errors.Join(jsonErr, reported(err))
 	}
-	if len(results) > 0 {
-		fmt.Fprintln(a.cmd.OutOrStdout())
-	}
+	out := a.cmd.OutOrStdout()
 	rest := desired.Plan{Held: plan.Held, Problems: plan.Problems}
-	if len(results) == 0 || len(rest.Held)+len(rest.Problems) > 0 {
-		if writeErr := rest.Write(a.cmd.OutOrStdout(), isTerminal(a.cmd.OutOrStdout())); writeErr != nil {
-			return writeErr
-		}
+	write := rest.Write // which says that there was nothing to do
+	if len(results) > 0 {
+		write = rest.WriteRest
+	}
+	if writeErr := write(out, isTerminal(out)); writeErr != nil {
+		return writeErr
 	}
 	if len(results) > 0 {
-		fmt.Fprintf(a.cmd.OutOrStdout(), "%d done, %d failed.\n", len(results)-failed, failed)
+		fmt.Fprintf(out, "\n%d done, %d failed.\n", len(results)-failed, failed)
 	}
 	for _, f := range desired.Failures(err) {
 		fmt.Fprint(a.cmd.ErrOrStderr(), fault.Format("jadm: "+f.Change.Subject, f.Err))

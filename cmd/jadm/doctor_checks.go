@@ -189,7 +189,7 @@ func (p *program) checkPeople(ctx context.Context) (string, error) {
 	}
 	detail := fmt.Sprintf("%d, of whom %d have ended", all, ended)
 	if noMail > 0 || noUID > 0 {
-		return "", warning{fault.Newf(fmt.Errorf("of %s: %d without a mail address, who get no letters, and %d without a uid, who cannot read the site's images", detail, noMail, noUID),
+		return "", warning{fault.Newf(fmt.Errorf("there are %s; %d have no mail address, and get no letters; %d have no uid, and cannot read the site's images", detail, noMail, noUID),
 			"see who: jadm user list\nif the attributes are called otherwise: [people.ldap.attributes] in jadm.toml", "not everything is known of all people")}
 	}
 	return detail, nil

@@ -67,7 +67,7 @@ func TestDoctor(t *testing.T) {
 	wantStatus(t, found, "Harbor", findingOK, "answers")
 	wantStatus(t, found, "administrator", findingOK, "admin")
 	wantStatus(t, found, "clock", findingOK, "")
-	wantStatus(t, found, "people", findingWarning, "1 without a mail address")
+	wantStatus(t, found, "people", findingWarning, "1 have no mail address")
 	wantStatus(t, found, "store", findingOK, "free")
 	wantStatus(t, found, "webhook", findingFailed, "the secrets differ")
 	wantStatus(t, found, "letters", findingWarning, "reach nobody")
