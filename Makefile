@@ -31,10 +31,10 @@ test: ## install what the tests need and run them all
 	$(MAKE) build
 	$(GO) vet -tags=$(TAGS),e2e ./...
 	$(GO) test ./...
-	$(GO) test -tags=$(TAGS),e2e -timeout 40m -count 1 -p 1 ./integration ./integration/builder
+	$(GO) test -tags=$(TAGS),e2e -timeout 40m -count 1 -p 1 ./integration ./integration/builder ./integration/admin
 
 e2e: build ## run only the end-to-end tests, against what is built
-	$(GO) test -tags=$(TAGS),e2e -timeout 40m -count 1 -p 1 -v ./integration ./integration/builder
+	$(GO) test -tags=$(TAGS),e2e -timeout 40m -count 1 -p 1 -v ./integration ./integration/builder ./integration/admin
 
 # The linter's cache does not tell two checkouts apart.
 lint: export GOLANGCI_LINT_CACHE := $(CURDIR)/bin/lint-cache

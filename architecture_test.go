@@ -60,6 +60,7 @@ var allowed = map[string][]string{
 	"cmd/jrun-stages":       {"runtime/sandbox"},
 	"cmd/jrun":              {"fault", "interrupt", "pbs", "quantity", "presence", "squash", "squash/reader", "squash/writer", "image", "image/store", "image/provenance", "runtime/batch", "runtime/hostmount", "runtime/hostprogram", "runtime/identity", "runtime/inject", "runtime/launch", "runtime/mpi", "runtime/nodecache", "runtime/sandbox", "runtime/spokesman"},
 	"integration":           {"fault", "pbs", "squash", "image", "runtime", "integration"},
+	"integration/admin":     {"image/harbor", "image/lifecycle/people/slapdtest", "integration"},
 	"vmtemplate/check":      {"squash/reader", "runtime/hostlib", "runtime/identity", "runtime/mpi", "vmtemplate/message", "vmtemplate/site"},
 	"vmtemplate/starter":    {"vmtemplate/message"},
 	"vmtemplate/registry":   {"image", "image/harbor", "vmtemplate/message"},
