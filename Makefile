@@ -33,10 +33,10 @@ test: ## install what the tests need and run them all
 	$(MAKE) build
 	$(GO) vet -tags=$(TAGS),e2e,vm ./...
 	$(GO) test ./...
-	$(GO) test -tags=$(TAGS),e2e -timeout 40m -count 1 -p 1 ./integration ./integration/builder ./integration/web
+	$(GO) test -tags=$(TAGS),e2e -timeout 40m -count 1 -p 1 ./integration ./integration/builder ./integration/admin ./integration/web
 
 e2e: build ## run only the end-to-end tests, against what is built
-	$(GO) test -tags=$(TAGS),e2e -timeout 40m -count 1 -p 1 -v ./integration ./integration/builder ./integration/web
+	$(GO) test -tags=$(TAGS),e2e -timeout 40m -count 1 -p 1 -v ./integration ./integration/builder ./integration/admin ./integration/web
 
 # The linter's cache does not tell two checkouts apart.
 lint: export GOLANGCI_LINT_CACHE := $(CURDIR)/bin/lint-cache

@@ -62,6 +62,7 @@ var allowed = map[string][]string{
 	"integration":           {"fault", "pbs", "squash", "image", "runtime", "integration"},
 	"integration/web/stage": {"vmtemplate"}, // the page with nothing real behind it
 	"integration/vm":        {"integration", "vmtemplate/vm"},
+	"integration/admin":     {"image/harbor", "image/lifecycle/people/slapdtest", "integration"},
 	"vmtemplate/check":      {"squash/reader", "runtime/hostlib", "runtime/identity", "runtime/mpi", "vmtemplate/message", "vmtemplate/site"},
 	"vmtemplate/starter":    {"vmtemplate/message"},
 	"vmtemplate/registry":   {"image", "image/harbor", "vmtemplate/message"},

@@ -34,6 +34,29 @@ fuzz_all() {
   fi
 }
 
+# people_and_images runs the campaigns of image/lifecycle: simulated people, years and
+# registries, in one process each. The number multiplies an ordinary run.
+people_and_images() {
+  local package times tests
+  while read -r package times tests; do
+    if [[ -n ${only:-} ]]; then
+      tests=$only
+    fi
+    printf 'soak: image/lifecycle/%s, %s times an ordinary run\n' "$package" "$times" >&2
+    JRUN_SOAK=$times go test -tags "$tags" -count 1 -v -timeout 3h -run "$tests" "./image/lifecycle/$package"
+  done <<'LIST'
+leaving     17   ^(TestLeavers|TestOneKill)$
+retention   20   ^TestFiveYears$
+service     10   ^(TestStorm|TestReadyBeforeTheJob)$
+mirror      10   ^TestKilledAtEachStep$
+desired     20   ^(TestInterrupted|TestAnyState)$
+onboarding  1    ^TestKilledAtEveryRequest$
+bundle      10   ^(TestKilled|TestDieAtEveryStep)$
+vmlease     100  ^TestNothingExpiresUnwarned$
+audit       1    ^(TestManyProcesses|TestKilled|TestPowerCut|TestFullDisk)$
+LIST
+}
+
 if [[ $duration != 0 ]]; then
   fuzz_all
 fi

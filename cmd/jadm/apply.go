@@ -34,12 +34,12 @@ func (p *program) newApplyCommand() *cobra.Command {
 		Use:   "apply",
 		Short: "Make Harbor what desired.toml says",
 		Long:  applyLong,
-		Example: `  jadm apply --dry-run               the same as jadm plan
+		Example: `  jadm apply --dry-run               # the same as jadm plan
   jadm apply
-  jadm apply --person u001           only what concerns one person
-  jadm apply --adopt                 take over projects that were made by hand
-  jadm apply --prune                 asks before it takes anything away
-  jadm apply --prune --yes           for scripts`,
+  jadm apply --person u001           # only what concerns one person
+  jadm apply --adopt                 # take over projects that were made by hand
+  jadm apply --prune                 # asks before it takes anything away
+  jadm apply --prune --yes           # for scripts`,
 		Args: wantArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if yes && !scope.prune {
@@ -124,17 +124,17 @@ func (a *applying) end(plan desired.Plan, results []result, err error) error {
 		jsonErr := printJSON(a.cmd.OutOrStdout(), map[string]any{"changes": results, "held": plan.Held, "problems": plan.Problems})
 		return errors.Join(jsonErr, reported(err))
 	}
-	if len(results) > 0 {
-		fmt.Fprintln(a.cmd.OutOrStdout())
-	}
+	out := a.cmd.OutOrStdout()
 	rest := desired.Plan{Held: plan.Held, Problems: plan.Problems}
-	if len(results) == 0 || len(rest.Held)+len(rest.Problems) > 0 {
-		if writeErr := rest.Write(a.cmd.OutOrStdout(), isTerminal(a.cmd.OutOrStdout())); writeErr != nil {
-			return writeErr
-		}
+	write := rest.Write // which says that there was nothing to do
+	if len(results) > 0 {
+		write = rest.WriteRest
+	}
+	if writeErr := write(out, isTerminal(out)); writeErr != nil {
+		return writeErr
 	}
 	if len(results) > 0 {
-		fmt.Fprintf(a.cmd.OutOrStdout(), "%d done, %d failed.\n", len(results)-failed, failed)
+		fmt.Fprintf(out, "\n%d done, %d failed.\n", len(results)-failed, failed)
 	}
 	for _, f := range desired.Failures(err) {
 		fmt.Fprint(a.cmd.ErrOrStderr(), fault.Format("jadm: "+f.Change.Subject, f.Err))

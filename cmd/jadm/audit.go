@@ -61,7 +61,7 @@ With --json each line is an entry of the log; an act has two.`,
   jadm audit show --action lease. --outcome failed
   jadm audit show --actor suzuki --since 2027-04-01 --json`,
 		Args: wantArgs(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error { return p.runAuditShow(cmd.OutOrStdout(), f, time.Now()) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.runAuditShow(cmd.OutOrStdout(), f, clock()) },
 	}
 	cmd.Flags().StringVar(&f.since, "since", "", "only what was begun since `TIME`: a date, or an age such as 7d")
 	cmd.Flags().StringVar(&f.subject, "subject", "", "only what was done to something whose name contains `WORD`")

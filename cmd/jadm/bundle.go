@@ -25,8 +25,11 @@ func (p *program) newBundleCommand() *cobra.Command {
 		Use:   "bundle",
 		Short: "Give people their images back, as files",
 		Long:  bundleLong,
-		Args:  wantArgs(cobra.NoArgs),
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Example: `  jadm bundle make --user u2026001 /archive/u2026001
+  jadm bundle verify /archive/u2026001
+  jadm bundle run /archive/u2026001 solver:2.0 ./solve in.dat`,
+		Args: wantArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	c.AddCommand(p.newBundleMakeCommand(), p.newBundleVerifyCommand(), p.newBundleShowCommand(), p.newBundleRunCommand(), p.newBundleRestoreCommand())
 	return c

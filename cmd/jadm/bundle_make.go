@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/lifecycle/audit"
@@ -112,7 +111,7 @@ func (p *program) runBundleMake(cmd *cobra.Command, o *bundleMakeOptions, dir st
 func (o *bundleMakeOptions) request() (bundle.Request, error) {
 	r := bundle.Request{
 		Projects: o.projects, Repositories: o.repositories, Reason: o.reason, Refresh: o.refresh, Workers: o.jobs,
-		Program: "jadm " + version(), Now: time.Now(), Recipe: recipeFiles,
+		Program: "jadm " + version(), Now: clock(), Recipe: recipeFiles,
 		Owner: bundle.Owner{ID: o.user, Name: o.name, Mail: o.mail},
 	}
 	const next = "see 'jadm bundle make --help'"

@@ -24,8 +24,8 @@ func (p *program) newLeaseCommand() *cobra.Command {
 serve' which workspaces on them are not uploaded; the portal, or a file from it, tells
 when the VMs end ([lease] in jadm.toml).
 
-Let a timer run 'jadm lease warn' and 'jadm lease sweep' once a day. Neither touches a
-VM or what is on it.`,
+jadm serve does 'warn' and 'sweep' several times a day; without it let a timer do so.
+Neither touches a VM or what is on it.`,
 		Example: "  jadm lease list\n  jadm lease warn --dry-run",
 		Args:    wantArgs(cobra.NoArgs),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -93,7 +93,7 @@ last written to about this end.`,
 			if err != nil {
 				return err
 			}
-			now := time.Now()
+			now := clock()
 			all, err := k.List(cmd.Context(), now)
 			if err != nil {
 				return leaseFault(err)
@@ -201,7 +201,7 @@ What was sent is remembered: run it as often as you like. Run it each day.`,
 					return err
 				}
 			}
-			warnings, err := k.Warn(cmd.Context(), time.Now())
+			warnings, err := k.Warn(cmd.Context(), clock())
 			if printErr := p.printWarnings(cmd.OutOrStdout(), warnings); printErr != nil {
 				return errors.Join(err, printErr)
 			}
@@ -262,7 +262,7 @@ forget nothing. Nothing on any VM is touched.`,
 			if err != nil {
 				return err
 			}
-			swept, err := k.Sweep(cmd.Context(), time.Now())
+			swept, err := k.Sweep(cmd.Context(), clock())
 			if printErr := p.printSwept(cmd.OutOrStdout(), swept); printErr != nil {
 				return errors.Join(err, printErr)
 			}

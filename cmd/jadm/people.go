@@ -1,8 +1,6 @@
 package main
 
 import (
-	"time"
-
 	"github.com/jrun-hpc/jrun/image/lifecycle/notice"
 	"github.com/jrun-hpc/jrun/image/lifecycle/onboarding"
 	"github.com/jrun-hpc/jrun/image/lifecycle/people"
@@ -37,7 +35,7 @@ func (p *program) post() (*notice.Post, error) {
 	if err != nil {
 		return nil, err
 	}
-	return notice.Open(notice.Options{Mail: d.Mail, Language: d.Language, Registry: d.Harbor.Host(), State: d.state, Audit: d.audit, Now: time.Now})
+	return notice.Open(notice.Options{Mail: d.Mail, Language: d.Language, Registry: d.Harbor.Host(), State: d.state, Audit: d.audit, Now: clock})
 }
 
 // onboarder takes people in.

@@ -154,7 +154,7 @@ func (p *program) pinOf(ctx context.Context, name string) (usage.Book, usage.Pin
 		return book, usage.Pin{}, fault.Newf(errors.New("it is not PROJECT/REPOSITORY:TAG or PROJECT/REPOSITORY@DIGEST"), "jadm usage lists images", "cannot tell which image %q is", name)
 	}
 	pin := usage.Pin{
-		Project: words[1], Repository: words[2], Digest: digest.Digest(words[4]), UID: usage.Administrator, By: actor(), Time: time.Now().UTC(),
+		Project: words[1], Repository: words[2], Digest: digest.Digest(words[4]), UID: usage.Administrator, By: actor(), Time: clock().UTC(),
 		Reference: book.Registry + "/" + strings.TrimPrefix(name, book.Registry+"/"),
 	}
 	if pin.Digest != "" {

@@ -49,9 +49,9 @@ func (p *program) newPlanCommand() *cobra.Command {
 		Short: "Show what apply would change at Harbor",
 		Long:  planLong,
 		Example: `  jadm plan
-  jadm plan --person u001            what concerns one person
-  jadm plan --adopt --prune          what could be done with all consent
-  jadm plan --exit-code              for scripts: 0 nothing to do, 2 something, 1 failed`,
+  jadm plan --person u001            # what concerns one person
+  jadm plan --adopt --prune          # what could be done with all consent
+  jadm plan --exit-code              # for scripts: 0 nothing to do, 2 something, 1 failed`,
 		Args: wantArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			site, err := p.site()

@@ -5,7 +5,6 @@ import (
 	"context"
 	"os/user"
 	"strconv"
-	"time"
 
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/harbor"
@@ -34,7 +33,7 @@ charts that needs nothing else.`,
 	}
 	cmd.Flags().BoolVar(&o.csv, "csv", false, "print the projects as CSV, in bytes")
 	cmd.Flags().StringVar(&o.html, "html", "", "write a page into `FILE`")
-	cmd.Flags().StringVar(&o.language, "language", "", "of the page: `en or ja` (default jadm.toml's)")
+	cmd.Flags().StringVar(&o.language, "language", "", "`LANGUAGE` of the page: en or ja (default jadm.toml's)")
 	cmd.MarkFlagsMutuallyExclusive("csv", "html")
 	return cmd
 }
@@ -105,5 +104,5 @@ func (p *program) gather(ctx context.Context) (report.Report, error) {
 			}
 			return ""
 		},
-	}, time.Now())
+	}, clock())
 }

@@ -200,7 +200,7 @@ func (p *program) retainProject(ctx context.Context, k retention.Keeper, project
 	if slices.Contains(frozen, project) {
 		return one, nil // all of it goes into a bundle
 	}
-	now := time.Now()
+	now := clock()
 	if one.Plan, err = k.Plan(ctx, project, rules, now); err != nil || p.dryRun {
 		return one, err
 	}
@@ -314,7 +314,7 @@ func (p *program) undo(ctx context.Context, out io.Writer, k retention.Keeper, p
 	all := map[string]retention.Undone{}
 	restored, failures := 0, 0
 	for _, project := range projects {
-		u, err := k.Undo(ctx, project, time.Now(), wanted, p.dryRun)
+		u, err := k.Undo(ctx, project, clock(), wanted, p.dryRun)
 		if err != nil {
 			return fmt.Errorf("%s: %w", project, err)
 		}

@@ -61,7 +61,7 @@ type group struct {
 
 func (p *program) groups() []group {
 	return []group{
-		{"registry", "Registry:", []*cobra.Command{p.newInitCommand(), p.newPlanCommand(), p.newApplyCommand()}},
+		{"registry", "Setting up, and the registry:", []*cobra.Command{p.newInitCommand(), p.newPasswordsCommand(), p.newDoctorCommand(), p.newPlanCommand(), p.newApplyCommand()}},
 		{"people", "People:", []*cobra.Command{p.newUserCommand(), p.newExpiredCommand(), p.newLeaversCommand(), p.newMailCommand()}},
 		{"images", "Images:", []*cobra.Command{
 			p.newServeCommand(), p.newQueueCommand(), p.newUsageCommand(), p.newRetainCommand(), p.newPinCommand(), p.newUnpinCommand(), p.newPinsCommand(), p.newReportCommand(),

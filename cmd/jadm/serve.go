@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"math"
 	"os"
-	"os/user"
 	"path/filepath"
 	"runtime/debug"
 	"strings"
@@ -130,6 +129,11 @@ func (p *program) mirror(log *slog.Logger, metrics *service.Metrics) (*mirror.Mi
 	if s.Store.Path == "" {
 		return nil, fault.New("there is no store to convert into", errors.New("jadm.toml names none"), "write where jrun's store is: [store] path = \"/shared/jrun\"")
 	}
+	if !p.dryRun {
+		if err := openSite(s.Store.Path); err != nil {
+			return nil, err
+		}
+	}
 	client, err := p.harbor()
 	if err != nil {
 		return nil, err
@@ -170,6 +174,16 @@ func (p *program) mirror(log *slog.Logger, metrics *service.Metrics) (*mirror.Mi
 		Jobs: s.Serve.Jobs, PollEvery: time.Duration(s.Serve.PollEvery), UndeleteFor: time.Duration(s.Serve.UndeleteFor),
 		Version: version(), Observe: metrics.Conversion,
 	})
+}
+
+// openSite makes the site's part of the store, and the box into which jobs put what they
+// used: a job that ran before there was one would have told nobody.
+func openSite(root string) error {
+	if err := store.InitSite(root); err != nil {
+		return err
+	}
+	_, err := store.OpenReports(root)
+	return err
 }
 
 // cited are the digests of a project that somebody has pinned.
@@ -226,21 +240,4 @@ func (p *program) dryServe(ctx context.Context, out io.Writer, m *mirror.Mirror)
 	}
 	_, err = fmt.Fprintf(out, "%d to convert, %d to remove\n", len(plan.Convert), len(plan.Remove))
 	return err
-}
-
-func (p *program) printUnit(out io.Writer) error {
-	s, err := p.settings()
-	if err != nil {
-		return err
-	}
-	account, err := user.Current()
-	name := "jadm"
-	if err == nil && account.Uid != "0" {
-		name = account.Username
-	}
-	limit := int64(s.Serve.Jobs)*2*conversionMemory + 4*serviceMemory
-	return service.Unit{
-		Program: service.ThisProgram(), Config: s.File(), User: name, State: s.State, Store: s.Store.Path,
-		Memory: fmt.Sprintf("%dM", limit>>20),
-	}.Write(out)
 }

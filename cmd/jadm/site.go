@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"time"
 
 	"github.com/jrun-hpc/jrun/image/lifecycle/desired"
 )
@@ -41,6 +40,6 @@ func (p *program) site() (*desired.Site, error) {
 	}
 	files := desired.Files{Host: d.Harbor.Host(), Dir: credentialDir(d.Settings)}
 	return &desired.Site{
-		File: file, Client: client, Directory: directory, State: d.state, Recorder: d.audit, Keep: files.Keep, Kept: files.Kept, Now: time.Now,
+		File: file, Client: client, Directory: directory, State: d.state, Recorder: d.audit, Keep: files.Keep, Kept: files.Kept, Now: clock,
 	}, nil
 }

@@ -67,11 +67,14 @@ func TestInit(t *testing.T) {
 	if _, err := os.Stat(dir); err == nil {
 		t.Error("a dry run has written")
 	}
-	if out, status := jadm(t, "init", dir); status != 0 || !strings.Contains(out, "jadm --config "+dir) {
+	if out, status := jadm(t, "init", dir); status != 0 || !strings.Contains(out, "--config "+dir) {
 		t.Errorf("%d: %s", status, out)
 	}
 	if _, err := settings.Load(filepath.Join(dir, "jadm.toml")); err != nil {
 		t.Error(err)
+	}
+	if secret, err := settings.ReadSecret(filepath.Join(dir, "webhook.secret")); err != nil || len(secret) < 40 {
+		t.Errorf("the secret of webhooks is %q, %v", secret, err)
 	}
 	if _, err := desired.Load(filepath.Join(dir, "desired.toml")); err != nil {
 		t.Error(err)
@@ -84,6 +87,35 @@ func TestInit(t *testing.T) {
 	mine, err := os.ReadFile(filepath.Join(dir, "desired.toml"))
 	if _, written := os.Stat(filepath.Join(dir, "jadm.toml")); status != 1 || !strings.Contains(out, "stays as it is") || string(mine) != "mine" || err != nil || written == nil {
 		t.Errorf("over a file that is there, %d: %s", status, out)
+	}
+}
+
+// TestInitForASite: what is known of the site is in the file, and the store is for all.
+func TestInitForASite(t *testing.T) {
+	dir := t.TempDir()
+	root := filepath.Join(dir, "store")
+	if out, status := jadm(t, "init", "--harbor", "https://harbor.univ.ac.jp/", "--store", root, filepath.Join(dir, "etc")); status != 0 {
+		t.Fatal(out)
+	}
+	s, err := settings.Load(filepath.Join(dir, "etc", "jadm.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Harbor.Host() != "harbor.univ.ac.jp" || s.Store.Path != root || s.Serve.WebhookSecretFile != filepath.Join(dir, "etc", "webhook.secret") {
+		t.Errorf("it says %+v, %+v, %+v", s.Harbor, s.Store, s.Serve)
+	}
+	if info, err := os.Stat(root); err != nil || info.Mode()&0o777 != 0o777 || info.Mode()&os.ModeSticky == 0 {
+		t.Errorf("the store: %v, %v", info, err)
+	}
+	for name, args := range map[string][]string{
+		"a relative store": {"--store", "store"}, "no address": {"--harbor", "harbor.univ.ac.jp"}, "nobody": {"--account", "nobody-is-called-so"}, "root": {"--account", "root"},
+	} {
+		if out, status := jadm(t, append([]string{"init", filepath.Join(dir, "other")}, args...)...); status != 1 || !strings.Contains(out, "next:") {
+			t.Errorf("%s, %d: %s", name, status, out)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "other")); err == nil {
+		t.Error("after a mistake there are files")
 	}
 }
 

@@ -153,7 +153,7 @@ func (p *program) collect(ctx context.Context) (usage.Collected, error) {
 	if err != nil {
 		return usage.Collected{}, err
 	}
-	return book.CollectStore(ctx, s.Store.Path, time.Now())
+	return book.CollectStore(ctx, s.Store.Path, clock())
 }
 
 func (p *program) newUsageKeepAliveCommand() *cobra.Command {
@@ -174,7 +174,7 @@ does not count. 'jadm serve' does this every hour.`,
 			if err != nil {
 				return err
 			}
-			kept, err := book.KeepAlive(cmd.Context(), client, time.Now(), p.dryRun)
+			kept, err := book.KeepAlive(cmd.Context(), client, clock(), p.dryRun)
 			if p.json {
 				return errors.Join(printJSON(cmd.OutOrStdout(), kept), err)
 			}

@@ -115,7 +115,7 @@ func (o *userAdd) run(ctx context.Context, out, errOut io.Writer, ids []string) 
 }
 
 func (o *userAdd) choices(out io.Writer) onboarding.Choices {
-	c := onboarding.Choices{Now: time.Now(), DryRun: o.program.dryRun, NoLetter: o.noLetter, NewCredential: o.newCredential}
+	c := onboarding.Choices{Now: clock(), DryRun: o.program.dryRun, NoLetter: o.noLetter, NewCredential: o.newCredential}
 	switch o.credentialOut {
 	case "":
 	case "-":

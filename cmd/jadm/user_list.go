@@ -45,7 +45,7 @@ func (p *program) runUserList(ctx context.Context, out io.Writer, wanted func(on
 	if err != nil {
 		return err
 	}
-	all, err := onboarder.List(ctx, time.Now())
+	all, err := onboarder.List(ctx, clock())
 	if err != nil {
 		return err
 	}

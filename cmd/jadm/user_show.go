@@ -41,7 +41,7 @@ func (p *program) runUserShow(ctx context.Context, out io.Writer, id string, eve
 	if err != nil {
 		return err
 	}
-	now := time.Now()
+	now := clock()
 	s, err := onboarder.Show(ctx, id, now, everywhere)
 	if err != nil {
 		return err

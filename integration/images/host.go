@@ -3,8 +3,10 @@ package images
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -34,7 +36,7 @@ func HostTools(ctx context.Context, f Flavour, programs ...string) (v1.Image, er
 			paths[library] = true
 		}
 	}
-	for path := range paths {
+	for _, path := range slices.Sorted(maps.Keys(paths)) { // the same image each time
 		content, err := os.ReadFile(path)
 		if err != nil {
 			return nil, fmt.Errorf("copying the host's %s: %w", path, err)

@@ -151,3 +151,25 @@ func (f *File) SharedWithEverybody() []string {
 	slices.Sort(names)
 	return names
 }
+
+// CredentialFiles are the files that robots name for their logins, sorted; {project} and
+// {robot} in them are not filled in.
+func (f *File) CredentialFiles() []string {
+	var files []string
+	add := func(robots map[string]*Robot) {
+		for _, r := range robots {
+			if r.Credential != "" {
+				files = append(files, r.Credential)
+			}
+		}
+	}
+	for _, projects := range []map[string]*Project{f.Shared, f.Labs} {
+		for _, p := range projects {
+			add(p.Robots)
+		}
+	}
+	if f.People != nil {
+		add(f.People.Robots)
+	}
+	return sorted(files)
+}

@@ -41,6 +41,22 @@ func (p Plan) Write(out io.Writer, colour bool) error {
 	for _, c := range p.Changes {
 		w.line(c.Sign(), c.Line())
 	}
+	w.rest(p)
+	if w.lines > 0 {
+		w.line("", "")
+	}
+	w.line("", p.Summary())
+	return w.err
+}
+
+// WriteRest prints what a plan is not about to do: what is held back, and problems.
+func (p Plan) WriteRest(out io.Writer, colour bool) error {
+	w := &printer{out: out, colour: colour}
+	w.rest(p)
+	return w.err
+}
+
+func (w *printer) rest(p Plan) {
 	for _, held := range []struct {
 		needs Needs
 		words string
@@ -67,11 +83,6 @@ func (p Plan) Write(out io.Writer, colour bool) error {
 			w.line("", oneLine("    next: "+problem.Next))
 		}
 	}
-	if w.lines > 0 {
-		w.line("", "")
-	}
-	w.line("", p.Summary())
-	return w.err
 }
 
 // Summary is the plan in one line.

@@ -59,6 +59,8 @@ type Post struct {
 type way interface {
 	// send hands a message over, or says why it could not.
 	send(ctx context.Context, m message) error
+	// check tries it without a message.
+	check(ctx context.Context) error
 	// describe is for people: "by smtp://…".
 	describe() string
 }

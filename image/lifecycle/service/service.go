@@ -187,7 +187,7 @@ func (s *Service) serve(ctx context.Context, fail context.CancelCauseFunc, serve
 // Handler is everything that is for the network.
 func (s *Service) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /v1/webhook", s.webhook)
+	mux.HandleFunc("POST "+WebhookPath, s.webhook)
 	mux.HandleFunc("GET /healthz", s.health)
 	mux.Handle("GET /metrics", s.withToken(s.o.Metrics.handler()))
 	for pattern, h := range s.o.Handlers {

@@ -25,11 +25,13 @@ type Unit struct {
 	State   string // directory
 	Store   string // directory; empty if there is none
 	Memory  string // the most that it may have, for MemoryMax: 2G
+	// Writable are more directories that it writes into: where bundles go, letters, logins.
+	Writable []string
 }
 
 // Write writes the unit. Paths that systemd could misread are refused.
 func (u Unit) Write(out io.Writer) error {
-	for _, word := range []string{u.Program, u.Config, u.State, u.Store, u.User} {
+	for _, word := range append([]string{u.Program, u.Config, u.State, u.Store, u.User}, u.Writable...) {
 		if strings.ContainsAny(word, " \t\n\"'%$\\:;") {
 			return fault.Newf(fmt.Errorf("systemd would not read %q as one word", word), "use paths without blanks and signs", "cannot write a unit")
 		}

@@ -16,7 +16,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files")
 
 func testUnit() Unit {
-	return Unit{Program: "/usr/bin/env", Config: "/etc/jadm/jadm.toml", User: "daemon", State: "/var/lib/jadm", Store: "/shared/jrun", Memory: "1024M"}
+	return Unit{Program: "/usr/bin/env", Config: "/etc/jadm/jadm.toml", User: "daemon", State: "/var/lib/jadm", Store: "/shared/jrun", Memory: "1024M", Writable: []string{"/archive/jadm"}}
 }
 
 func TestUnit(t *testing.T) {

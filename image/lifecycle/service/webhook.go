@@ -10,6 +10,9 @@ import (
 	"time"
 )
 
+// WebhookPath is where Harbor posts to.
+const WebhookPath = "/v1/webhook"
+
 // mostBody bounds a webhook, in bytes. Harbor's have some kilobytes.
 const mostBody = 1 << 20
 

@@ -18,7 +18,7 @@ const mostSecret = 64 << 10
 func ReadSecret(file string) (string, error) {
 	f, err := os.Open(file)
 	if err != nil {
-		return "", fault.Newf(err, "write the password into it, alone: (umask 077; cat > "+file+")", "cannot read the password in %s", file)
+		return "", fault.Newf(err, "let jadm ask for it: jadm passwords\nor write it yourself, alone: (umask 077; cat > "+file+")", "cannot read the password in %s", file)
 	}
 	defer f.Close()
 	info, err := f.Stat()

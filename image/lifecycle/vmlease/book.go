@@ -14,9 +14,10 @@ const bookKind = "lease"
 
 // book is what is remembered of a VM.
 type book struct {
-	Lease    Lease       `json:"lease"`            // as its source had it last
-	Missing  time.Time   `json:"missing,omitzero"` // since when the source does not have it any more
-	Another  time.Time   `json:"another,omitzero"` // since when the name is somebody else's, or another VM's
+	Lease    Lease       `json:"lease"`               // as its source had it last
+	Missing  time.Time   `json:"missing,omitzero"`    // since when the source does not have it any more
+	SeenGone bool        `json:"seen_gone,omitempty"` // the source was seen to have it as gone
+	Another  time.Time   `json:"another,omitzero"`    // since when the name is somebody else's, or another VM's
 	Warned   []Warned    `json:"warned,omitempty"`
 	Extended []extension `json:"extended,omitempty"`
 }
@@ -76,15 +77,18 @@ const mostWarned = 500
 
 // see notes what the source says of a lease. Letters about an earlier end are of no use
 // any more; and a name that somebody else has now, or that was a VM's that is gone, may be
-// another VM's.
+// another VM's. Gone it was if somebody has looked meanwhile: a lease that was made longer
+// while jadm was down is the same VM's.
 func (b *book) see(l Lease, now time.Time) (changed bool) {
-	if b.Lease == l && b.Missing.IsZero() {
+	gone := l.Gone(now)
+	if b.Lease == l && b.Missing.IsZero() && b.SeenGone == gone {
 		return false
 	}
-	if b.Lease.VM != "" && (!strings.EqualFold(b.Lease.Owner, l.Owner) || b.Lease.Gone(now) && !l.Gone(now)) {
+	wasGone := b.SeenGone || !b.Missing.IsZero() && b.Lease.Gone(now)
+	if b.Lease.VM != "" && (!strings.EqualFold(b.Lease.Owner, l.Owner) || wasGone && !gone) {
 		b.Another, b.Extended = now, nil
 	}
-	b.Lease, b.Missing = l, time.Time{}
+	b.Lease, b.Missing, b.SeenGone = l, time.Time{}, gone
 	b.Warned = slices.DeleteFunc(b.Warned, func(w Warned) bool { return !sameEnd(w.Ends, l.Ends) })
 	return true
 }

@@ -314,6 +314,8 @@ func TestNameOfAnother(t *testing.T) {
 		"another owner":         {VM: "vm-1", Owner: "u002", Ends: ends.Add(90 * day)},
 		"the same, once more":   {VM: "vm-1", Owner: "u001", Ends: ends.Add(90 * day)},
 		"the same, only longer": {VM: "vm-1", Owner: "U001", Ends: ends.Add(80 * day)},
+		// jadm was down when the lease ended, or would have.
+		"unseen, perhaps longer": {VM: "vm-1", Owner: "u001", Ends: ends.Add(90 * day)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHouse(t, first)
@@ -324,6 +326,11 @@ func TestNameOfAnother(t *testing.T) {
 			}
 			if got := forgotten(h, ends.Add(-2*time.Hour)); len(got) != 0 {
 				t.Errorf("forgotten before: %v", got)
+			}
+			if strings.HasSuffix(name, "once more") {
+				if _, err := h.Warn(t.Context(), ends.Add(time.Minute)); err != nil {
+					t.Fatal(err)
+				}
 			}
 			h.Source = leasesOf{second}
 			if got := forgotten(h, began); len(got) != 0 {

@@ -24,7 +24,7 @@ const (
 
 // Options of a server. The zero value is an empty directory that everybody may read.
 type Options struct {
-	// LDIF are the entries, from Base on. Operational attributes such as memberOf and
+	// LDIF are the entries below Base, which is there. Operational attributes such as memberOf and
 	// pwdAccountLockedTime may be among them.
 	LDIF string
 	// Config are lines of slapd.conf for the database, such as "sizelimit 5".
