@@ -22,4 +22,5 @@
 //	guide       the same for the guided session
 //	flow        the guided session, whatever shows it
 //	terminal    the guided session on a terminal
+//	web         the guided session as a page in a browser
 package vmtemplate

@@ -83,7 +83,7 @@ func (p *program) runWeb(cmd *cobra.Command, o *webOptions) error {
 			}
 			return p.sayLink(cmd.OutOrStdout(), link, message.Of("web.here"))
 		case err == nil:
-			return p.alreadyThere(cmd.OutOrStdout(), link, o.open)
+			return p.alreadyThere(cmd.Context(), cmd.OutOrStdout(), link, o.open)
 		case o.open: // the browser must not run as root of a namespace
 			go p.openWhenThere(cmd.Context(), control)
 		}
@@ -104,7 +104,7 @@ func (p *program) runWeb(cmd *cobra.Command, o *webOptions) error {
 		if err != nil {
 			return err
 		}
-		return p.alreadyThere(cmd.OutOrStdout(), link, false)
+		return p.alreadyThere(cmd.Context(), cmd.OutOrStdout(), link, false)
 	}
 	if err != nil {
 		return err
@@ -139,7 +139,7 @@ const (
 
 // serveWeb serves the page until the context ends, or nobody needs it any more.
 func (p *program) serveWeb(cmd *cobra.Command, o *webOptions, st *opened, control control) error {
-	at, err := o.listeners()
+	at, err := o.listeners(cmd.Context())
 	if err != nil {
 		return err
 	}
@@ -246,14 +246,14 @@ func (p *program) sayLink(out io.Writer, l link, head message.Text) error {
 }
 
 // alreadyThere says where the server is that runs already.
-func (p *program) alreadyThere(out io.Writer, l link, open bool) error {
+func (p *program) alreadyThere(ctx context.Context, out io.Writer, l link, open bool) error {
 	if !open {
 		return p.sayLink(out, l, message.Of("web.already", l.Address))
 	}
 	if _, err := fmt.Fprintln(out, p.Say("web.already", l.Address)); err != nil {
 		return err
 	}
-	return openBrowser(l)
+	return openBrowser(ctx, l)
 }
 
 // link is an address with an invitation.

@@ -99,8 +99,14 @@ func benchSite(t *testing.T, b *fakeBench, i *fakeImages) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{T: t, desk: desk.New(time.Now), guard: g}
-	server := web.New(web.Options{Desk: s.desk, Guard: g, Printer: printer, Bench: b, Images: i})
+	d := desk.New(time.Now)
+	return serveSite(t, web.New(web.Options{Desk: d, Guard: g, Printer: printer, Bench: b, Images: i}), d, g)
+}
+
+// serveSite serves, and logs a browser in.
+func serveSite(t *testing.T, server *web.Server, d *desk.Desk, g *guard.Guard) *site {
+	t.Helper()
+	s := &site{T: t, desk: d, guard: g}
 	http := httptest.NewServer(server.Handler())
 	t.Cleanup(http.Close)
 	t.Cleanup(server.Close)
@@ -225,11 +231,11 @@ func TestTransfer(t *testing.T) {
 	if body != "0123456789" || a.ContentLength != 10 || a.Header.Get("Content-Type") != "application/octet-stream" || !strings.HasPrefix(a.Header.Get("Content-Disposition"), "attachment;") || a.Header.Get("X-Content-Type-Options") != "nosniff" {
 		t.Errorf("%q with %v", body, a.Header)
 	}
-	if a, body = s.raw("HEAD", "/api/bench/file?path=/x", "", s.proof, s.url); a.StatusCode != 200 || body != "" {
+	if a, body = s.raw("HEAD", "/api/bench/file?path=/x", "", s.proof, s.url); a.StatusCode != http200 || body != "" {
 		t.Errorf("HEAD: %d %q", a.StatusCode, body)
 	}
 	b.cut = true
-	r, _ := http.NewRequestWithContext(t.Context(), "GET", s.url+"/api/bench/file?path=/x", nil)
+	r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/api/bench/file?path=/x", nil)
 	r.Header.Set("X-Jbuild-Session", s.proof)
 	if answer, err := s.browser.Do(r); err == nil {
 		if _, err = io.ReadAll(answer.Body); err == nil {
