@@ -49,7 +49,7 @@ tellWhenDone();
 export function App({ refused, about }) {
   const lang = useStore(language);
   const proof = useStore(session);
-  const { connected, known, restarted, work } = useStore(desk);
+  const { connected, known, restarted, screen, work } = useStore(desk);
   const path = usePath();
   const main = useRef(null);
   const first = useRef(true);
@@ -84,7 +84,7 @@ export function App({ refused, about }) {
         </div>
       </header>
       <div role="status">
-        {known && !connected && <p class="strip">{t("offline")}</p>}
+        {known && !(connected && screen) && <p class="strip">{t("offline")}</p>}
         {restarted && <p class="strip">{t("restarted")} <button class="link" onClick={understood}>{t("close")}</button></p>}
       </div>
       <main id="main" ref={main} tabIndex={-1}>

@@ -4,8 +4,9 @@ import { ask, session, socket } from "./api.js";
 import { store } from "./store.js";
 import { language } from "./text.js";
 
+// screen: the terminal has its connection, if there is one.
 // restarted: the server is another than before, and a shell that ran has ended with it.
-export const desk = store({ connected: false, known: false, restarted: false, entries: [], question: null, work: null, shell: 0 });
+export const desk = store({ connected: false, known: false, restarted: false, screen: true, entries: [], question: null, work: null, shell: 0 });
 
 let connection = null;
 let pause = 500;

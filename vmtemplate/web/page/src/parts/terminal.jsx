@@ -4,6 +4,7 @@ import { Terminal as Xterm } from "@xterm/xterm";
 import "@xterm/xterm/css/xterm.css";
 import { useEffect, useRef } from "preact/hooks";
 import { session, socket } from "../api.js";
+import { desk } from "../desk.js";
 import { t } from "../text.js";
 
 const ended = 4000;
@@ -41,6 +42,8 @@ export function Terminal({ shell, hand, reader, size, leave }) {
     let pause = 300;
     let over = false;
     let timer = 0;
+    // What is typed without a connection is lost: the page must not say that all is well.
+    const connected = (screen) => desk.get().screen !== screen && desk.set((d) => ({ ...d, screen }));
     const open = () => {
       clearTimeout(timer);
       if (over || connection || !session.get()) return;
@@ -49,6 +52,7 @@ export function Terminal({ shell, hand, reader, size, leave }) {
       s.binaryType = "arraybuffer";
       s.onopen = () => {
         pause = 300;
+        connected(true);
       };
       s.onmessage = ({ data }) => {
         const head = new DataView(data);
@@ -64,6 +68,7 @@ export function Terminal({ shell, hand, reader, size, leave }) {
       s.onclose = ({ code }) => {
         if (connection === s) connection = null;
         if (over || code === ended || code === another) return;
+        connected(false);
         timer = setTimeout(open, pause);
         pause = Math.min(pause * 2, 5000);
       };
@@ -114,6 +119,8 @@ export function Terminal({ shell, hand, reader, size, leave }) {
     const wake = () => document.visibilityState === "visible" && open();
     document.addEventListener("visibilitychange", wake);
     addEventListener("online", open);
+    // The session has its connection again: so can the terminal.
+    const back = desk.watch((d) => d.connected && !connection && open());
     Object.assign(hand.current, {
       type,
       selection,
@@ -136,6 +143,8 @@ export function Terminal({ shell, hand, reader, size, leave }) {
     x.focus();
     return () => {
       over = true;
+      back();
+      connected(true);
       clearTimeout(timer);
       connection?.close();
       watch.disconnect();
