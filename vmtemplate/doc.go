@@ -27,4 +27,5 @@
 //	cloud-init  templates for its first start
 //	packer      templates for building it inside a hypervisor
 //	aria        templates for a portal
+//	web         the guided session as a page in a browser
 package vmtemplate

@@ -81,9 +81,9 @@ func (p *program) runWeb(cmd *cobra.Command, o *webOptions) error {
 			if link, err = control.wake(cmd.Context(), link, err, o.listen); err != nil {
 				return message.Fail(message.Of("web.none"), nil, message.Of("web.none.next"))
 			}
-			return p.sayLink(cmd.OutOrStdout(), link, false)
+			return p.sayLink(cmd.OutOrStdout(), link, message.Of("web.here"))
 		case err == nil:
-			return p.alreadyThere(cmd.OutOrStdout(), link, o.open)
+			return p.alreadyThere(cmd.Context(), cmd.OutOrStdout(), link, o.open)
 		case o.open: // the browser must not run as root of a namespace
 			go p.openWhenThere(cmd.Context(), control)
 		}
@@ -104,7 +104,7 @@ func (p *program) runWeb(cmd *cobra.Command, o *webOptions) error {
 		if err != nil {
 			return err
 		}
-		return p.alreadyThere(cmd.OutOrStdout(), link, false)
+		return p.alreadyThere(cmd.Context(), cmd.OutOrStdout(), link, false)
 	}
 	if err != nil {
 		return err
@@ -139,7 +139,7 @@ const (
 
 // serveWeb serves the page until the context ends, or nobody needs it any more.
 func (p *program) serveWeb(cmd *cobra.Command, o *webOptions, st *opened, control control) error {
-	at, err := o.listeners()
+	at, err := o.listeners(cmd.Context())
 	if err != nil {
 		return err
 	}
@@ -183,7 +183,9 @@ func (p *program) serveWeb(cmd *cobra.Command, o *webOptions, st *opened, contro
 			}
 		}()
 	}
-	if err := p.sayLink(cmd.OutOrStdout(), link(), at.activated || getenv("JOURNAL_STREAM") != ""); err != nil {
+	if at.activated || getenv("JOURNAL_STREAM") != "" { // others may read logs
+		fmt.Fprintln(cmd.OutOrStdout(), p.Say("web.serves", at.address(o.hosts)))
+	} else if err := p.sayLink(cmd.OutOrStdout(), link(), message.Of("web.ready")); err != nil {
 		return err
 	}
 	talked := make(chan struct{})
@@ -201,7 +203,9 @@ func (p *program) serveWeb(cmd *cobra.Command, o *webOptions, st *opened, contro
 	server.Close()
 	<-talked
 	served()
-	server.Wait()
+	wait, enough := context.WithTimeout(context.Background(), endWithin)
+	defer enough()
+	server.Wait(wait)
 	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
 		return err
 	}
@@ -232,32 +236,24 @@ func (at *listening) serve(handler http.Handler, failed func(error)) (end func()
 	}
 }
 
-// sayLink says where the page is. A link that lets its holder in does not go into a log
-// that others may read.
-func (p *program) sayLink(out io.Writer, l link, logged bool) error {
-	var err error
-	switch {
-	case logged:
-		_, err = fmt.Fprintln(out, p.Say("web.serves", l.Address))
-	case p.json:
-		err = json.NewEncoder(out).Encode(map[string]string{"address": l.Address, "link": l.String()})
-	default:
-		_, err = fmt.Fprintf(out, "%s\n\n  %s\n\n%s\n", p.Say("web.here"), l, p.Say("web.here.more"))
+// sayLink prints a link that lets its holder in, below what is to be said of it.
+func (p *program) sayLink(out io.Writer, l link, head message.Text) error {
+	if p.json {
+		return json.NewEncoder(out).Encode(map[string]string{"address": l.Address, "link": l.String()})
 	}
+	_, err := fmt.Fprintf(out, "%s\n\n  %s\n\n", p.Text(head), l)
 	return err
 }
 
 // alreadyThere says where the server is that runs already.
-func (p *program) alreadyThere(out io.Writer, l link, open bool) error {
-	if !p.json {
-		if _, err := fmt.Fprintln(out, p.Say("web.already", l.Address)); err != nil {
-			return err
-		}
+func (p *program) alreadyThere(ctx context.Context, out io.Writer, l link, open bool) error {
+	if !open {
+		return p.sayLink(out, l, message.Of("web.already", l.Address))
 	}
-	if open {
-		return openBrowser(l)
+	if _, err := fmt.Fprintln(out, p.Say("web.already", l.Address)); err != nil {
+		return err
 	}
-	return p.sayLink(out, l, false)
+	return openBrowser(ctx, l)
 }
 
 // link is an address with an invitation.

@@ -125,7 +125,8 @@ func (c control) wake(ctx context.Context, l link, err error, listen string) (li
 	if listen == "" {
 		listen = defaultListen
 	}
-	conn, refused := net.DialTimeout("tcp", listen, time.Second)
+	d := net.Dialer{Timeout: time.Second}
+	conn, refused := d.DialContext(ctx, "tcp", listen)
 	if refused != nil {
 		return l, err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"net"
@@ -28,7 +29,7 @@ type listening struct {
 
 // listeners opens what is asked for, or takes what a service manager has opened. What
 // others than this machine can reach is served with TLS only.
-func (o *webOptions) listeners() (at *listening, err error) {
+func (o *webOptions) listeners(ctx context.Context) (at *listening, err error) {
 	at = &listening{}
 	if (o.cert == "") != (o.key == "") {
 		return nil, message.Fail(message.Of("web.half"), nil, message.Of("web.half.next"))
@@ -50,7 +51,7 @@ func (o *webOptions) listeners() (at *listening, err error) {
 		at.listeners, at.activated = append(at.listeners, l), true
 	}
 	if !at.activated {
-		l, err := o.openListener()
+		l, err := o.openListener(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -67,17 +68,18 @@ func (o *webOptions) listeners() (at *listening, err error) {
 
 // openListener opens the address that is asked for; without any, another port if the
 // usual one is taken.
-func (o *webOptions) openListener() (net.Listener, error) {
+func (o *webOptions) openListener(ctx context.Context) (net.Listener, error) {
+	var open net.ListenConfig
 	if o.listen != "" {
-		l, err := net.Listen("tcp", o.listen)
+		l, err := open.Listen(ctx, "tcp", o.listen)
 		if err != nil {
 			return nil, message.Fail(message.Of("web.taken", o.listen), err, message.Of("web.taken.next"))
 		}
 		return l, nil
 	}
-	l, err := net.Listen("tcp", defaultListen)
+	l, err := open.Listen(ctx, "tcp", defaultListen)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		l, err = net.Listen("tcp", "127.0.0.1:0")
+		l, err = open.Listen(ctx, "tcp", "127.0.0.1:0")
 	}
 	if err != nil {
 		return nil, message.Fail(message.Of("web.taken", defaultListen), err, message.Of("web.taken.next"))
@@ -87,7 +89,7 @@ func (o *webOptions) openListener() (net.Listener, error) {
 
 func (at *listening) close() {
 	for _, l := range at.listeners {
-		l.Close()
+		_ = l.Close()
 	}
 }
 

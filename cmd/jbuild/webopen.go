@@ -20,7 +20,7 @@ var browsers = []string{"xdg-open", "sensible-browser", "x-www-browser", "open"}
 func (p *program) openWhenThere(ctx context.Context, c control) {
 	l, err := c.await(ctx)
 	if err == nil {
-		err = openBrowser(l)
+		err = openBrowser(ctx, l)
 	}
 	if err != nil && ctx.Err() == nil {
 		fmt.Fprint(os.Stderr, p.Format("jbuild", err))
@@ -32,7 +32,7 @@ const readWithin = 10 * time.Second
 
 // openBrowser opens a link without naming it in a command line, which all users of the
 // machine can see: the browser gets a file that leads there.
-func openBrowser(l link) error {
+func openBrowser(ctx context.Context, l link) error {
 	program := os.Getenv("BROWSER")
 	for i := 0; program == "" && i < len(browsers); i++ {
 		if path, err := exec.LookPath(browsers[i]); err == nil {
@@ -52,13 +52,16 @@ func openBrowser(l link) error {
 	}
 	_, err = fmt.Fprintf(f, "<!doctype html>\n<meta charset=\"utf-8\">\n<meta http-equiv=\"refresh\" content=\"0; url=%s\">\n<title>jbuild</title>\n", html.EscapeString(l.String()))
 	if err = errors.Join(err, f.Close()); err == nil {
-		err = exec.Command(program, f.Name()).Start()
+		err = exec.CommandContext(context.WithoutCancel(ctx), program, f.Name()).Start()
 	}
 	if err != nil {
 		_ = os.Remove(f.Name())
 		return message.Fail(message.Of("web.no-browser"), err, message.Of("web.no-browser.next"))
 	}
-	time.Sleep(readWithin)
+	select {
+	case <-time.After(readWithin):
+	case <-ctx.Done():
+	}
 	_ = os.Remove(f.Name())
 	return nil
 }

@@ -105,6 +105,7 @@ func (s *Session) baseChoice(source string, images []Image) Choice {
 			Key:   i.Repository,
 			Cells: []message.Text{message.Plain(s.short(i.Repository)), message.Plain(firstLine(i.Description)), size(i.Bytes), date(i.Updated)},
 			Note:  message.Plain(firstLine(i.Description)),
+			Badge: scanned(i.Scan),
 		})
 	}
 	if len(c.Rows) > 0 {
@@ -165,7 +166,7 @@ func (s *Session) chooseTag(ctx context.Context, b *beginning) error {
 		Default: tags[0].Name,
 	}
 	for _, t := range tags {
-		c.Rows = append(c.Rows, Row{Key: t.Name, Cells: []message.Text{message.Plain(t.Name), size(t.Bytes), date(t.Pushed)}})
+		c.Rows = append(c.Rows, Row{Key: t.Name, Cells: []message.Text{message.Plain(t.Name), size(t.Bytes), date(t.Pushed)}, Badge: scanned(t.Scan)})
 	}
 	tag, err := s.Face.Choose(ctx, c)
 	b.base = b.repository + ":" + tag

@@ -29,6 +29,19 @@ func moment(t time.Time) message.Text {
 	return message.Of("flow.cell", message.Time(t))
 }
 
+// scanned is what a scanner says, in few words.
+func scanned(s *Scan) Badge {
+	switch {
+	case s == nil:
+		return Badge{}
+	case s.Total == 0:
+		return Badge{message.Of("flow.scan.clean"), Success}
+	case s.Severity == "Critical" || s.Severity == "High":
+		return Badge{message.Of("flow.scan", s.Total, s.Severity, s.Fixable), Warning}
+	}
+	return Badge{message.Of("flow.scan", s.Total, s.Severity, s.Fixable), Info}
+}
+
 // firstLine is what a description says first: people write whole pages of Markdown
 // into them.
 func firstLine(text string) string {

@@ -108,6 +108,7 @@ type Image struct {
 	Description string
 	Bytes       int64 // of the newest, as it is fetched
 	Updated     time.Time
+	Scan        *Scan // of the newest; nil: there is none
 }
 
 // Tag is one version of an image.
@@ -115,7 +116,14 @@ type Tag struct {
 	Name      string
 	Bytes     int64 // as it is fetched
 	Pushed    time.Time
-	Immutable bool // may not be replaced
+	Immutable bool  // may not be replaced
+	Scan      *Scan // nil: there is none
+}
+
+// Scan is what a scanner has found in an image.
+type Scan struct {
+	Severity       string // the worst, in Harbor's words: None, Low, … Critical
+	Total, Fixable int
 }
 
 // Quota is a project's storage.

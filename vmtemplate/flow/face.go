@@ -68,6 +68,13 @@ type Row struct {
 	Cells []message.Text
 	Note  message.Text // more about it, shown while it is the one proposed
 	Stays bool         // shown whatever is searched for: another way to an answer
+	Badge Badge        // a Face that has room may show it beside the cells
+}
+
+// Badge is a few words about an answer, with their tone.
+type Badge struct {
+	Text message.Text // may be empty
+	Kind Kind
 }
 
 // Question asks for a line of text.

@@ -189,3 +189,23 @@ func TestEveryQuestionHasACommand(t *testing.T) {
 		t.Errorf("only %d questions were found: %v", len(questions), questions)
 	}
 }
+
+// TestScanned: what a scanner says stands beside an image, in a tone that fits.
+func TestScanned(t *testing.T) {
+	for _, test := range []struct {
+		scan *Scan
+		kind Kind
+	}{
+		{nil, ""}, {&Scan{Severity: "None"}, Success}, {&Scan{Severity: "Low", Total: 2}, Info}, {&Scan{Severity: "Critical", Total: 2, Fixable: 1}, Warning},
+	} {
+		c := (&Session{Registry: hostOnly{}}).baseChoice("own", []Image{{Repository: "h/a/b", Scan: test.scan}})
+		if got := c.Rows[0].Badge; got.Kind != test.kind || got.Text.Empty() != (test.scan == nil) {
+			t.Errorf("%+v: %+v", test.scan, got)
+		}
+	}
+}
+
+// hostOnly is a registry that has a name.
+type hostOnly struct{ Registry }
+
+func (hostOnly) Host() string { return "h" }

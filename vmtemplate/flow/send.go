@@ -66,7 +66,7 @@ func sendFailure(err error) Notice {
 	case errors.Is(err, ErrUnreachable):
 		n.Title = message.Of("flow.upload.cut")
 	default:
-		told := failure(err)
+		told := FailureNotice(err)
 		n.Title, n.Body = told.Title, append(told.Body, n.Body...)
 	}
 	return n

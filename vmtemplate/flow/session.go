@@ -85,12 +85,12 @@ func (s *Session) tellFailure(ctx context.Context, err error) error {
 	if err == nil || errors.Is(err, ErrInterrupted) || errors.Is(err, ErrFaceGone) || ctx.Err() != nil {
 		return err
 	}
-	s.Face.Tell(failure(err))
+	s.Face.Tell(FailureNotice(err))
 	return nil
 }
 
-// failure is an error as a notice.
-func failure(err error) Notice {
+// FailureNotice is an error as a notice.
+func FailureNotice(err error) Notice {
 	n := Notice{ID: "failure", Kind: Failure, Title: message.Of("flow.failure", err)}
 	var known *message.Error
 	if errors.As(err, &known) {

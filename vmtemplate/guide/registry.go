@@ -170,7 +170,7 @@ func newest(ctx context.Context, c *bases.Catalogue, all []flow.Image) {
 			if tags[0].Size == 0 && c.Details(ctx, name, &tags[0]) != nil {
 				return
 			}
-			all[i].Bytes = tags[0].Size
+			all[i].Bytes, all[i].Scan = tags[0].Size, scan(tags[0].Scan)
 			if !tags[0].Date.IsZero() {
 				all[i].Updated = tags[0].Date
 			}
@@ -180,6 +180,13 @@ func newest(ctx context.Context, c *bases.Catalogue, all []flow.Image) {
 		})
 	}
 	work.Wait()
+}
+
+func scan(s *bases.Scan) *flow.Scan {
+	if s == nil {
+		return nil
+	}
+	return &flow.Scan{Severity: s.Severity, Total: s.Total, Fixable: s.Fixable}
 }
 
 // Tags implements flow.Registry.
@@ -199,7 +206,7 @@ func (e *Engine) Tags(ctx context.Context, repository string) ([]flow.Tag, error
 			_ = c.Details(ctx, name, t) // without them the name alone is shown
 		}
 		t := tags[i]
-		all[i] = flow.Tag{Name: t.Name, Bytes: t.Size, Pushed: t.Date}
+		all[i] = flow.Tag{Name: t.Name, Bytes: t.Size, Pushed: t.Date, Scan: scan(t.Scan)}
 	}
 	return all, nil
 }

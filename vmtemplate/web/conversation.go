@@ -5,11 +5,13 @@ import (
 	"errors"
 
 	"github.com/jrun-hpc/jrun/vmtemplate/flow"
+	"github.com/jrun-hpc/jrun/vmtemplate/message"
 )
 
 // Converse holds the session until ctx ends: on a terminal it ends when the user leaves,
 // but a page stays, so that it begins anew then. It begins when the first page has come.
-// session makes one on the desk.
+// What ends a session is told, and it begins anew when the user says so. session makes one
+// on the desk.
 func (s *Server) Converse(ctx context.Context, session func() *flow.Session) error {
 	select {
 	case <-s.visited:
@@ -30,7 +32,24 @@ func (s *Server) Converse(ctx context.Context, session func() *flow.Session) err
 		case restarted:
 			s.o.Desk.Clear()
 		case err != nil && !errors.Is(err, flow.ErrInterrupted) && !errors.Is(err, flow.ErrBack):
-			return err
+			s.o.Desk.Tell(flow.FailureNotice(err))
+			if err := s.waitForUser(ctx); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// waitForUser asks whether to begin anew, as often as it takes.
+func (s *Server) waitForUser(ctx context.Context) error {
+	for {
+		_, err := s.o.Desk.Choose(ctx, flow.Choice{
+			Asked:   flow.Asked{ID: "begin", Title: message.Of("web.begin")},
+			Rows:    []flow.Row{{Key: "again", Cells: []message.Text{message.Of("web.begin.again")}}},
+			Default: "again",
+		})
+		if err == nil || ctx.Err() != nil {
+			return ctx.Err()
 		}
 	}
 }

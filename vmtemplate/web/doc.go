@@ -3,6 +3,7 @@
 // cannot: a list of one's images, files by drag and drop, a maker of job scripts.
 //
 //	guard   who may use it: one person
+//	bench   what a page can do beside the session: files, packages, images
 //	desk    the session, for pages that come, go and come back
 //	page    the page's sources, and as a browser gets it (page/dist, embedded)
 //
@@ -14,7 +15,10 @@
 //	POST /api/login, /api/logout
 //	GET  /api/desk             WebSocket: the session (desk.go)
 //	GET  /api/screen           WebSocket: the shell's terminal (screen.go)
-//	…    /api/…                what Engine can do (see routes)
+//	     /api/bench/…          the workspace whose shell runs: files, file, changes, recipe,
+//	                           search (files.go, workspace.go)
+//	     /api/images, /api/images/tag, /api/members   one's project (images.go)
+//	POST /api/script           a job script (script.go)
 //
 // Everything below /api/ but texts and login needs a session of package guard. Bodies are
 // JSON; errors are {"error": KIND, "text": in the page's language, "next": [...]}.

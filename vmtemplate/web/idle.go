@@ -45,5 +45,16 @@ func (s *Server) Idle(ctx context.Context, long time.Duration) error {
 	}
 }
 
-// Wait waits for the requests that are under way; no new ones must come.
-func (s *Server) Wait() { s.requests.Wait() }
+// Wait waits for the requests that are under way, or until ctx ends; no new ones must
+// come.
+func (s *Server) Wait(ctx context.Context) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.requests.Wait()
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}

@@ -336,3 +336,32 @@ func TestStrangers(t *testing.T) {
 		t.Errorf("a password where none is taken: %+v", f)
 	}
 }
+
+// TestBadge: what a scanner says of an image stands beside it.
+func TestBadge(t *testing.T) {
+	s := newSite(t)
+	c := s.socket("/api/desk?lang=ja")
+	go func() {
+		_, _ = s.desk.Choose(t.Context(), flow.Choice{
+			Asked: flow.Asked{ID: "base", Title: message.Of("flow.base")},
+			Rows:  []flow.Row{{Key: "x", Cells: []message.Text{message.Plain("x")}, Badge: flow.Badge{Text: message.Of("flow.scan", 3, "High", 1), Kind: flow.Warning}}},
+		})
+	}()
+	for {
+		var p struct {
+			Question *struct {
+				Rows []struct{ Badge, Tone string }
+			}
+		}
+		if err := wsjson.Read(t.Context(), c, &p); err != nil {
+			t.Fatal(err)
+		}
+		if p.Question == nil {
+			continue
+		}
+		if got := p.Question.Rows[0]; got.Tone != "warning" || !strings.Contains(got.Badge, "High") {
+			t.Errorf("the badge is %+v", got)
+		}
+		return
+	}
+}

@@ -53,6 +53,8 @@ type pageRow struct {
 	Cells []string `json:"cells"`
 	Note  string   `json:"note,omitempty"`
 	Stays bool     `json:"stays,omitempty"`
+	Badge string   `json:"badge,omitempty"`
+	Tone  string   `json:"tone,omitempty"` // of the badge: success, info, warning
 }
 
 type pageWork struct {
@@ -119,7 +121,7 @@ func (w words) question(q *desk.Question) *pageQuestion {
 			p.Columns = append(p.Columns, pageColumn{w.say(c.Title), c.Right, c.Spare})
 		}
 		for _, r := range q.Choice.Rows {
-			p.Rows = append(p.Rows, pageRow{r.Key, w.all(r.Cells), w.say(r.Note), r.Stays})
+			p.Rows = append(p.Rows, pageRow{r.Key, w.all(r.Cells), w.say(r.Note), r.Stays, w.say(r.Badge.Text), string(r.Badge.Kind)})
 		}
 	case q.Ask != nil:
 		fill("ask", q.Ask.Asked)

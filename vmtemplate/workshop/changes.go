@@ -14,6 +14,7 @@ import (
 	"github.com/jrun-hpc/jrun/vmtemplate/recipe"
 	"github.com/jrun-hpc/jrun/vmtemplate/secret"
 	"github.com/jrun-hpc/jrun/vmtemplate/workspace"
+	"golang.org/x/sys/unix"
 )
 
 // Changes are what has been done in a workspace.
@@ -115,9 +116,24 @@ func (s *Workshop) openRoot(w *workspace.Workspace) (*os.Root, error) {
 	return in, nil
 }
 
-// opener opens files by their absolute paths inside.
+// opener opens files by their absolute paths inside. What is no file is an error: to open
+// a pipe would wait for somebody to write into it.
 func opener(in *os.Root) func(string) (fs.File, error) {
-	return func(path string) (fs.File, error) { return in.Open(strings.TrimPrefix(path, "/")) }
+	return func(path string) (fs.File, error) {
+		f, err := in.OpenFile(strings.TrimPrefix(path, "/"), os.O_RDONLY|unix.O_NONBLOCK, 0)
+		if err != nil {
+			return nil, err
+		}
+		info, err := f.Stat()
+		if err == nil && !info.Mode().IsRegular() {
+			err = fmt.Errorf("%s is not a file", path)
+		}
+		if err != nil {
+			f.Close()
+			return nil, err
+		}
+		return f, nil
+	}
 }
 
 // Recipe is what makes the workspace's image again.

@@ -117,8 +117,10 @@ func (w *Workspace) List(inside string) (entries []Entry, more bool, err error) 
 
 // rootOf is an open directory as one that nothing leads out of.
 func rootOf(dir *os.File) (*os.Root, error) {
-	return os.OpenRoot(fmt.Sprintf("/proc/self/fd/%d", dir.Fd()))
+	return os.OpenRoot(fdPath(dir))
 }
+
+func fdPath(f *os.File) string { return fmt.Sprintf("/proc/self/fd/%d", f.Fd()) }
 
 // OpenFile opens a file for reading. The error is ErrDirectory for a directory, ErrNoFile for
 // a device, a pipe or a socket.
@@ -217,7 +219,7 @@ func putIn(root, dir, name string, content io.Reader, bytes int64, overwrite boo
 
 // placeOf is where an open directory is, seen from inside.
 func placeOf(root string, dir *os.File) (string, error) {
-	at, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", dir.Fd()))
+	at, err := os.Readlink(fdPath(dir))
 	if err != nil {
 		return "", err
 	}
@@ -268,6 +270,9 @@ func fill(out *os.File, content io.Reader, bytes int64) error {
 	for {
 		n, err := io.CopyN(out, content, pieceBytes)
 		written += n
+		if bytes >= 0 && written > bytes {
+			return io.ErrUnexpectedEOF
+		}
 		switch {
 		case errors.Is(err, io.EOF):
 			if bytes >= 0 && written != bytes {

@@ -144,7 +144,7 @@ func TestSession(t *testing.T) {
 				v.header["Cookie"], v.header["Sec-Websocket-Protocol"] = tt.cookie, Protocol+", "+protocolPrefix+tt.proof
 			}
 			w := httptest.NewRecorder()
-			g.Require(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) })).ServeHTTP(w, v.request())
+			g.Require(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })).ServeHTTP(w, v.request())
 			if (w.Code == 204) != tt.want || w.Code != 204 && w.Code != 401 {
 				t.Errorf("%s (secure %v): status %d", name, secure, w.Code)
 			}
