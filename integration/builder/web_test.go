@@ -276,7 +276,7 @@ func TestWeb(t *testing.T) {
 		w.ask(http.MethodGet, "/api/bench/files", at("/"), nil, http.StatusUnauthorized)
 		w.logIn(map[string]string{"user": c.user, "password": c.password})
 		w.ask(http.MethodGet, "/api/bench/files", at("/"), nil, http.StatusConflict) // no shell yet
-		w.answer("what", "new")                                                       // nobody asks for the password again
+		w.answer("what", "new")                                                      // nobody asks for the password again
 		w.answer("base", "")
 		w.answer("base-tag", "")
 		w.answer("workspace", "solver")
