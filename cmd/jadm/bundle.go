@@ -28,8 +28,8 @@ func (p *program) newBundleCommand() *cobra.Command {
 		Example: `  jadm bundle make --user u2026001 /archive/u2026001
   jadm bundle verify /archive/u2026001
   jadm bundle run /archive/u2026001 solver:2.0 ./solve in.dat`,
-		Args:  wantArgs(cobra.NoArgs),
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args: wantArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	c.AddCommand(p.newBundleMakeCommand(), p.newBundleVerifyCommand(), p.newBundleShowCommand(), p.newBundleRunCommand(), p.newBundleRestoreCommand())
 	return c

@@ -172,7 +172,7 @@ func (s *site) serve() {
 			s.t.Fatalf("jadm serve ended: %v\n%s", err, s.log.String())
 		default:
 		}
-		r, err := http.Get("http://" + s.listen + "/healthz") //nolint:noctx // it is of this machine
+		r, err := http.Get("http://" + s.listen + "/healthz")
 		if err != nil {
 			return false
 		}
@@ -197,7 +197,7 @@ func (s *site) stop() {
 
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it does not wait
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	check(t, err)
 	defer l.Close()
 	return l.Addr().String()
