@@ -15,6 +15,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 duration=${1:-10m}
+chosen=${2:-}
 campaigns=${2:-'^Test(KilledPulls|FullStores|FailingStore|BrokenRegistry|Resume|UnreliableRegistry|ChaosOfPulls|ChaosOfSandboxes|ChaosOfLaunchers|ChaosOnNodes|NodesAgree|Killed|PowerCut|Replay)$'}
 tags=containers_image_openpgp,exclude_graphdriver_btrfs,netgo,osusergo
 
@@ -35,12 +36,12 @@ fuzz_all() {
 }
 
 # people_and_images runs the campaigns of image/lifecycle: simulated people, years and
-# registries, in one process each. The number multiplies an ordinary run.
+# registries, each within one process or its children. The number multiplies an ordinary run.
 people_and_images() {
   local package times tests
   while read -r package times tests; do
-    if [[ -n ${only:-} ]]; then
-      tests=$only
+    if [[ -n $chosen ]]; then
+      tests=$chosen
     fi
     printf 'soak: image/lifecycle/%s, %s times an ordinary run\n' "$package" "$times" >&2
     JRUN_SOAK=$times go test -tags "$tags" -count 1 -v -timeout 3h -run "$tests" "./image/lifecycle/$package"
@@ -48,11 +49,11 @@ people_and_images() {
 leaving     17   ^(TestLeavers|TestOneKill)$
 retention   20   ^TestFiveYears$
 service     10   ^(TestStorm|TestReadyBeforeTheJob)$
-mirror      10   ^TestKilledAtEachStep$
-desired     20   ^(TestInterrupted|TestAnyState)$
+mirror      50   ^TestKilledAtEachStep$
+desired     50   ^(TestInterrupted|TestAnyState)$
 onboarding  1    ^TestKilledAtEveryRequest$
-bundle      10   ^(TestKilled|TestDieAtEveryStep)$
-vmlease     100  ^TestNothingExpiresUnwarned$
+bundle      50   ^(TestKilled|TestDieAtEveryStep)$
+vmlease     200  ^TestNothingExpiresUnwarned$
 audit       1    ^(TestManyProcesses|TestKilled|TestPowerCut|TestFullDisk)$
 LIST
 }
@@ -63,6 +64,7 @@ fi
 if [[ $campaigns != none ]]; then
   # Ten thousand simulated worlds of users, nodes and a registry.
   JRUN_SOAK=1 go test -tags "$tags" -count 1 -v -timeout 3h -run "${campaigns/'^Test('/'^Test(NoStaleRun|'}" ./image/store
+  people_and_images
   make build
   JRUN_SOAK=1 go test -tags "$tags,e2e" -count 1 -p 1 -v -timeout 3h -run "$campaigns" ./integration ./integration/builder
 fi

@@ -13,8 +13,7 @@ import (
 func init() {
 	ahead, err := time.ParseDuration(os.Getenv("JADM_CLOCK_AHEAD"))
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "JADM_CLOCK_AHEAD:", err)
-		os.Exit(1)
+		panic(fmt.Sprintf("JADM_CLOCK_AHEAD: %v", err))
 	}
 	clock = func() time.Time { return time.Now().Add(ahead) }
 }

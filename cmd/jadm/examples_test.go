@@ -153,3 +153,21 @@ func TestDocumentation(t *testing.T) {
 		t.Errorf("only %d commands are found; the search cannot be right", count)
 	}
 }
+
+// TestTenCommands: docs/admin.md promises first users in ten commands, and explains each.
+func TestTenCommands(t *testing.T) {
+	text, err := os.ReadFile("../../docs/admin.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, chapter, _ := strings.Cut(string(text), "in ten commands\n")
+	_, block, _ := strings.Cut(chapter, "```\n")
+	block, after, _ := strings.Cut(block, "```\n")
+	if n := strings.Count("\n"+block, "\n$ "); n != 10 {
+		t.Errorf("there are %d commands:\n%s", n, block)
+	}
+	explained, _, _ := strings.Cut(after, "\n### ")
+	if n := len(regexp.MustCompile(`(?m)^\d+\. `).FindAllString(explained, -1)); n != 10 {
+		t.Errorf("%d of them are explained", n)
+	}
+}

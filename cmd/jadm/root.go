@@ -47,6 +47,7 @@ func newRootCommand() *cobra.Command {
 		}
 	}
 	root.AddCommand(extraCommands...)
+	completeNoFiles(root)
 	return root
 }
 

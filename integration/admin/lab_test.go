@@ -24,6 +24,9 @@ import (
 // patience is how long something may take before its test fails.
 const patience = time.Minute
 
+// slow is what somebody who watches would call so.
+const slow = 3 * time.Second
+
 // eventually waits until check is true.
 func eventually(t *testing.T, what string, check func() bool) {
 	t.Helper()
@@ -104,7 +107,11 @@ func run(t *testing.T, cmd *exec.Cmd) outcome {
 	t.Helper()
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
+	begun := time.Now()
 	err := cmd.Run()
+	if took := time.Since(begun); took > slow {
+		t.Logf("%s: %s", took.Round(time.Millisecond), strings.Join(cmd.Args, " "))
+	}
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatalf("%s: %v\n%s", strings.Join(cmd.Args, " "), err, errs.String())

@@ -33,10 +33,10 @@ type directory struct {
 }
 
 // newDirectory is Debian's slapd with nobody in it, or the one that LDAP_URL names.
-func newDirectory(t *testing.T, ofHarbor bool) *directory {
+func newDirectory(t *testing.T, others bool) *directory {
 	t.Helper()
 	d := &directory{t: t}
-	if ofHarbor {
+	if others {
 		d.url, d.base, d.adminDN, d.passwd = os.Getenv("LDAP_URL"), os.Getenv("LDAP_BASE"), os.Getenv("LDAP_ADMIN_DN"), os.Getenv("LDAP_ADMIN_PASSWORD")
 		if cmp.Or(d.url, d.base, d.adminDN) == "" {
 			t.Skip("HARBOR_URL is set, and LDAP_URL, LDAP_BASE, LDAP_ADMIN_DN, LDAP_ADMIN_PASSWORD are not: the directory that this Harbor asks must be one that the test may add people to")
