@@ -27,19 +27,55 @@ func (c *Client) authFiles() []authFile {
 	var files []authFile
 	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
 		files = append(files, authFile{path: filepath.Join(dir, "containers", "auth.json")})
-	} else {
-		files = append(files, authFile{path: filepath.Join("/run/containers", strconv.Itoa(os.Getuid()), "auth.json")})
+	} else if _, closed := closedAuthFile(); !closed {
+		files = append(files, authFile{path: sharedAuthFile()})
 	}
 	home, err := os.UserHomeDir()
 	if err != nil {
 		return files
 	}
-	docker := os.Getenv("DOCKER_CONFIG")
-	if docker == "" {
-		docker = filepath.Join(home, ".docker")
-	}
-	return append(files, authFile{path: ownAuthFile(home)}, authFile{path: filepath.Join(docker, "config.json")},
+	return append(files, authFile{path: ownAuthFile(home)}, authFile{path: filepath.Join(dockerDir(home), "config.json")},
 		authFile{path: filepath.Join(home, ".dockercfg"), legacy: true})
+}
+
+// sharedAuthDir is where image/v5 looks for logins of sessions without
+// $XDG_RUNTIME_DIR, such as jobs.
+var sharedAuthDir = "/run/containers"
+
+func sharedAuthFile() string {
+	return filepath.Join(sharedAuthDir, strconv.Itoa(os.Getuid()), "auth.json")
+}
+
+// closedAuthFile reports whether nobody but root can tell whether there is a file of
+// logins for this user: root's podman makes /run/containers with mode 0700. image/v5
+// takes that for an error, even of a public image, unless it is given another file;
+// other is the first that is there of those where it looks then.
+func closedAuthFile() (other string, closed bool) {
+	if os.Getenv("XDG_RUNTIME_DIR") != "" {
+		return "", false
+	}
+	_, err := os.Lstat(sharedAuthFile())
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		return "", false
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return os.DevNull, true
+	}
+	own, docker := ownAuthFile(home), filepath.Join(dockerDir(home), "config.json")
+	if _, err := os.Stat(own); err != nil {
+		if _, err := os.Stat(docker); err == nil {
+			return docker, true
+		}
+	}
+	return own, true
+}
+
+func dockerDir(home string) string {
+	if dir := os.Getenv("DOCKER_CONFIG"); dir != "" {
+		return dir
+	}
+	return filepath.Join(home, ".docker")
 }
 
 // ownAuthFile is where jrun keeps logins. image/v5 would write to

@@ -133,6 +133,10 @@ func NewClient(opts Options) *Client {
 		// The library leaves this variable to its callers.
 		opts.AuthFile = os.Getenv("REGISTRY_AUTH_FILE")
 	}
+	authFile := opts.AuthFile
+	if authFile == "" {
+		authFile, _ = closedAuthFile()
+	}
 	if opts.UserAgent == "" {
 		opts.UserAgent = "jrun"
 	}
@@ -155,7 +159,7 @@ func NewClient(opts Options) *Client {
 	return &Client{opts: opts, refusals: harborTiming, oneFile: oneFile, base: types.SystemContext{
 		DockerAuthConfig:        login,
 		DockerCertPath:          opts.CertificatesDir,
-		AuthFilePath:            opts.AuthFile,
+		AuthFilePath:            authFile,
 		OSChoice:                opts.OS,
 		ArchitectureChoice:      opts.Architecture,
 		VariantChoice:           opts.Variant,

@@ -214,3 +214,10 @@ func list(t *testing.T, dir string) []string {
 	}
 	return names
 }
+
+// ClosedAuthFile is closedAuthFile, with a directory in the place of /run/containers.
+func ClosedAuthFile(dir string) (string, bool) {
+	defer func(before string) { sharedAuthDir = before }(sharedAuthDir)
+	sharedAuthDir = dir
+	return closedAuthFile()
+}
