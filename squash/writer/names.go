@@ -18,11 +18,14 @@ const rootPath = ""
 
 // cleanPath returns the path below the root that a name in a tar means: its
 // components with one slash between them. "." and empty components do not
-// count. The error says why a name is refused.
+// count, and "/" alone is the root, as some tools write it. The error says why a name is
+// refused.
 func cleanPath(name string) (string, error) {
 	switch {
 	case name == "":
 		return "", fmt.Errorf("empty name")
+	case strings.Trim(name, "/") == "":
+		return rootPath, nil
 	case name[0] == '/':
 		return "", fmt.Errorf("absolute name")
 	case len(name) > maxPath:
