@@ -172,6 +172,7 @@ func TestHostileProgram(t *testing.T) {
 	}
 	at := eval[[]float64](p, `(() => { const row = [...document.querySelectorAll('.xterm-rows > div')].find((e) => e.textContent.includes('linked')); const r = row.getBoundingClientRect(); return [r.x + 20, r.y + r.height / 2]; })()`)
 	p.do(chromedp.MouseClickXY(at[0], at[1]))
+	p.key("c", ctrl) // what was answered stands on the line, and no more
 	p.keys("endless\r")
 	p.terminal("after endless")
 	p.keys("ls\r")

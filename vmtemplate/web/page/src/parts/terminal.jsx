@@ -20,7 +20,7 @@ function theme() {
 // bound leaves out what no program needs and any can say: to do something so often that the
 // page stands still (ECMA-48: REP, SU, SD, IL, DL, CHT, CBT), and links (OSC 8) that read
 // like one address and lead to another.
-const mostTimes = 10_000;
+const mostTimes = 1000;
 function bound(x) {
   for (const final of "bSTLMIZ") x.parser.registerCsiHandler({ final }, ([times]) => times > mostTimes);
   x.parser.registerOscHandler(8, () => true);
