@@ -32,7 +32,7 @@ func (c *crowd) changed(conn net.Conn, state http.ConnState) {
 	}
 	c.waiting = append(c.waiting, conn)
 	if len(c.waiting) > mostWaiting {
-		go c.waiting[0].Close() //nolint:errcheck // with TLS it may take its time
+		go c.waiting[0].Close() // with TLS it may take its time
 		c.waiting = slices.Delete(c.waiting, 0, 1)
 	}
 }
