@@ -71,7 +71,7 @@ var allowed = map[string][]string{
 	"vmtemplate/jobscript":  {"vmtemplate/message", "vmtemplate/site"},
 	"vmtemplate/flow":       {"vmtemplate/change", "vmtemplate/jobscript", "vmtemplate/message", "vmtemplate/site"},
 	"vmtemplate/terminal":   {"fault", "vmtemplate/flow", "vmtemplate/message"},
-	"vmtemplate/web":        {"vmtemplate/flow", "vmtemplate/jobscript", "vmtemplate/message", "vmtemplate/site", "vmtemplate/web"},
+	"vmtemplate/web":        {"fault", "vmtemplate/flow", "vmtemplate/jobscript", "vmtemplate/message", "vmtemplate/site", "vmtemplate/web"},
 	"vmtemplate/web/guard":  {},
 	"vmtemplate/web/page":   {},
 	"vmtemplate/web/desk":   {"vmtemplate/flow", "vmtemplate/message"},

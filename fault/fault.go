@@ -60,7 +60,7 @@ func Format(program string, err error) string { return Printable(format(program,
 // tabulators: registries, files and command lines may say anything.
 func Printable(text string) string {
 	return strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' || unicode.IsPrint(r) {
+		if r == '\n' || r == '\t' || r == '\u3000' || unicode.IsPrint(r) { // U+3000: Japanese
 			return r
 		}
 		return '\uFFFD'

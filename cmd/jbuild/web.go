@@ -24,6 +24,7 @@ import (
 	"github.com/jrun-hpc/jrun/vmtemplate/web/desk"
 	"github.com/jrun-hpc/jrun/vmtemplate/web/guard"
 	"github.com/spf13/cobra"
+	"golang.org/x/net/netutil"
 	"golang.org/x/term"
 )
 
@@ -152,7 +153,7 @@ func (p *program) serveWeb(cmd *cobra.Command, o *webOptions, st *opened, contro
 	face := desk.New(time.Now)
 	var server *web.Server
 	keeper, err := guard.New(guard.Options{
-		Hosts: at.names(o.hosts), Secure: at.secure, Owner: st.config.Web.Owner, Sessions: control.sessions(), Now: time.Now,
+		Hosts: at.names(o.hosts), Secure: at.secure, Owner: st.config.Web.Owner, Sessions: at.remembered(control), Now: time.Now,
 		Login: func(ctx context.Context, user, password string) error {
 			err := engine.Login(ctx, user, password)
 			if err == nil {
@@ -215,9 +216,10 @@ func (p *program) serveWeb(cmd *cobra.Command, o *webOptions, st *opened, contro
 // serve serves on all addresses; the function that it returns ends that. What goes
 // wrong is given to failed.
 func (at *listening) serve(handler http.Handler, failed func(error)) (end func()) {
-	s := &http.Server{Handler: handler, ReadHeaderTimeout: headerWithin, IdleTimeout: idleAfter, ErrorLog: log.New(io.Discard, "", 0), TLSConfig: at.tls}
+	s := &http.Server{Handler: handler, ConnState: new(crowd).changed, ReadHeaderTimeout: headerWithin, IdleTimeout: idleAfter, ErrorLog: log.New(io.Discard, "", 0), TLSConfig: at.tls}
 	for _, l := range at.listeners {
 		go func() {
+			l := netutil.LimitListener(l, mostConnections)
 			serve := s.Serve
 			if at.secure {
 				serve = func(l net.Listener) error { return s.ServeTLS(l, "", "") }

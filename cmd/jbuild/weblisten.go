@@ -93,10 +93,21 @@ func (at *listening) close() {
 	}
 }
 
+// remembered is the file of who is logged in, if that may outlast this process. While none
+// serves, another user of the machine can listen on its port, and get from a page that
+// is still open all that lets it in. That must be worth nothing: only where a service
+// manager holds the port, or a certificate says who serves, it is remembered.
+func (at *listening) remembered(c control) string {
+	if at.activated || at.secure {
+		return c.sessions()
+	}
+	return ""
+}
+
 // names are those by which the page may be called.
 func (at *listening) names(hosts []string) []string {
 	for _, l := range at.listeners {
-		if a, ok := l.Addr().(*net.TCPAddr); ok && !a.IP.IsUnspecified() && !a.IP.IsLoopback() {
+		if a, ok := l.Addr().(*net.TCPAddr); ok && !a.IP.IsUnspecified() {
 			hosts = append(slices.Clip(hosts), a.IP.String())
 		}
 	}

@@ -103,6 +103,8 @@ func (p *Printer) argument(a any) any {
 		return time.Time(v).Local().Format("2006-01-02")
 	case error:
 		return p.Cause(v)
+	case string: // registries, packages and files may say anything
+		return fault.Printable(v)
 	}
 	return a
 }
@@ -127,7 +129,7 @@ func size(n int64) string {
 func (p *Printer) Cause(err error) string {
 	var ours *Error
 	if !errors.As(err, &ours) {
-		return p.system(err)
+		return fault.Printable(p.system(err))
 	}
 	if ours.Why == nil {
 		return p.Text(ours.What)

@@ -50,6 +50,7 @@ func (s *Server) serveFile(w http.ResponseWriter, r *http.Request) {
 	defer f.Close()
 	h := w.Header()
 	h.Set("Content-Type", "application/octet-stream") // whatever it is, no browser shows it
+	h.Set("Content-Security-Policy", "sandbox; default-src 'none'; frame-ancestors 'none'")
 	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": f.Name()}))
 	out := &slowly{w: w, c: http.NewResponseController(w)}
 	if f.Bytes() >= 0 {

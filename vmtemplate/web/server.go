@@ -83,7 +83,7 @@ func (s *Server) Handler() http.Handler {
 	for pattern, handle := range s.routes() {
 		mux.Handle(pattern, s.o.Guard.Require(handle))
 	}
-	return s.count(s.o.Guard.Wrap(mux))
+	return s.count(bounded(bodyWithin, s.o.Guard.Wrap(mux)))
 }
 
 // routes are those that need a session.

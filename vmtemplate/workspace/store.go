@@ -189,13 +189,14 @@ func checkDisk(dir string) error {
 func RunDir() (string, error) { return runDir() }
 
 // runDir is a directory that is empty after a reboot, and the user's own. /tmp is
-// everybody's: what is there under our name must be ours.
+// everybody's, and XDG_RUNTIME_DIR may be: what is there under our name must be ours.
 func runDir() (string, error) {
 	uid, _ := rootless.Caller()
-	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" && unix.Access(dir, unix.W_OK) == nil {
-		return filepath.Join(dir, "jbuild"), nil
-	}
 	dir := "/tmp/jbuild-" + strconv.Itoa(uid)
+	othersMay := uint32(0)
+	if run := os.Getenv("XDG_RUNTIME_DIR"); run != "" && unix.Access(run, unix.W_OK) == nil {
+		dir, othersMay = filepath.Join(run, "jbuild"), 0o055 // the one above is closed, or the user's business
+	}
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", fmt.Errorf("making %s: %w", dir, err)
 	}
@@ -203,7 +204,7 @@ func runDir() (string, error) {
 	if err := unix.Lstat(dir, &s); err != nil {
 		return "", fmt.Errorf("looking at %s: %w", dir, err)
 	}
-	if int(s.Uid) != os.Getuid() || s.Mode&unix.S_IFMT != unix.S_IFDIR || s.Mode&0o077 != 0 {
+	if int(s.Uid) != os.Getuid() || s.Mode&unix.S_IFMT != unix.S_IFDIR || s.Mode&0o077&^othersMay != 0 {
 		return "", message.Fail(message.Of("workspace.run-dir", dir), nil, message.Of("workspace.run-dir.next"))
 	}
 	return dir, nil

@@ -18,6 +18,9 @@
 // the VM, who lures the owner to a port of their own, gets it; the proof is kept for the
 // page's origin, with its port, and no other page can read it.
 //
+// Who serves the origin gets both, so that sessions must not outlast a process whose
+// port another user of the machine can take: Options.Sessions is for where nobody can.
+//
 // # What else is refused
 //
 //   - a Host that is not ours (DNS rebinding: somebody else's name that has become

@@ -24,7 +24,8 @@ type Options struct {
 	Owner string
 	Login func(ctx context.Context, user, password string) error
 	// Sessions is the file that remembers who is logged in, so that a restart of jbuild web
-	// logs nobody out; empty: they are forgotten.
+	// logs nobody out; empty: they are forgotten. Where somebody else can take the port
+	// while nothing serves, they must be.
 	Sessions string
 	Now      func() time.Time
 }

@@ -32,6 +32,9 @@ export function bytes(n) {
   return `${n.toFixed(1)} ${"kMGTP"[unit]}B`;
 }
 
+// shown is a name that programs have made, without what controls or turns a line around.
+export const shown = (name) => name.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "\ufffd");
+
 // date is a day and, when it was not long ago, the time.
 export function date(text) {
   const d = new Date(text);

@@ -1,7 +1,7 @@
 import { useRef, useState } from "preact/hooks";
 import { ask, save, send } from "../api.js";
 import { store, useStore } from "../store.js";
-import { bytes, date, t } from "../text.js";
+import { bytes, date, shown, t } from "../text.js";
 import { dropped, picked } from "./dropped.js";
 import { Icon } from "./icon.jsx";
 import { useLoad } from "./load.jsx";
@@ -85,7 +85,7 @@ export function Files() {
     await add(picked([...input.files]));
     input.value = "";
   };
-  const take = (f) => save("/api/bench/file", { path: join(path, f.name) }, f.kind === "directory" ? `${f.name}.tar.gz` : f.name).catch((error) => setProblems([error]));
+  const take = (f) => save("/api/bench/file", { path: join(path, f.name) }, shown(f.kind === "directory" ? `${f.name}.tar.gz` : f.name)).catch((error) => setProblems([error]));
   return (
     <div class={`files${over ? " over" : ""}`} onDragOver={(e) => { e.preventDefault(); setOver(true); }} onDragLeave={(e) => e.currentTarget.contains(e.relatedTarget) || setOver(false)} onDrop={drop}>
       <p class="dim">{t("files.lead")}</p>
@@ -112,10 +112,10 @@ export function Files() {
             <li key={f.name}>
               <Icon name={f.kind === "directory" ? "folder" : f.kind === "link" ? "link" : "file"} />
               <span class="name">
-                {f.kind === "directory" ? <button class="link" onClick={() => setPath(join(path, f.name))}>{f.name}</button> : f.name}
+                {f.kind === "directory" ? <button class="link" onClick={() => setPath(join(path, f.name))}>{shown(f.name)}</button> : shown(f.name)}
                 <span class="dim small">{[f.kind === "file" && bytes(f.bytes), date(f.modified)].filter(Boolean).join(" · ")}</span>
               </span>
-              {(f.kind === "file" || f.kind === "directory") && <button class="quiet" aria-label={t("files.save.of", f.name)} onClick={() => take(f)}>{t("files.save")}</button>}
+              {(f.kind === "file" || f.kind === "directory") && <button class="quiet" aria-label={t("files.save.of", shown(f.name))} onClick={() => take(f)}>{t("files.save")}</button>}
             </li>
           ))}
           {list.entries.length === 0 && <li class="dim">{t("files.empty")}</li>}
@@ -133,7 +133,7 @@ function Crumbs({ path, go }) {
   return (
     <nav class="crumbs" aria-label={t("files.where")}>
       <button class="link" aria-label={t("files.top")} onClick={() => go("/")}>/</button>
-      {parts.map((p, i) => <button key={i} class="link" aria-current={i === parts.length - 1 ? "location" : undefined} onClick={() => go(`/${parts.slice(0, i + 1).join("/")}`)}>{p}{i < parts.length - 1 && <span aria-hidden="true"> /</span>}</button>)}
+      {parts.map((p, i) => <button key={i} class="link" aria-current={i === parts.length - 1 ? "location" : undefined} onClick={() => go(`/${parts.slice(0, i + 1).join("/")}`)}>{shown(p)}{i < parts.length - 1 && <span aria-hidden="true"> /</span>}</button>)}
     </nav>
   );
 }

@@ -18,6 +18,15 @@ function theme() {
   return { background: of("--terminal"), foreground: of("--terminal-text"), cursor: of("--terminal-text"), selectionBackground: of("--terminal-selection") };
 }
 
+// bound leaves out what no program needs and any can say: to do something so often that the
+// page stands still (ECMA-48: REP, SU, SD, IL, DL, CHT, CBT), and links (OSC 8) that read
+// like one address and lead to another.
+const mostTimes = 1000;
+function bound(x) {
+  for (const final of "bSTLMIZ") x.parser.registerCsiHandler({ final }, ([times]) => times > mostTimes);
+  x.parser.registerOscHandler(8, () => true);
+}
+
 // Terminal shows the shell's screen and types into it. hand gets what the page does with
 // it: type, paste, focus, selection, text, and holds keys that are down: ctrl.
 export function Terminal({ shell, hand, reader, size, leave }) {
@@ -29,6 +38,7 @@ export function Terminal({ shell, hand, reader, size, leave }) {
       fontSize: size, scrollback: 5000, screenReaderMode: reader, theme: theme(), macOptionIsMeta: true, minimumContrastRatio: 4.5,
     });
     term.current = x;
+    bound(x);
     const fit = new FitAddon();
     x.loadAddon(fit);
     x.open(place.current);
