@@ -177,5 +177,10 @@ func TestHostileProgram(t *testing.T) {
 	p.terminal("after endless")
 	p.keys("ls\r")
 	p.terminal("main.py")
+	p.do(chromedp.Reload()) // what was asked once is not answered again, to another program
+	p.terminal("main.py")
+	p.press(".xterm")
+	p.keys("colour\r")
+	p.terminal("bold")
 	p.fine("hostile")
 }

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -20,26 +19,10 @@ func bounded(within time.Duration, next http.Handler) http.Handler {
 		}
 		c := http.NewResponseController(w)
 		if r.ContentLength != 0 {
-			_ = c.SetReadDeadline(time.Now().Add(within))
-			r.Body = &timely{r.Body, c}
+			_ = c.SetReadDeadline(time.Now().Add(within)) // net/http takes it back when the body has come
 		}
 		next.ServeHTTP(&answer{w, &slowly{w, c}}, r)
 	})
-}
-
-// timely is a body with a deadline, which is over when all of it has come: the server
-// goes on to read then, to hear of a browser that leaves.
-type timely struct {
-	io.ReadCloser
-	c *http.ResponseController
-}
-
-func (t *timely) Read(b []byte) (int, error) {
-	n, err := t.ReadCloser.Read(b)
-	if errors.Is(err, io.EOF) {
-		_ = t.c.SetReadDeadline(time.Time{})
-	}
-	return n, err
 }
 
 // answer may be read slowly, but not never.

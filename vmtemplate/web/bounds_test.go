@@ -1,7 +1,6 @@
 package web
 
 import (
-	"bufio"
 	"errors"
 	"io"
 	"net"
@@ -35,31 +34,4 @@ func TestBodyThatDoesNotCome(t *testing.T) {
 			}
 		})
 	}
-}
-
-// TestBodyThatCame: once all of it is there, the answer may take longer.
-func TestBodyThatCame(t *testing.T) {
-	const within = 50 * time.Millisecond
-	s := httptest.NewServer(bounded(within, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		select {
-		case <-r.Context().Done():
-		case <-time.After(3 * within):
-			w.WriteHeader(http.StatusNoContent)
-		}
-	})))
-	defer s.Close()
-	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", s.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if _, err := io.WriteString(conn, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}"); err != nil {
-		t.Fatal(err)
-	}
-	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	if err != nil || answer.StatusCode != http.StatusNoContent {
-		t.Fatalf("%v, %v", answer, err)
-	}
-	answer.Body.Close()
 }

@@ -9,6 +9,7 @@ import { t } from "../text.js";
 
 const ended = 4000;
 const another = 4001;
+const drawn = "jbuild.drawn"; // the shell whose output a page of this browser has drawn
 const mostTyped = 32 << 10;
 const page = crypto.getRandomValues(new Uint32Array(2)).join("-");
 
@@ -49,6 +50,7 @@ export function Terminal({ shell, hand, reader, size, leave }) {
     fit.fit();
     let connection = null;
     let seen = 0;
+    let past = false; // what is drawn was said before: questions in it have been answered
     let pause = 300;
     let over = false;
     let timer = 0;
@@ -68,10 +70,15 @@ export function Terminal({ shell, hand, reader, size, leave }) {
         const head = new DataView(data);
         const high = head.getUint32(0);
         const end = (high & 0x7fffffff) * 2 ** 32 + head.getUint32(4);
-        if (high & 0x80000000) x.reset();
+        if (high & 0x80000000) {
+          x.reset();
+          past = localStorage.getItem(drawn) === String(shell);
+          localStorage.setItem(drawn, shell);
+        }
         // Told when it is drawn: so the program is never faster than this page.
         x.write(new Uint8Array(data, 8), () => {
           seen = end;
+          past = false;
           if (s.readyState === WebSocket.OPEN) s.send(JSON.stringify({ seen: end }));
         });
       };
@@ -89,6 +96,7 @@ export function Terminal({ shell, hand, reader, size, leave }) {
       for (let i = 0; i < bytes.length; i += mostTyped) send(bytes.slice(i, i + mostTyped));
     };
     x.onData((data) => {
+      if (past && data[0] === "\x1b") return;
       // A key of the row below the terminal is held: Ctrl and a letter.
       if (hand.current.ctrl && /^[a-z@[\\\]^_ ]$/i.test(data)) {
         data = String.fromCharCode(data.toUpperCase().charCodeAt(0) & 31);
