@@ -54,6 +54,7 @@ func TestPlainJourney(t *testing.T) {
 			c.picture("04-uploaded")
 			c.Type("4\r")
 			c.asks("flow.done")
+			c.Wait("[2]:") // the question after it
 			c.Type("0\r")
 			if err := c.end(); err != nil {
 				t.Errorf("the session ended with %v", err)
