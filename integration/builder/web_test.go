@@ -277,7 +277,7 @@ func TestWeb(t *testing.T) {
 		w.logIn(map[string]string{"user": c.user, "password": c.password})
 		w.ask(http.MethodGet, "/api/bench/files", at("/"), nil, http.StatusConflict) // no shell yet
 		w.answer("what", "new")                                                      // nobody asks for the password again
-		w.answer("base", "")
+		w.answer("base", c.Host+"/shared/debian")
 		w.answer("base-tag", "")
 		w.answer("workspace", "solver")
 		k := w.terminal()
