@@ -71,6 +71,13 @@ func closedAuthFile() (other string, closed bool) {
 	return own, true
 }
 
+// AuthFileInstead is the file of logins to give to image/v5 where it cannot look for one by
+// itself without an error; empty where it can.
+func AuthFileInstead() string {
+	other, _ := closedAuthFile()
+	return other
+}
+
 func dockerDir(home string) string {
 	if dir := os.Getenv("DOCKER_CONFIG"); dir != "" {
 		return dir

@@ -135,7 +135,7 @@ func NewClient(opts Options) *Client {
 	}
 	authFile := opts.AuthFile
 	if authFile == "" {
-		authFile, _ = closedAuthFile()
+		authFile = AuthFileInstead()
 	}
 	if opts.UserAgent == "" {
 		opts.UserAgent = "jrun"

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"github.com/jrun-hpc/jrun/image"
 	"go.podman.io/image/v5/types"
 	"golang.org/x/sys/unix"
 )
@@ -15,6 +16,7 @@ import (
 func systemContext(dir, policy string) types.SystemContext {
 	none := filepath.Join(dir, "none") // an empty directory
 	return types.SystemContext{
+		AuthFilePath:                image.AuthFileInstead(),
 		SignaturePolicyPath:         policy,
 		SystemRegistriesConfPath:    os.DevNull,
 		SystemRegistriesConfDirPath: none,
