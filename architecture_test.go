@@ -88,7 +88,7 @@ var allowed = map[string][]string{
 	"image/lifecycle":            {},
 	"image/lifecycle/settings":   {"fault", "quantity"},
 	"image/lifecycle/state":      {},
-	"image/lifecycle/audit":      {"fault"},
+	"image/lifecycle/audit":      {"fault", "image/lifecycle/state"},
 	"image/lifecycle/people":     {"fault", "image/lifecycle/settings"},
 	"image/lifecycle/notice":     {"fault", "quantity", "image/harbor", "image/lifecycle/audit", "image/lifecycle/settings", "image/lifecycle/state", "image/lifecycle/people"},
 	"image/lifecycle/desired":    {"fault", "quantity", "image/harbor", "image/lifecycle/audit", "image/lifecycle/settings", "image/lifecycle/state", "image/lifecycle/people"},

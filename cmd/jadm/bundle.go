@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"github.com/jrun-hpc/jrun/image/lifecycle/bundle"
-	"github.com/jrun-hpc/jrun/image/lifecycle/settings"
 	"github.com/jrun-hpc/jrun/quantity"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -35,18 +34,9 @@ func (p *program) newBundleCommand() *cobra.Command {
 	return c
 }
 
-// registry moves images, as the administrator of the site's Harbor. The password is
-// nowhere but in memory.
+// registry moves images, as the administrator of the site's Harbor.
 func (p *program) registry() (*bundle.Registry, error) {
-	s, err := p.settings()
-	if err != nil {
-		return nil, err
-	}
-	password, err := settings.ReadSecret(s.Harbor.PasswordFile)
-	if err != nil {
-		return nil, err
-	}
-	client, err := httpClient(s.Harbor.CAFile)
+	s, password, client, err := p.administrator()
 	if err != nil {
 		return nil, err
 	}

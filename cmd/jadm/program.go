@@ -52,17 +52,22 @@ func (p *program) file() string {
 	return settings.DefaultFile
 }
 
+// administrator is how the site's Harbor is reached as its administrator. The password is
+// nowhere but in memory.
+func (p *program) administrator() (s *settings.Settings, password string, client *http.Client, err error) {
+	if s, err = p.settings(); err != nil {
+		return nil, "", nil, err
+	}
+	if password, err = settings.ReadSecret(s.Harbor.PasswordFile); err != nil {
+		return nil, "", nil, err
+	}
+	client, err = httpClient(s.Harbor.CAFile)
+	return s, password, client, err
+}
+
 // harbor is the client of the site's Harbor, as its administrator.
 func (p *program) harbor() (*harbor.Client, error) {
-	s, err := p.settings()
-	if err != nil {
-		return nil, err
-	}
-	password, err := settings.ReadSecret(s.Harbor.PasswordFile)
-	if err != nil {
-		return nil, err
-	}
-	client, err := httpClient(s.Harbor.CAFile)
+	s, password, client, err := p.administrator()
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/image/lifecycle/state"
 	"golang.org/x/sys/unix"
 )
 
@@ -113,7 +114,7 @@ func (l *Log) append(e Entry) error {
 		err = f.Sync()
 	}
 	if err == nil && size == 0 {
-		err = syncDir(filepath.Dir(l.path)) // the file is new
+		err = state.SyncDir(filepath.Dir(l.path)) // the file is new
 	}
 	if err != nil {
 		// What may be on the disk, or half of it, must not be there: nobody will be told
@@ -191,12 +192,4 @@ func (l *Log) Head() (Head, error) {
 		last, err = lastRotated(l.path)
 	}
 	return last.head(), err
-}
-
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/jrun-hpc/jrun/image/lifecycle/state"
 )
 
 // Rotation says when a file is full.
@@ -38,7 +40,7 @@ func (l *Log) Rotate(r Rotation) (string, error) {
 		if err := os.Rename(l.path, name); err != nil {
 			return err
 		}
-		return syncDir(filepath.Dir(l.path))
+		return state.SyncDir(filepath.Dir(l.path))
 	})
 	return name, err
 }

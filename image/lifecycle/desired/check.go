@@ -3,12 +3,12 @@ package desired
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/BurntSushi/toml"
+	"github.com/jrun-hpc/jrun/image/lifecycle/settings"
 )
 
 // checker looks for what means nothing. It keeps the first mistake.
@@ -227,7 +227,7 @@ func (c *checker) webhook(w *Webhook, key ...string) {
 		c.say(errors.New("the address is no URL"), under(key, "address")...)
 	case address.Host == "" || address.User != nil || address.Scheme != "http" && address.Scheme != "https":
 		c.sayf(under(key, "address"), "the address is not like https://jadm.example.ac.jp/webhook")
-	case address.Scheme == "http" && w.SecretFile != "" && !w.PlainHTTP && !isLoopback(address.Hostname()):
+	case address.Scheme == "http" && w.SecretFile != "" && !w.PlainHTTP && !settings.IsLoopback(address.Hostname()):
 		c.sayf(under(key, "address"), "the secret would be sent in the clear: write https, or plain_http = true if the network is trusted")
 	}
 	if len(w.Events) == 0 {
@@ -238,9 +238,4 @@ func (c *checker) webhook(w *Webhook, key ...string) {
 			c.sayf(under(key, "events"), "there is no event %q: write %s", event, strings.Join(knownEvents, ", "))
 		}
 	}
-}
-
-func isLoopback(host string) bool {
-	address, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && address.IsLoopback()
 }

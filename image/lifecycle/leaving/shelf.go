@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"github.com/jrun-hpc/jrun/image/lifecycle/state"
 )
 
 // Disk is a Shelf of this machine's directories. Bundles and the archive may be on
@@ -39,7 +41,7 @@ func (Disk) Move(ctx context.Context, from, to string) error {
 	if err != nil {
 		return err
 	}
-	if err := syncDir(filepath.Dir(to)); err != nil {
+	if err := state.SyncDir(filepath.Dir(to)); err != nil {
 		return err
 	}
 	return removeTree(from)
@@ -67,7 +69,7 @@ func removeTree(dir string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(os.RemoveAll(aside), syncDir(filepath.Dir(dir)))
+	return errors.Join(os.RemoveAll(aside), state.SyncDir(filepath.Dir(dir)))
 }
 
 func copyAway(ctx context.Context, from, to string) error {
@@ -99,7 +101,7 @@ func copyAway(ctx context.Context, from, to string) error {
 	})
 	for _, dir := range dirs {
 		if err == nil {
-			err = syncDir(dir)
+			err = state.SyncDir(dir)
 		}
 	}
 	if err == nil {
@@ -127,12 +129,4 @@ func copyFile(from, to string) error {
 	}
 	_, err = io.Copy(out, in)
 	return errors.Join(err, out.Sync(), out.Close())
-}
-
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }

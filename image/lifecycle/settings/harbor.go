@@ -32,7 +32,7 @@ func (h *Harbor) complete(abs func(string) string) error {
 		return errors.New("harbor.url is missing")
 	case base.Host == "" || base.User != nil || base.Scheme != "https" && base.Scheme != "http":
 		return fmt.Errorf("harbor.url is %q, not like https://harbor.example.ac.jp", base.Redacted())
-	case base.Scheme == "http" && !isLoopback(base.Hostname()):
+	case base.Scheme == "http" && !IsLoopback(base.Hostname()):
 		return fmt.Errorf("harbor.url is %q: passwords would be sent in the clear; write https", h.URL)
 	case h.User == "":
 		return errors.New("harbor.user is missing")

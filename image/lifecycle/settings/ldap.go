@@ -82,7 +82,7 @@ func (l *LDAP) complete(abs func(string) string) error {
 	switch {
 	case server.Scheme == "ldaps":
 		l.tls = "tls"
-	case l.CAFile != "" || !isLoopback(server.Hostname()):
+	case l.CAFile != "" || !IsLoopback(server.Hostname()):
 		l.tls = "starttls"
 	}
 	return l.names()

@@ -99,7 +99,7 @@ func (l *Lease) completeSource() error {
 			return fmt.Errorf("lease.url: %w", err)
 		case at.Host == "" || at.User != nil || at.Scheme != "https" && at.Scheme != "http":
 			return fmt.Errorf("lease.url is %q, not like https://portal.example.ac.jp", at.Redacted())
-		case at.Scheme == "http" && !isLoopback(at.Hostname()):
+		case at.Scheme == "http" && !IsLoopback(at.Hostname()):
 			return fmt.Errorf("lease.url is %q: it would be asked in the clear; write https", l.URL)
 		}
 	}

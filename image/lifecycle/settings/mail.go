@@ -38,7 +38,7 @@ func (m *Mail) Server() *url.URL { return m.server }
 // Encrypted reports whether the letters' way must be encrypted: always, but to this
 // machine.
 func (m *Mail) Encrypted() bool {
-	return m.server != nil && (m.server.Scheme == "smtps" || m.CAFile != "" || !isLoopback(m.server.Hostname()))
+	return m.server != nil && (m.server.Scheme == "smtps" || m.CAFile != "" || !IsLoopback(m.server.Hostname()))
 }
 
 // Both reports whether each letter is in both languages.

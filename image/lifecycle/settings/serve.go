@@ -120,7 +120,7 @@ func (s *Serve) checkListen() error {
 	if err != nil {
 		return fmt.Errorf("serve.listen: %w", err)
 	}
-	if !isLoopback(host) && s.TLSCert == "" {
+	if !IsLoopback(host) && s.TLSCert == "" {
 		return fmt.Errorf("serve.listen is %s: secrets would be sent in the clear; name serve.tls_cert and serve.tls_key, or listen on 127.0.0.1 behind a proxy", s.Listen)
 	}
 	return nil

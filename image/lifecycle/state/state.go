@@ -80,7 +80,7 @@ func (d Dir) Remove(kind, name string) error {
 		return nil
 	}
 	if err == nil {
-		err = syncDir(filepath.Dir(file))
+		err = SyncDir(filepath.Dir(file))
 	}
 	if err != nil {
 		return fmt.Errorf("removing %s of %q: %w", kind, name, err)
@@ -152,10 +152,11 @@ func WriteFile(file string, content []byte, mode fs.FileMode) error {
 	if err != nil {
 		return err
 	}
-	return syncDir(dir)
+	return SyncDir(dir)
 }
 
-func syncDir(dir string) error {
+// SyncDir brings the names in a directory to the disk: after a renaming or removal there.
+func SyncDir(dir string) error {
 	f, err := os.Open(dir)
 	if err != nil {
 		return err

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jrun-hpc/jrun/image/lifecycle/state"
 	"github.com/jrun-hpc/jrun/image/provenance"
 	"github.com/jrun-hpc/jrun/image/store"
 )
@@ -79,7 +80,7 @@ func (b Book) keepRecords(uid int, lines []recordLine, now time.Time) (dropped i
 	if _, err := f.Write(text); err != nil {
 		return dropped, fmt.Errorf("keeping records: %w", err)
 	}
-	return dropped, errors.Join(f.Sync(), syncDir(dir))
+	return dropped, errors.Join(f.Sync(), state.SyncDir(dir))
 }
 
 // Records are what a user's jobs have run, as far as the site was told, by the month in
@@ -141,12 +142,4 @@ func (b Book) Users() ([]int, error) {
 	}
 	slices.Sort(all)
 	return all, err
-}
-
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }
