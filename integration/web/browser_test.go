@@ -241,11 +241,40 @@ func (p *tab) choose(text string) {
 	p.click(find)
 }
 
-// click is one of the mouse, where the element is.
+// aim is where an element is, once it stays there for two frames and nothing lies over it;
+// otherwise null. What is clicked on next leaves in window.struck whether it was that one.
+const aim = `new Promise((done) => {
+	const where = (e) => { const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; };
+	const e = %s;
+	if (!e) return done(null);
+	e.scrollIntoView({block: "center", behavior: "instant"});
+	const first = where(e);
+	requestAnimationFrame(() => requestAnimationFrame(() => {
+		const at = where(e);
+		if (!e.isConnected || at[0] !== first[0] || at[1] !== first[1] || !e.contains(document.elementFromPoint(...at))) return done(null);
+		window.struck = "nothing";
+		addEventListener("click", (c) => { window.struck = e.contains(c.target) ? "it" : c.target.outerHTML.slice(0, 200); }, {capture: true, once: true});
+		done(at);
+	}));
+})`
+
+// click is one of the mouse, where the element is. A person who misses what has moved away
+// below the mouse tries again; that is logged.
 func (p *tab) click(find string) {
 	p.Helper()
-	at := eval[[]float64](p, "(() => { const e = "+find+"; e.scrollIntoView({block: 'center'}); const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()")
-	p.do(chromedp.MouseClickXY(at[0], at[1]))
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(40 * time.Millisecond) {
+		at := eval[[]float64](p, fmt.Sprintf(aim, find))
+		if at == nil {
+			continue
+		}
+		p.do(chromedp.MouseClickXY(at[0], at[1]))
+		struck := eval[string](p, `window.struck ?? "it"`) // another page has no such thing
+		if struck == "it" {
+			return
+		}
+		p.Logf("clicked on %s, not on %s", struck, find)
+	}
+	p.Fatalf("nothing can be clicked on by %s:\n%s", find, p.whole())
 }
 
 // fill answers an Ask.

@@ -87,7 +87,7 @@ func journey(t *testing.T, l look) {
 	p.choose(p.text("page.install.of", "gromacs"))
 	p.terminal("Setting up gromacs")
 	p.choose(p.text("page.bench.files"))
-	p.reads("results")
+	p.sees(".files .listing li:nth-child(2)")
 	p.fine("09-files")
 	p.choose(p.text("page.bench.changes"))
 	p.reads("gfortran")
