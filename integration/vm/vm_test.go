@@ -95,6 +95,10 @@ func fresh(t *testing.T, m *machine, _ *lab) {
 			t.Errorf("%s: %q, want %q", command, got, want)
 		}
 	}
+	// cloud-init leaves out what it does not understand, and says so in one line.
+	if said, err := os.ReadFile(m.console()); err != nil || strings.Contains(string(said), "Invalid cloud-config") {
+		t.Errorf("cloud-init takes its configuration for wrong, see the console (%v)", err)
+	}
 	if id := strings.TrimSpace(m.sh("cat /etc/machine-id", "")); len(id) != 32 {
 		t.Errorf("the machine-id is %q", id)
 	}
