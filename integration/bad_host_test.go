@@ -4,6 +4,7 @@ package integration
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,22 +15,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// withFuseMode gives /dev/fuse other permissions for one test.
-func withFuseMode(t *testing.T, mode os.FileMode) {
-	t.Helper()
-	needRoot(t, "changes the mode of /dev/fuse")
-	info, err := os.Stat("/dev/fuse")
-	if err != nil {
-		t.Fatal(err)
+// withFuseMode is the session on a machine whose /dev/fuse has other permissions. Another
+// device lies over the one that everything else here uses meanwhile.
+func (s *session) withFuseMode(mode uint32) *session {
+	s.t.Helper()
+	needRoot(s.t, "makes a device")
+	device := filepath.Join(s.dir, "fuse")
+	if err := errors.Join(unix.Mknod(device, unix.S_IFCHR|mode, int(unix.Mkdev(10, 229))), os.Chmod(device, os.FileMode(mode))); err != nil {
+		s.t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := os.Chmod("/dev/fuse", info.Mode().Perm()); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := os.Chmod("/dev/fuse", mode); err != nil {
-		t.Fatal(err)
-	}
+	there := *s
+	there.node = bootNode(s.t, 1, nil, `mount --bind "$1" /dev/fuse`, device)
+	s.t.Cleanup(there.node.stop)
+	return &there
 }
 
 // finding is one entry of doctor --json.
@@ -68,7 +66,7 @@ func TestDoctorOnThisMachine(t *testing.T) {
 func TestFuseForbidden(t *testing.T) {
 	s := newSession(t)
 	s.ok("pull", "-q", ref("demo/static:latest"))
-	withFuseMode(t, 0o600)
+	s = s.withFuseMode(0o600)
 	s.run("run", "-q", ref("demo/static:latest")).wantFault(125, "/dev/fuse")
 	if text := s.run("doctor").want(125).stdout; !strings.Contains(text, "next: ") {
 		t.Errorf("doctor does not say what to do: %s", text)

@@ -8,10 +8,9 @@
 //	go test -tags e2e ./integration
 //
 // As root they run jrun as the user jrun-test, and some then change the machine
-// for a moment: the mode of /dev/fuse, the limit on user namespaces, a small
-// tmpfs. As an ordinary user jrun runs as that user, and those tests say that
-// they are skipped. They run one after the other, because each ends by looking
-// for what jrun left behind.
+// for a moment: a small tmpfs, an address, huge pages. As an ordinary user jrun
+// runs as that user, and those tests say that they are skipped. They run one
+// after the other, because each ends by looking for what jrun left behind.
 //
 // # The harness
 //

@@ -3,11 +3,12 @@
 package integration
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -142,6 +143,7 @@ func TestExpressWithoutHolder(t *testing.T) {
 	args := []string{"run", "--quiet", ref(minimal), "true"}
 	s.run(args...).want(0)
 	end(p)
+	s.awaitNoHolder()
 	if !s.run(args...).want(0).startedGo() {
 		t.Error("a sandbox that has ended was entered")
 	}
@@ -175,9 +177,17 @@ func TestExec(t *testing.T) {
 		sessionAs(t, lab.other, s.store).run("exec", fmt.Sprint(p.cmd.Process.Pid), "true").wantFault(125, "in no sandbox of yours")
 	}
 	// It goes on without the process that was named.
-	q := s.start("exec", job, "sh", "-c", "echo in; sleep 0.5; ls /etc/debian_version")
-	time.Sleep(200 * time.Millisecond)
-	_ = p.cmd.Process.Signal(syscall.SIGKILL)
+	stdin, tell, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stdin.Close()
+	s.stdin = stdin
+	q := s.start("exec", job, "sh", "-c", "touch entered; read go; ls /etc/debian_version")
+	s.await("entered")
+	_ = p.cmd.Process.Kill()
+	eventually(t, "the process that was named is gone", func() bool { return !runs(s.user, "sleep") })
+	tell.Close()
 	if r := q.wait().want(0); !strings.Contains(r.stdout, "debian_version") {
 		t.Errorf("got %q", r.stdout)
 	}
@@ -190,15 +200,19 @@ func TestInheritedDescriptors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := s.command(t.Context(), "run", "--quiet", ref(minimal), "sh", "-c", "setsid sleep 2 3>&- >/dev/null 2>&1 </dev/null & exit 0")
+	// What stays keeps the sandbox and its holder until it is told to go.
+	cmd := s.command(t.Context(), "run", "--quiet", ref(minimal), "sh", "-c", "(while ! test -e go; do sleep 0.02; done) 3>&- >/dev/null 2>&1 </dev/null & exit 0")
 	cmd.ExtraFiles = []*os.File{write}
 	if err := cmd.Run(); err != nil {
 		t.Fatal(err)
 	}
 	write.Close()
-	began := time.Now()
-	_ = read.SetReadDeadline(began.Add(10 * time.Second))
-	if _, err := read.Read(make([]byte, 1)); err == nil || time.Since(began) > time.Second {
-		t.Errorf("the end of the pipe came after %v: %v", time.Since(began), err)
+	_ = read.SetReadDeadline(time.Now().Add(20 * time.Second))
+	if _, err := read.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		t.Errorf("instead of the pipe's end there is %v", err)
 	}
+	if len(holders(s.user)) != 1 {
+		t.Error("the holder has ended: this test shows nothing")
+	}
+	s.write("go", "", 0o644)
 }

@@ -26,6 +26,13 @@ func holders(user *ordinary.Account) []proc {
 	return found
 }
 
+// awaitNoHolder waits until the sandboxes of commands that have ended are gone: a command
+// that comes before would find one, and join it.
+func (s *session) awaitNoHolder() {
+	s.t.Helper()
+	eventually(s.t, "the holder ends", func() bool { return len(holders(s.user)) == 0 })
+}
+
 // TestServersSlack: Go's monitor thread in the server does not wake all the time,
 // of which the job notices nothing (TestInherited).
 func TestServersSlack(t *testing.T) {

@@ -4,6 +4,7 @@ package integration
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -28,6 +29,7 @@ var lab struct {
 }
 
 func TestMain(m *testing.M) {
+	ordinary.DefaultSignals()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	code, err := setUpAndRun(ctx, m)
 	stop()
@@ -80,15 +82,18 @@ func setUpAndRun(ctx context.Context, m *testing.M) (code int, err error) {
 }
 
 // findUsers decides who runs jrun: the current user, or the test users of
-// setup.sh when that is root.
+// setup.sh when that is root. Of these nothing runs then.
 func findUsers() (err error) {
 	if lab.user, err = ordinary.Current("jrun-test"); err != nil {
 		return err
 	}
 	if os.Getuid() == 0 {
-		lab.other, err = ordinary.Current("jrun-test2")
+		if lab.other, err = ordinary.Current("jrun-test2"); err != nil {
+			return err
+		}
+		return errors.Join(lab.user.EndAll(), lab.other.EndAll())
 	}
-	return err
+	return nil
 }
 
 // needRoot skips a test that changes the machine for a moment.

@@ -120,7 +120,7 @@ func (n *node) has(p proc) bool {
 func (w *network) requireClean() {
 	w.t.Helper()
 	var left []string
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		left = nil
 		for _, n := range w.nodes {
 			left = append(left, w.leftOn(n)...)

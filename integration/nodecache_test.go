@@ -94,6 +94,7 @@ func TestNodeCacheCannot(t *testing.T) {
 	if r := s.run("run", "-v", ref(minimal), "--", "true").want(0); !strings.Contains(r.stderr, "has no copy on this node") {
 		t.Errorf("without room it said %q", r.stderr)
 	}
+	s.awaitNoHolder()
 	if err := os.Chmod(dir, 0o777); err != nil {
 		t.Fatal(err)
 	}
@@ -103,6 +104,7 @@ func TestNodeCacheCannot(t *testing.T) {
 	if got := s.run("doctor").stdout; !strings.Contains(got, "warning  node cache") {
 		t.Errorf("jrun doctor says\n%s", got)
 	}
+	s.awaitNoHolder()
 	if err := os.Remove(dir); err != nil {
 		t.Fatal(err)
 	}
@@ -120,6 +122,7 @@ func TestNodeCacheKept(t *testing.T) {
 		if r := s.run("run", "-v", ref(minimal), "--", "true").want(0); !strings.Contains(r.stderr, "is read from a copy on this node") {
 			t.Errorf("it said %q", r.stderr)
 		}
+		s.awaitNoHolder()
 	}
 	if copies, err := filepath.Glob(filepath.Join(dir, itoa(s.user.UID), "*.sqfs")); err != nil || len(copies) != 1 {
 		t.Errorf("copies are %v, %v", copies, err)

@@ -339,19 +339,15 @@ func TestBatchInteractive(t *testing.T) {
 			{". /etc/os-release; echo in-$ID-$JRUN_IMAGE\r", "in-debian-" + ref(minimal)},
 			{"tty; test -t 0 && echo on-a-\"terminal\"\r", "on-a-terminal"},
 			{"stty size; echo size-\"seen\"\r", "33 99"},
-			{"sleep 98763\r", ""},
-			{"\x03", ""},
+			// What runs in the foreground says so itself.
+			{"sh -c 'echo first-\"up\"; exec sleep 98763'\r", "first-up"},
+			{"\x03", "^C"},
 			{"echo status-$?\r", "status-130"},
-			{"sleep 98762\r", ""},
+			{"sh -c 'echo second-\"up\"; exec sleep 98762'\r", "second-up"},
 			{"\x1a", "Stopped"},
 			{"kill %1; wait; echo over-\"now\"\r", "over-now"},
 			{"echo $PBS_ENVIRONMENT\r", "PBS_INTERACTIVE"},
 		} {
-			if s.want == "" {
-				term.typeKeys(s.keys)
-				time.Sleep(time.Second) // no output says that a program without any runs
-				continue
-			}
 			term.typeKeys(s.keys)
 			term.expect(s.want)
 		}
@@ -440,7 +436,8 @@ func TestBatchWithoutHook(t *testing.T) {
 	file := s.write("mom_priv/jobs/1.s.JB", "", 0o600)
 	s.env["PBS_CONF_FILE"], s.env["PBS_JOBID"] = s.write("pbs.conf", "PBS_HOME="+s.dir+"\n", 0o644), "1.s"
 	s.sh("setsid sleep 98766 >/dev/null 2>&1 </dev/null &")
-	time.Sleep(100 * time.Millisecond)
+	eventually(t, "the process runs", func() bool { return runs(s.user, "sleep") })
+	time.Sleep(100 * time.Millisecond) // it would be ended meanwhile
 	if !runs(s.user, "sleep") {
 		t.Error("the process has ended before its job")
 	}

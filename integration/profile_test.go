@@ -25,7 +25,7 @@ func TestProfile(t *testing.T) {
 	s := freshSession(t)
 	start := func(flags ...string) {
 		s.ok(append(append([]string{"run", "-q"}, flags...), ref(minimal), "--", "perl", "-e", "use POSIX; print POSIX::floor(1.5)")...)
-		eventually(t, "the holder ends", func() bool { return len(holders(s.user)) == 0 })
+		s.awaitNoHolder()
 	}
 	start("--no-profile")
 	if found := profiles(s); len(found) > 0 {

@@ -21,7 +21,8 @@ import (
 	"github.com/jrun-hpc/jrun/integration/ordinary"
 )
 
-// patience is how long a single command may take before its test fails.
+// patience is how long a single command may take, or anything that must happen, before its
+// test fails. It only ends what would never end: nothing waits longer because of it.
 const patience = 2 * time.Minute
 
 // session is one test's way of running jrun: as a user, in a directory, with a
@@ -228,10 +229,10 @@ func (r *result) wantFault(code int, text ...string) *result {
 // eventually waits until check is true.
 func eventually(t *testing.T, what string, check func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		if check() {
 			return
 		}
 	}
-	t.Fatalf("this did not happen within 20 s: %s", what)
+	t.Fatalf("this did not happen within %v: %s", patience, what)
 }

@@ -3,6 +3,7 @@
 package builder
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -35,10 +36,11 @@ func TestStrictUmask(t *testing.T) {
 func TestEndAndHangup(t *testing.T) {
 	s := newSession(t, lab.plain)
 	s.run("new", "--base", ref(base), "--name", "w").ok()
-	r := s.runProgram("/bin/sh", "-c", lab.jbuild+` run w -- sh -c 'trap "echo asked >/opt/asked" TERM; touch /opt/ready; sleep 20 & wait $!' & p=$!; sleep 2; kill $p; wait $p`)
+	const whenReady = `>said & p=$!; until grep -q ready said; do sleep 0.1; done; kill -%s $p; wait $p`
+	r := s.runProgram("/bin/sh", "-c", lab.jbuild+` run w -- sh -c 'trap "echo asked >/opt/asked" TERM; echo ready; sleep 20 & wait $!' `+fmt.Sprintf(whenReady, "TERM"))
 	r.status(143)
 	s.run("run", "w", "--", "cat", "/opt/asked").ok().says("asked")
-	s.runProgram("/bin/sh", "-c", "trap '' HUP; "+lab.jbuild+" run w -- sleep 2 & p=$!; sleep 1; kill -HUP $p; wait $p").ok()
+	s.runProgram("/bin/sh", "-c", "trap '' HUP; "+lab.jbuild+" run w -- sh -c 'echo ready; sleep 2' "+fmt.Sprintf(whenReady, "HUP")).ok()
 }
 
 // TestNothingInherited: no open file of the caller's gets into a workspace.

@@ -33,6 +33,7 @@ var lab struct {
 const base = "base/debian:12"
 
 func TestMain(m *testing.M) {
+	ordinary.DefaultSignals()
 	status, err := runTests(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -56,6 +57,9 @@ func runTests(m *testing.M) (status int, err error) {
 	}
 	if os.Getuid() == 0 {
 		if lab.ranges, err = ordinary.Current(cmp.Or(os.Getenv("JBUILD_TEST_USER2"), "jbuild-test2")); err != nil {
+			return 0, err
+		}
+		if err := errors.Join(lab.plain.EndAll(), lab.ranges.EndAll()); err != nil {
 			return 0, err
 		}
 	}

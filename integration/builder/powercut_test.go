@@ -112,7 +112,7 @@ func (d *disk) mount() {
 // unmount waits until the last process inside has really gone.
 func (d *disk) unmount() {
 	d.t.Helper()
-	for range 50 {
+	for deadline := time.Now().Add(ending); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 		out, err := exec.Command("umount", d.dir).CombinedOutput()
 		if err == nil {
 			d.mounted = false
@@ -121,7 +121,6 @@ func (d *disk) unmount() {
 		if !strings.Contains(string(out), "busy") {
 			d.t.Fatalf("umount: %v\n%s", err, out)
 		}
-		time.Sleep(100 * time.Millisecond)
 	}
 	d.t.Fatal("the home stays busy")
 }

@@ -17,8 +17,12 @@ import (
 	"github.com/jrun-hpc/jrun/integration/ordinary"
 )
 
-// patience is how long a single command may take before its test fails.
-const patience = 3 * time.Minute
+// patience is how long a single command may take before its test fails, and ending how long
+// what a command has left may take to end. They only end what would never end.
+const (
+	patience = 3 * time.Minute
+	ending   = time.Minute
+)
 
 // session is one test's way of running jbuild: as a user, with a home and data of its
 // own.
@@ -81,7 +85,7 @@ func (s *session) nothingRuns() {
 		return // the tests' own user has other things to run
 	}
 	var left string
-	for range 50 {
+	for deadline := time.Now().Add(ending); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 		out, _ := exec.Command("ps", "-o", "pid=,stat=,args=", "-u", s.user.Name).Output()
 		left = ""
 		for line := range strings.Lines(string(out)) {
@@ -92,7 +96,6 @@ func (s *session) nothingRuns() {
 		if left == "" {
 			return
 		}
-		time.Sleep(100 * time.Millisecond)
 	}
 	s.t.Errorf("still running:\n%s", left)
 }

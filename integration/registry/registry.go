@@ -22,6 +22,7 @@ type Server struct {
 	Host  string // address and port
 	Data  string // its storage
 	cmd   *exec.Cmd
+	ended chan struct{}  // closed when it has
 	roots *x509.CertPool // who has signed its certificate; nil without TLS
 }
 
@@ -42,12 +43,25 @@ func StartTLS(ctx context.Context, dir, passwords string, c Certificate) (*Serve
 	return start(ctx, dir, passwords, &c)
 }
 
+// errEnded is wrapped when a registry has ended by itself.
+var errEnded = errors.New("docker-registry has ended")
+
 func start(ctx context.Context, dir, passwords string, c *Certificate) (*Server, error) {
+	const attempts = 5 // somebody may take the port between the asking and the using
+	for i := 1; ; i++ {
+		r, err := startOnce(ctx, dir, passwords, c)
+		if err == nil || i == attempts || !errors.Is(err, errEnded) {
+			return r, err
+		}
+	}
+}
+
+func startOnce(ctx context.Context, dir, passwords string, c *Certificate) (*Server, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	r := &Server{Host: listener.Addr().String(), Data: filepath.Join(dir, "data")}
+	r := &Server{Host: listener.Addr().String(), Data: filepath.Join(dir, "data"), ended: make(chan struct{})}
 	listener.Close()
 	if err := os.MkdirAll(r.Data, 0o700); err != nil {
 		return nil, err
@@ -81,6 +95,10 @@ func start(ctx context.Context, dir, passwords string, c *Certificate) (*Server,
 	if err := r.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting docker-registry (installed by integration/setup.sh test): %w", err)
 	}
+	go func() {
+		_ = r.cmd.Wait()
+		close(r.ended)
+	}()
 	if err := r.await(ctx); err != nil {
 		r.Stop()
 		text, _ := os.ReadFile(log.Name())
@@ -90,7 +108,7 @@ func start(ctx context.Context, dir, passwords string, c *Certificate) (*Server,
 }
 
 func (r *Server) await(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute) // for what would never answer
 	defer cancel()
 	scheme, client := "http", http.DefaultClient
 	if r.roots != nil {
@@ -105,6 +123,8 @@ func (r *Server) await(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return errors.Join(ctx.Err(), err)
+		case <-r.ended:
+			return errEnded
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
@@ -113,5 +133,5 @@ func (r *Server) await(ctx context.Context) error {
 // Stop kills the registry. Its files stay.
 func (r *Server) Stop() {
 	r.cmd.Process.Kill()
-	r.cmd.Wait()
+	<-r.ended
 }

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
@@ -164,7 +163,7 @@ func TestReplay(t *testing.T) {
 			for _, keys := range test.keys {
 				if keys == "cat > typed" {
 					term.keys(keys + "\n")
-					time.Sleep(100 * time.Millisecond) // cat says nothing when it begins to read
+					awaitFile(t, filepath.Join(work, "typed")) // which cat's shell makes; then Ctrl-D is the end of a file
 					continue
 				}
 				term.run(keys)

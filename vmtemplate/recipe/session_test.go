@@ -131,6 +131,17 @@ func (term *terminal) run(text string) string {
 	return term.wait(prompt)
 }
 
+// awaitFile waits until a command has made a file.
+func awaitFile(t *testing.T, name string) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		if _, err := os.Stat(name); err == nil {
+			return
+		}
+	}
+	t.Fatalf("there is no %s", name)
+}
+
 func (term *terminal) keys(keys string) {
 	term.t.Helper()
 	if _, err := term.pty.WriteString(keys); err != nil {
