@@ -62,6 +62,7 @@ func (d Dir) Load(kind, name string, value any) error {
 
 // Save replaces a document. When it returns nil the document is on the disk.
 func (d Dir) Save(kind, name string, value any) error {
+	tidyOnce(filepath.Join(d.path, kind))
 	b, err := json.MarshalIndent(value, "", "  ")
 	if err == nil {
 		err = WriteFile(d.file(kind, name), append(b, '\n'), 0o600)
@@ -119,13 +120,7 @@ func (d Dir) Lock(kind string) (unlock func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("locking %s: %w", kind, err)
 	}
-	for {
-		err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
-		if !errors.Is(err, unix.EINTR) {
-			break
-		}
-	}
-	if err != nil {
+	if err := flock(f, unix.LOCK_EX); err != nil {
 		_ = f.Close()
 		return nil, fmt.Errorf("locking %s: %w", f.Name(), err)
 	}
@@ -139,17 +134,18 @@ func WriteFile(file string, content []byte, mode fs.FileMode) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(dir, ".new-*")
+	f, err := newDraft(dir)
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) //nolint:errcheck // it is not there after the renaming
 	_, err = f.Write(content)
-	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), file)
+	if err = errors.Join(err, f.Chmod(mode), f.Sync()); err == nil {
+		err = os.Rename(f.Name(), file) // before it is closed, which gives its lock back
 	}
 	if err != nil {
+		_ = os.Remove(f.Name()) // the first error says why
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
 	return SyncDir(dir)
