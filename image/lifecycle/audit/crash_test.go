@@ -119,6 +119,15 @@ func TestKilled(t *testing.T) {
 	if r := verified(t, file); !r.OK() || r.Torn != 0 {
 		t.Errorf("report is %+v", r)
 	}
+	// They leave nothing that somebody would have to remove.
+	for _, name := range []string{".jsonl", ".jsonl.head", ".jsonl.lock"} {
+		if err := os.Remove(filepath.Join(filepath.Dir(file), "audit"+name)); err != nil {
+			t.Error(err)
+		}
+	}
+	if left, err := os.ReadDir(filepath.Dir(file)); err != nil || len(left) > 0 {
+		t.Errorf("what was killed has left %v, %v", left, err)
+	}
 }
 
 // TestPowerCut: of the bytes of an entry that was not acknowledged, a power cut leaves
