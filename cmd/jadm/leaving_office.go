@@ -51,6 +51,10 @@ func (p *program) office() (*leaving.Office, error) {
 		Rules: p.leavingRules(), Host: host, Account: d.Harbor.User, Registry: client, Shelf: leaving.Disk{}, Post: letterBox{post}, Directory: directory,
 		Uses: citations{book}, Credentials: nodeRobots{client}, Trail: trail{auditFile(d.Settings)}, Audit: d.audit, Documents: d.state,
 		Bundler: bundler{client, registry, book},
+		Clock: func(ctx context.Context) (time.Time, error) {
+			theirs, err := client.Clock(ctx)
+			return theirs.Add(clock().Sub(time.Now())), err // a test that lives in another year does so with Harbor
+		},
 	}
 	if d.Store.Path != "" {
 		o.Realm = leaving.Site{Root: d.Store.Path, Registry: host}
@@ -105,18 +109,12 @@ type trail struct{ file string }
 
 func (t trail) Acts(_ context.Context, departure string) ([]string, error) {
 	var ids []string
-	files, err := audit.Files(t.file)
-	if err != nil {
-		return nil, err
-	}
-	for _, file := range files {
-		for e, err := range audit.Entries(file) {
-			if err != nil {
-				return nil, err
-			}
-			if e.Details["departure"] == departure && e.Outcome == audit.Done {
-				ids = append(ids, e.ID)
-			}
+	for e, err := range audit.Entries(t.file) {
+		if err != nil {
+			return nil, err
+		}
+		if e.Details["departure"] == departure && e.Outcome == audit.Done {
+			ids = append(ids, e.ID)
 		}
 	}
 	return ids, nil

@@ -84,6 +84,9 @@ func (o *Office) restoreProject(ctx context.Context, d *Departure) error {
 	if err := o.restoreImages(ctx, d); err != nil {
 		return err
 	}
+	if err := o.tighten(ctx, d); err != nil { // from here on tags stay where they are
+		return err
+	}
 	for _, m := range d.Before.Members {
 		if m.Name == o.Account {
 			continue

@@ -325,3 +325,50 @@ func TestJobs(t *testing.T) {
 		t.Errorf("without it is %s, %q, with %d converted images", d.Stage, d.Waiting, len(l.site[who]))
 	}
 }
+
+// TestWrongClock: a machine whose clock has jumped to another year freezes nobody, and sends
+// no notices. A Harbor that cannot tell the time is no reason.
+func TestWrongClock(t *testing.T) {
+	l := quietLife(t)
+	if _, err := l.office(l.rules).Leave(t.Context(), l.now, Order{ID: who, Date: l.midnight(100), By: "suzuki"}); err != nil {
+		t.Fatal(err)
+	}
+	o := l.office(l.rules)
+	o.Clock = func(context.Context) (time.Time, error) { return l.now, nil }
+	if err := o.Round(t.Context(), l.now.AddDate(1, 0, 0)); !errors.Is(err, ErrClock) {
+		t.Errorf("a year ahead: %v", err)
+	}
+	if d := l.departure(); d.Stage != Scheduled || len(l.sent) != 0 {
+		t.Errorf("it is %s, with %d letters", d.Stage, len(l.sent))
+	}
+	if err := o.Round(t.Context(), l.now.Add(time.Minute)); err != nil {
+		t.Errorf("a minute ahead: %v", err)
+	}
+	o.Clock = func(context.Context) (time.Time, error) { return time.Time{}, errors.New("it is down") }
+	if err := o.Round(t.Context(), l.now.AddDate(1, 0, 0)); err != nil {
+		t.Errorf("without Harbor's clock: %v", err)
+	}
+}
+
+// TestCertificateDays: a certificate's days are those of the place, and not of Greenwich.
+func TestCertificateDays(t *testing.T) {
+	l := quietLife(t)
+	tokyo := time.FixedZone("JST", 9*3600)
+	early := time.Date(2026, 11, 29, 23, 30, 0, 0, time.UTC)
+	d := &Departure{
+		Person: l.people[who], Project: who, Date: time.Date(2027, 3, 31, 0, 0, 0, 0, tokyo), Ordered: early, FrozenAt: early, Removed: early,
+		Before: &Before{}, Where: &Where{HandedOver: early}, Bundles: []Bundle{{Made: early, Verified: early}},
+	}
+	c, err := l.office(l.rules).draw(t.Context(), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, at := range map[string]time.Time{"ordered": c.Ordered, "frozen": c.Frozen, "handed over": c.HandedOver, "removed": c.Removed, "read back": c.Bundles[0].Verified} {
+		if got := at.Format(time.DateOnly); got != "2026-11-30" {
+			t.Errorf("%s on %s", what, got)
+		}
+	}
+	if got := c.Undelete.Format(time.DateOnly); got != "2026-12-30" {
+		t.Errorf("to be had back until %s", got)
+	}
+}

@@ -35,6 +35,9 @@ type Registry interface {
 	Artifacts(ctx context.Context, project, repository string) iter.Seq2[harbor.Artifact, error]
 	CopyArtifact(ctx context.Context, from harbor.Source, project, repository string) error
 	DeleteArtifact(ctx context.Context, project, repository, reference string) error
+	ImmutableRules(ctx context.Context, project string) iter.Seq2[harbor.ImmutableRule, error]
+	CreateImmutableRule(ctx context.Context, project string, r harbor.ImmutableRule) (int64, error)
+	UpdateImmutableRule(ctx context.Context, project string, r harbor.ImmutableRule) error
 	AddTag(ctx context.Context, project, repository, reference, tag string) error
 	DeleteTag(ctx context.Context, project, repository, reference, tag string) error
 }
