@@ -99,6 +99,11 @@ func (o *Office) restoreProject(ctx context.Context, d *Departure) error {
 	if err != nil {
 		return fmt.Errorf("asking for the project %s: %w", d.Project, err)
 	}
+	if o.Ownership != nil && is.ID != d.Before.ProjectID {
+		if err := o.Ownership.Remade(d.Project, d.Before.ProjectID, is.ID); err != nil {
+			return fmt.Errorf("writing down that the project %s was made again: %w", d.Project, err)
+		}
+	}
 	robots, err := harbor.All(o.Registry.Robots(ctx, is.ID))
 	if err != nil {
 		return fmt.Errorf("asking for the robots of %s: %w", d.Project, err)

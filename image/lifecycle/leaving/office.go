@@ -24,6 +24,7 @@ type Office struct {
 	Realm       Realm       // nil: the site has no store of its own
 	Uses        Uses        // nil: nothing is cited
 	Credentials Credentials // nil: there are none
+	Ownership   Ownership   // nil: nobody remembers projects by their ids
 	Trail       Trail       // nil: certificates name no acts
 	Audit       audit.Recorder
 	Documents   Documents

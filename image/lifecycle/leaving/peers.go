@@ -117,6 +117,13 @@ type Credentials interface {
 	Remove(ctx context.Context, id string) error
 }
 
+// Ownership knows which projects are jadm's, by their ids at Harbor; package desired.
+type Ownership interface {
+	// Remade says that a project was made again: what was known of the old one holds for
+	// the new one. Told twice it does nothing.
+	Remade(project string, was, is int64) error
+}
+
 // Trail finds what the audit log has about a departure; package audit.
 type Trail interface {
 	Acts(ctx context.Context, departure string) ([]string, error) // IDs
