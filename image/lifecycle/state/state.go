@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,10 +23,23 @@ var ErrDamaged = errors.New("it is not whole")
 
 // Dir is a directory of documents. It may be used by several goroutines and
 // processes.
-type Dir struct{ path string }
+type Dir struct {
+	path  string
+	waits func(kind string)
+}
 
 // Open returns the documents below path, which is made when something is saved.
-func Open(path string) Dir { return Dir{path} }
+func Open(path string) Dir { return Dir{path: path} }
+
+// Telling returns the same documents. Lock calls waits when it has waited for others for a
+// while: somebody may sit there and wonder.
+func (d Dir) Telling(waits func(kind string)) Dir {
+	d.waits = waits
+	return d
+}
+
+// patience is how long Lock waits before it says so.
+const patience = time.Second
 
 // Path is where the documents are.
 func (d Dir) Path() string { return d.path }
@@ -120,7 +134,14 @@ func (d Dir) Lock(kind string) (unlock func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("locking %s: %w", kind, err)
 	}
-	if err := flock(f, unix.LOCK_EX); err != nil {
+	err = flock(f, unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		if d.waits != nil {
+			defer time.AfterFunc(patience, func() { d.waits(kind) }).Stop()
+		}
+		err = flock(f, unix.LOCK_EX)
+	}
+	if err != nil {
 		_ = f.Close()
 		return nil, fmt.Errorf("locking %s: %w", f.Name(), err)
 	}
