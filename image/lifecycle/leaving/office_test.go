@@ -138,11 +138,16 @@ func TestOrders(t *testing.T) {
 		order   Order
 		says    string
 	}{
-		"a day that is past":   {func(*life) {}, Order{ID: who, Date: day("2026-12-31")}, "is past"},
-		"no date":              {func(*life) {}, Order{ID: who}, "no date is given"},
-		"nobody":               {func(*life) {}, Order{ID: "u999", Date: day("2027-02-01")}, "nothing of u999"},
-		"after it was frozen":  {func(l *life) { l.leave(1, 2, nil) }, Order{ID: who, Date: day("2027-05-01")}, "cannot change any more"},
-		"after the hand-over":  {func(l *life) { l.leave(1, 2, nil) }, Order{ID: who, Choice: Choice{HandOver: ToArchive}}, "have been handed over"},
+		"a day that is past":          {func(*life) {}, Order{ID: who, Date: day("2026-12-31")}, "is past"},
+		"no date":                     {func(*life) {}, Order{ID: who}, "no date is given"},
+		"nobody":                      {func(*life) {}, Order{ID: "u999", Date: day("2027-02-01")}, "nothing of u999"},
+		"after it was frozen":         {func(l *life) { l.leave(1, 2, nil) }, Order{ID: who, Date: day("2027-05-01")}, "cannot change any more"},
+		"after the hand-over":         {func(l *life) { l.leave(1, 2, nil) }, Order{ID: who, Choice: Choice{HandOver: ToArchive}}, "have been handed over"},
+		"somebody unknown takes over": {func(*life) {}, Order{ID: who, Date: day("2027-02-01"), Choice: Choice{Receiver: "s0O1"}}, `nobody called "s0O1"`},
+		"who has left takes over": {func(l *life) { l.people[boss] = people.Person{ID: boss, Disabled: true} },
+			Order{ID: who, Date: day("2027-02-01"), Choice: Choice{Receiver: boss}}, "cannot take over"},
+		"an unknown admin":     {func(*life) {}, Order{ID: who, Date: day("2027-02-01"), Choice: Choice{Admins: map[string]string{"lab": "s0O1"}}}, `nobody called "s0O1"`},
+		"an unknown project":   {func(*life) {}, Order{ID: who, Date: day("2027-02-01"), Choice: Choice{Admins: map[string]string{"1ab": boss}}}, "no project 1ab"},
 		"the directory is out": {func(l *life) { l.down.directory = true }, Order{ID: who, Date: day("2027-02-01")}, "it is down"},
 	} {
 		t.Run(name, func(t *testing.T) {
