@@ -47,7 +47,13 @@ func (a *Age) String() string {
 	if d > 0 && d%day == 0 {
 		return fmt.Sprintf("%dd", d/day)
 	}
-	return d.String()
+	text := d.String()
+	for _, nothing := range []string{"m0s", "h0m"} { // 15m, and not 15m0s
+		if strings.HasSuffix(text, nothing) {
+			text = text[:len(text)-2]
+		}
+	}
+	return text
 }
 
 // Type is the word for it in the help.

@@ -12,6 +12,11 @@ func TestUnits(t *testing.T) {
 			t.Errorf("%s is %v, %v", text, a, err)
 		}
 	}
+	for want, d := range map[string]time.Duration{"0": 0, "30d": 720 * time.Hour, "15m": 15 * time.Minute, "1h": time.Hour, "1h30m": 90 * time.Minute, "10s": 10 * time.Second, "1m30s": 90 * time.Second} {
+		if got := (*Age)(&d).String(); got != want {
+			t.Errorf("%v is %q, not %q", d, got, want)
+		}
+	}
 	for text, want := range map[string]int64{"200G": 200e9, "200GB": 200e9, "1.5T": 1.5e12, "512MiB": 512 << 20, "1k": 1000, "7": 7, "0": 0} {
 		var b Bytes
 		if err := b.Set(text); err != nil || int64(b) != want {

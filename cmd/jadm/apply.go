@@ -137,7 +137,7 @@ func (a *applying) end(plan desired.Plan, results []result, err error) error {
 		fmt.Fprintf(out, "\n%d done, %d failed.\n", len(results)-failed, failed)
 	}
 	for _, f := range desired.Failures(err) {
-		fmt.Fprint(a.cmd.ErrOrStderr(), fault.Format("jadm: "+f.Change.Subject, f.Err))
+		fmt.Fprint(a.cmd.ErrOrStderr(), fault.Format("jadm: "+f.Change.Subject, advised(f.Err)))
 	}
 	if err != nil && a.cmd.Context().Err() != nil {
 		return err // main says that it was interrupted

@@ -261,7 +261,7 @@ proves later that everything up to this entry is still there: jadm audit verify 
 				return fault.New("cannot read the end of the audit log", err, "see what is wrong: jadm audit verify")
 			}
 			if head.Number == 0 {
-				return fault.New("the audit log has no entry yet", nil, "do something first: jadm plan")
+				return fault.New("the audit log has no entry yet", nil, "do something first: jadm apply")
 			}
 			if p.json {
 				return printJSON(cmd.OutOrStdout(), head)

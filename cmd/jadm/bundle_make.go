@@ -8,11 +8,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/lifecycle/audit"
 	"github.com/jrun-hpc/jrun/image/lifecycle/bundle"
+	"github.com/jrun-hpc/jrun/image/lifecycle/usage"
 	"github.com/jrun-hpc/jrun/image/provenance"
 	"github.com/jrun-hpc/jrun/quantity"
 	"github.com/opencontainers/go-digest"
@@ -53,7 +55,8 @@ func (p *program) newBundleMakeCommand() *cobra.Command {
 		Use:   "make {--user ID | --project PROJECT | --repository NAME} DIR",
 		Short: "Make a bundle",
 		Long: `Copies all images into the new directory DIR, with everything that belongs to them,
-and reads it back. It is called DIR.partial until all of it is there and right.
+and what is cited of them (jadm pins), and reads it back. It is called DIR.partial until
+all of it is there and right.
 
 If it is interrupted, run the same command again: it goes on, with the tags as they
 were when it was begun. Only this account can read the directory; whoever hands it
@@ -77,6 +80,9 @@ func (p *program) runBundleMake(cmd *cobra.Command, o *bundleMakeOptions, dir st
 		return err
 	}
 	if r.Source, err = p.harbor(); err != nil {
+		return err
+	}
+	if err := p.addPins(&r); err != nil {
 		return err
 	}
 	if p.dryRun {
@@ -138,6 +144,31 @@ func (o *bundleMakeOptions) request() (bundle.Request, error) {
 		r.Records, err = readRecords(o.records)
 	}
 	return r, err
+}
+
+// addPins adds what is cited of the projects that are asked for, as far as jadm knows: of an
+// image whose tag was pushed away nothing else says that it is wanted.
+func (p *program) addPins(r *bundle.Request) error {
+	dir, err := p.state()
+	if err != nil {
+		return err
+	}
+	projects := slices.Clone(r.Projects)
+	for _, repository := range r.Repositories {
+		project, _, _ := strings.Cut(repository, "/")
+		projects = append(projects, project)
+	}
+	slices.Sort(projects)
+	for _, project := range slices.Compact(projects) {
+		pins, err := usage.Book{Dir: dir}.PinsOf(project)
+		if err != nil {
+			return err
+		}
+		for _, pin := range pins {
+			r.Pins = append(r.Pins, bundle.Pin{Repository: project + "/" + pin.Repository, Digest: pin.Digest, Reason: pin.Reason})
+		}
+	}
+	return nil
 }
 
 // mostRecords bounds a file of records, in bytes.

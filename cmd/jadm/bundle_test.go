@@ -114,6 +114,29 @@ func TestBundleCommands(t *testing.T) {
 	}
 }
 
+// TestBundleOfCited: what is cited is in a bundle, also when its tag is another image's by now.
+func TestBundleOfCited(t *testing.T) {
+	config, fake := bundleSite(t)
+	cited := fake.Push("20260001/app", "paper", must(random.Image(200, 1)))
+	other := fake.Push("20260001/app", "mine", must(random.Image(200, 1)))
+	if _, err := bundleCommand(t, "--config", config, "pin", "20260001/app@"+cited.String(), "--reason", "figure 3"); err != nil {
+		t.Fatal(err)
+	}
+	for _, tag := range []string{"paper", "mine"} {
+		fake.Push("20260001/app", tag, must(random.Image(200, 1)))
+	}
+	for _, what := range [][]string{{"--project", "20260001"}, {"--repository", "20260001/app"}} {
+		dir := filepath.Join(t.TempDir(), "b")
+		if _, err := bundleCommand(t, append([]string{"--config", config, "bundle", "make", dir}, what...)...); err != nil {
+			t.Fatal(err)
+		}
+		out, err := bundleCommand(t, "bundle", "show", "--json", dir)
+		if err != nil || !strings.Contains(out, cited.String()) || !strings.Contains(out, "figure 3") || strings.Contains(out, other.String()) {
+			t.Errorf("%q: %s, %v", what, out, err)
+		}
+	}
+}
+
 // TestBundleRun needs neither a configuration nor a registry.
 func TestBundleRun(t *testing.T) {
 	config, fake := bundleSite(t)

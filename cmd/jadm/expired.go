@@ -48,9 +48,10 @@ func (p *program) runExpired(cmd *cobra.Command) error {
 		return err
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "ID\tNAME\tACCOUNT\tPROJECT\tMEMBER OF\t")
+	// Names are last: tabwriter does not know that their characters are wide.
+	fmt.Fprintln(table, "ID\tACCOUNT\tPROJECT\tMEMBER OF\tNAME")
 	for _, x := range proposals {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t\n", fault.Printable(x.ID), fault.Printable(x.Name), accountOf(x), projectOf(x), fault.Printable(strings.Join(x.Memberships, ", ")))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", fault.Printable(x.ID), accountOf(x), projectOf(x), fault.Printable(strings.Join(x.Memberships, ", ")), fault.Printable(x.Name))
 	}
 	if err := table.Flush(); err != nil {
 		return err

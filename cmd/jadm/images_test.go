@@ -113,7 +113,10 @@ func TestImages(t *testing.T) {
 	s.jrun(provenance.Used, used)
 	s.jrun(provenance.Pin, cited)
 	contains(t, s.ok("retain", "--dry-run"), "lab/sim:old", "lab/sim:used", "nothing was changed") // nothing is known yet
+	contains(t, s.ok("usage", "collect", "--dry-run"), "2 reports would be taken up")
+	contains(t, s.ok("usage", "collect", "--dry-run", "--json"), `"reports": 2`)
 	contains(t, s.ok("usage", "collect"), "1 uses, 0 records, 1 pins")
+	contains(t, s.ok("usage", "collect", "--dry-run"), "0 reports would be taken up")
 	contains(t, s.ok("usage"), "lab/sim", short(used.String()))
 	contains(t, s.ok("pins"), short(cited.String()), "2027")
 	contains(t, s.ok("usage", "keep-alive", "--dry-run"), "would tell Harbor of 1 images")
@@ -187,5 +190,37 @@ func TestMistakesWithImages(t *testing.T) {
 		if out, err := s.jadm(args...); err == nil {
 			t.Errorf("%s: %s", name, out)
 		}
+	}
+}
+
+// TestDryRunsAndJSON: what only says what would be done does nothing, and says it in JSON to
+// who wants that.
+func TestDryRunsAndJSON(t *testing.T) {
+	s := newImageSite(t, "")
+	page := filepath.Join(s.dir, "storage.html")
+	contains(t, s.ok("report", "--html", page, "--dry-run"), "would write "+page)
+	if _, err := os.Stat(page); err == nil {
+		t.Error("a dry run has written the page")
+	}
+	login := filepath.Join(s.dir, "login.json")
+	if err := os.WriteFile(login, []byte(`{"auths":{"h/u001":{"auth":"eDp5"}}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	home := filepath.Join(s.dir, "home", "auth.json")
+	for _, args := range [][]string{
+		{"report", "--html", page, "--dry-run"}, {"report", "--html", page}, {"mail", "test", "a@example.org", "--dry-run"},
+		{"user", "place", login, home, "--dry-run"},
+	} {
+		var answer map[string]any
+		if out := s.ok(append(args, "--json")...); json.Unmarshal([]byte(out), &answer) != nil {
+			t.Errorf("jadm %s --json says %s", strings.Join(args, " "), out)
+		}
+	}
+	if _, err := os.Stat(filepath.Dir(home)); err == nil {
+		t.Error("a dry run has made a directory")
+	}
+	contains(t, s.ok("user", "place", login, home, "--dry-run"), "would put the logins for h/u001")
+	if _, err := s.jadm("user", "place", filepath.Join(s.dir, "none"), home, "--dry-run"); err == nil {
+		t.Error("a file that is not there would be placed")
 	}
 }

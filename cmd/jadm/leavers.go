@@ -64,9 +64,10 @@ func (p *program) runLeavers(cmd *cobra.Command, all bool) error {
 		return failed
 	}
 	table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "ID\tNAME\tDATE\tSTAGE\tNEXT\t")
+	// Names are last: tabwriter does not know that their characters are wide.
+	fmt.Fprintln(table, "ID\tDATE\tSTAGE\tNEXT\tNAME")
 	for _, d := range shown {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t\n", fault.Printable(d.ID()), fault.Printable(d.Person.Name), d.Date.Format(time.DateOnly), d.Stage, d.next())
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", fault.Printable(d.ID()), d.Date.Format(time.DateOnly), d.Stage, d.next(), fault.Printable(d.Person.Name))
 	}
 	if err := table.Flush(); err != nil {
 		return err

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"math/rand/v2"
 	"net/url"
 	"os"
@@ -285,6 +287,49 @@ func TestReturnAfterRemoval(t *testing.T) {
 	}
 	if archived, _ := filepath.Glob(filepath.Join(s.dir, "state", "archive", "u001-*")); len(archived) != 1 {
 		t.Errorf("the archive has %q", archived)
+	}
+}
+
+// TestReturnToOwnProject: after the removal the project is another one to Harbor, and still
+// jadm's: what it says to type works, and apply has nothing against it.
+func TestReturnToOwnProject(t *testing.T) {
+	s := newSite(t)
+	s.pushSome()
+	s.write("desired.toml", "[people]\nexcept = [\"s001\", \"c001\"]\nimmutable_tags = [\"1\"]\n")
+	s.jadm("apply", "--adopt")
+	s.jadm("user", "add", "u001")
+	login := filepath.Join(s.dir, "state", "credentials", "u001.auth.json")
+	if _, err := os.Stat(login); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.client.CreateSystemRobot(t.Context(), harbor.Robot{Name: "nodes-s001", Description: "an administrator's", Days: 30, Permissions: harbor.PullFrom("lab")}); err != nil {
+		t.Fatal(err)
+	}
+	s.jadm("user", "leave", "u001", "--on", time.Now().Format(time.DateOnly))
+	s.jadm("user", "leave", "s001", "--on", time.Now().Format(time.DateOnly))
+	s.jadm("leavers", "run")
+	s.day = 31
+	s.jadm("leavers", "run")
+	if s.images("u001") != nil {
+		t.Error("the images are there still")
+	}
+	if _, err := os.Stat(login); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the login of a robot that is gone is still there: %v", err)
+	}
+	if _, err := s.client.SystemRobot(t.Context(), "nodes-s001"); err != nil {
+		t.Errorf("a robot that jadm did not make: %v", err)
+	}
+	s.jadm("user", "return", "u001")
+	if got := s.jadm("plan"); !strings.Contains(got, "Nothing to do: Harbor is as the file says.") {
+		t.Errorf("it is not as it was:\n%s", got)
+	}
+	if got := s.jadm("user", "add", "u001"); !strings.Contains(got, "write the login") {
+		t.Errorf("the login is not made again:\n%s", got)
+	}
+	// What jadm had made in the old project is its own in the new one.
+	s.write("desired.toml", "[people]\nexcept = [\"s001\", \"c001\"]\n")
+	if got := s.jadm("plan"); !strings.Contains(got, "- immutable tags 1 of u001") {
+		t.Errorf("a rule that jadm has made is somebody else's:\n%s", got)
 	}
 }
 

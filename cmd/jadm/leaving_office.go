@@ -13,9 +13,11 @@ import (
 	"github.com/jrun-hpc/jrun/image/harbor"
 	"github.com/jrun-hpc/jrun/image/lifecycle/audit"
 	"github.com/jrun-hpc/jrun/image/lifecycle/bundle"
+	"github.com/jrun-hpc/jrun/image/lifecycle/desired"
 	"github.com/jrun-hpc/jrun/image/lifecycle/leaving"
 	"github.com/jrun-hpc/jrun/image/lifecycle/notice"
 	"github.com/jrun-hpc/jrun/image/lifecycle/onboarding"
+	"github.com/jrun-hpc/jrun/image/lifecycle/state"
 	"github.com/jrun-hpc/jrun/image/lifecycle/usage"
 	"github.com/opencontainers/go-digest"
 )
@@ -49,8 +51,13 @@ func (p *program) office() (*leaving.Office, error) {
 	book := usage.Book{Dir: d.state, Registry: host, Acts: d.audit}
 	o := &leaving.Office{
 		Rules: p.leavingRules(), Host: host, Account: d.Harbor.User, Registry: client, Shelf: leaving.Disk{}, Post: letterBox{post}, Directory: directory,
-		Uses: citations{book}, Credentials: nodeRobots{client}, Trail: trail{auditFile(d.Settings)}, Audit: d.audit, Documents: d.state,
+		Uses: citations{book}, Credentials: nodeRobots{client, func(id string) string { return onboarding.CredentialFile(d.state, d.Onboarding, id) }}, Ownership: ownership{d.state},
+		Trail: trail{auditFile(d.Settings)}, Audit: d.audit, Documents: d.state,
 		Bundler: bundler{client, registry, book},
+		Clock: func(ctx context.Context) (time.Time, error) {
+			theirs, err := client.Clock(ctx)
+			return theirs.Add(clock().Sub(time.Now())), err // a test that lives in another year does so with Harbor
+		},
 	}
 	if d.Store.Path != "" {
 		o.Realm = leaving.Site{Root: d.Store.Path, Registry: host}
@@ -105,29 +112,36 @@ type trail struct{ file string }
 
 func (t trail) Acts(_ context.Context, departure string) ([]string, error) {
 	var ids []string
-	files, err := audit.Files(t.file)
-	if err != nil {
-		return nil, err
-	}
-	for _, file := range files {
-		for e, err := range audit.Entries(file) {
-			if err != nil {
-				return nil, err
-			}
-			if e.Details["departure"] == departure && e.Outcome == audit.Done {
-				ids = append(ids, e.ID)
-			}
+	for e, err := range audit.Entries(t.file) {
+		if err != nil {
+			return nil, err
+		}
+		if e.Details["departure"] == departure && e.Outcome == audit.Done {
+			ids = append(ids, e.ID)
 		}
 	}
 	return ids, nil
 }
 
-// nodeRobots are the logins of the compute servers that jadm user add has made.
-type nodeRobots struct{ client *harbor.Client }
+// ownership is what package desired has written down.
+type ownership struct{ dir state.Dir }
 
+// Remade implements leaving.Ownership.
+func (o ownership) Remade(project string, was, is int64) error {
+	return desired.Remade(o.dir, project, was, is)
+}
+
+// nodeRobots are the logins of the compute servers that jadm user add has made.
+type nodeRobots struct {
+	client *harbor.Client
+	file   func(id string) string // in which such a login was left
+}
+
+// with does something to a person's robot. One of that name that somebody else has made
+// stays as it is.
 func (n nodeRobots) with(ctx context.Context, id string, do func(context.Context, int64) error) error {
 	r, err := n.client.SystemRobot(ctx, onboarding.RobotName(leaving.ProjectOf(id)))
-	if err == nil {
+	if err == nil && onboarding.IsOurs(r) {
 		err = do(ctx, r.ID)
 	}
 	if harbor.Status(err) == http.StatusNotFound {
@@ -144,8 +158,15 @@ func (n nodeRobots) Enable(ctx context.Context, id string) error {
 	return n.with(ctx, id, n.client.EnableRobot)
 }
 
+// Remove removes the robot, and the file with its login, which is of no use any more.
 func (n nodeRobots) Remove(ctx context.Context, id string) error {
-	return n.with(ctx, id, n.client.DeleteRobot)
+	if err := n.with(ctx, id, n.client.DeleteRobot); err != nil {
+		return err
+	}
+	if err := os.Remove(n.file(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // bundler is package bundle for package leaving.

@@ -62,6 +62,9 @@ func (p *program) runMailTest(ctx context.Context, out io.Writer, address, langu
 		if err != nil {
 			return err
 		}
+		if p.json {
+			return printJSON(out, map[string]string{"to": address, "way": post.Way(), "subject": text.Subject, "body": text.Body})
+		}
 		_, err = fmt.Fprintf(out, "To: %s\nSubject: %s\n\n%s", fault.Printable(address), text.Subject, text.Body)
 		return err
 	}

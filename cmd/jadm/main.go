@@ -30,7 +30,7 @@ func run(args []string) int {
 		return 0
 	}
 	if !errors.Is(err, errReported) {
-		fmt.Fprint(os.Stderr, fault.Format("jadm", err))
+		fmt.Fprint(os.Stderr, fault.Format("jadm", advised(err)))
 	}
 	return exitCode(err)
 }

@@ -122,6 +122,9 @@ func (p *program) writePasswords(ctx context.Context, in io.Reader, out io.Write
 		if err == nil && secret == "" {
 			err = errors.New("it is empty")
 		}
+		if errors.Is(err, io.EOF) {
+			err = errors.New("standard input has ended")
+		}
 		if err != nil {
 			return fault.Newf(err, "run it again: jadm passwords", "there is no password of %s", one.Of)
 		}

@@ -4,7 +4,6 @@ import (
 	"github.com/jrun-hpc/jrun/image/lifecycle/notice"
 	"github.com/jrun-hpc/jrun/image/lifecycle/onboarding"
 	"github.com/jrun-hpc/jrun/image/lifecycle/people"
-	"github.com/jrun-hpc/jrun/image/lifecycle/state"
 )
 
 // directory is who there is.
@@ -26,7 +25,7 @@ func (p *program) stayers() (people.Directory, error) {
 	if err != nil {
 		return nil, err
 	}
-	return staying{directory, state.Open(s.State)}, nil
+	return staying{directory, p.documents(s)}, nil
 }
 
 // post sends letters.

@@ -12,6 +12,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/jrun-hpc/jrun/fault"
@@ -28,7 +29,9 @@ type program struct {
 	json   bool
 	dryRun bool
 
-	loaded *settings.Settings
+	serving bool      // it is jadm serve
+	told    sync.Once // that it waits
+	loaded  *settings.Settings
 }
 
 // settings reads jadm.toml, once.
@@ -107,7 +110,7 @@ func (p *program) desk() (desk, error) {
 	if err != nil {
 		return desk{}, err
 	}
-	return desk{s, state.Open(s.State), audit.Open(auditFile(s), actor())}, nil
+	return desk{s, p.documents(s), audit.Open(auditFile(s), actor())}, nil
 }
 
 // state is what jadm remembers.
@@ -116,7 +119,20 @@ func (p *program) state() (state.Dir, error) {
 	if err != nil {
 		return state.Dir{}, err
 	}
-	return state.Open(s.State), nil
+	return p.documents(s), nil
+}
+
+// documents are what jadm remembers. Who has typed a command hears of it when another jadm
+// keeps it waiting; jadm serve waits for its own tasks all the time.
+func (p *program) documents(s *settings.Settings) state.Dir {
+	if p.serving {
+		return state.Open(s.State)
+	}
+	return state.Open(s.State).Telling(func(string) {
+		p.told.Do(func() {
+			fmt.Fprintln(os.Stderr, "jadm: waiting for another jadm to end what it is at; Ctrl-C twice gives up")
+		})
+	})
 }
 
 // recorder is the audit log.

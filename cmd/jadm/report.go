@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"io"
 	"os/user"
 	"strconv"
 
@@ -45,6 +47,8 @@ func (p *program) runReport(cmd *cobra.Command, o reportOptions) error {
 	}
 	out := cmd.OutOrStdout()
 	switch {
+	case o.html != "" && p.dryRun:
+		return p.printWritten(out, o.html, "would write")
 	case o.html != "":
 		s, err := p.settings()
 		if err != nil {
@@ -60,13 +64,22 @@ func (p *program) runReport(cmd *cobra.Command, o reportOptions) error {
 		if err := state.WriteFile(o.html, page.Bytes(), 0o644); err != nil {
 			return fault.Newf(err, "name a file that you may write: jadm report --html FILE", "cannot write %s", o.html)
 		}
-		return nil
+		return p.printWritten(out, o.html, "wrote")
 	case o.csv:
 		return r.CSV(out)
 	case p.json:
 		return printJSON(out, r)
 	}
 	return r.Text(out)
+}
+
+// printWritten says where the page is, or would be.
+func (p *program) printWritten(out io.Writer, file, verb string) error {
+	if p.json {
+		return printJSON(out, map[string]any{"file": file, "written": !p.dryRun})
+	}
+	_, err := fmt.Fprintf(out, "%s %s\n", verb, fault.Printable(file))
+	return err
 }
 
 func (p *program) gather(ctx context.Context) (report.Report, error) {

@@ -129,6 +129,10 @@ func (p *program) projectsOr(ctx context.Context, named []string) ([]string, err
 	if err != nil {
 		return nil, err
 	}
+	// Who is nobody to Harbor, with a wrong password, is shown public projects and no error.
+	if _, err := client.CurrentUser(ctx); err != nil {
+		return nil, fmt.Errorf("asking Harbor who jadm is: %w", err)
+	}
 	all, err := harbor.All(client.Projects(ctx, ""))
 	var names []string
 	for _, project := range all {

@@ -19,48 +19,86 @@ type rights struct {
 	client    *harbor.Client
 	directory people.Directory // nil: nobody knows people
 	known     map[string]having
+	since     time.Time       // when what is forgotten was last forgotten
+	missing   int             // projects since then that were named and are not there
+	all       map[string]bool // all projects that there are, and whether they are public; nil until it is needed
+	listed    time.Time       // when that was
 }
 
 // having is who may have a project's images.
 type having struct {
-	until     time.Time
 	everybody bool
 	uids      map[int]bool
 }
 
-const rightsKept = 5 * time.Minute
+const (
+	rightsKept = 5 * time.Minute
+	// mostMissing is how many projects that are not there are asked for one by one in that
+	// time. Reports can name a million: for more of them all projects are listed, at most once
+	// in listAgain.
+	mostMissing = 100
+	listAgain   = 10 * time.Second
+)
 
 var _ usage.Rights = (*rights)(nil)
 
 // May implements usage.Rights.
 func (r *rights) May(ctx context.Context, uid int, project string) (bool, error) {
 	now := clock()
-	h, ok := r.known[project]
-	if !ok || now.After(h.until) {
-		var err error
-		if h, err = r.ask(ctx, project); err != nil {
-			return false, err
-		}
-		h.until = now.Add(rightsKept)
-		if r.known == nil {
-			r.known = map[string]having{}
-		}
-		r.known[project] = h
+	if age := now.Sub(r.since); r.known == nil || age > rightsKept || age < 0 {
+		r.known, r.since, r.missing = map[string]having{}, now, 0
 	}
+	h, ok := r.known[project]
+	if ok {
+		return h.everybody || h.uids[uid], nil
+	}
+	there, public, err := r.find(ctx, project, now)
+	if err != nil {
+		return false, err
+	}
+	if !there {
+		if r.missing++; r.missing <= mostMissing {
+			r.known[project] = having{}
+		}
+		return false, nil
+	}
+	if h, err = r.ask(ctx, project, public); err != nil {
+		return false, err
+	}
+	r.known[project] = h
 	return h.everybody || h.uids[uid], nil
 }
 
-// ask asks Harbor and the directory. Nobody has anything of a project that is not there.
-func (r *rights) ask(ctx context.Context, project string) (having, error) {
-	h := having{uids: map[int]bool{}}
-	found, err := r.client.Project(ctx, project)
-	if status := harbor.Status(err); status == http.StatusNotFound || status == http.StatusForbidden {
-		return h, nil
+// find asks whether there is a project. Nobody has anything of one that is not there.
+func (r *rights) find(ctx context.Context, project string, now time.Time) (there, public bool, err error) {
+	if r.missing < mostMissing {
+		found, err := r.client.Project(ctx, project)
+		if status := harbor.Status(err); status == http.StatusNotFound || status == http.StatusForbidden {
+			return false, false, nil
+		}
+		if err != nil {
+			return false, false, fmt.Errorf("asking for project %s: %w", project, err)
+		}
+		return true, found.Metadata.Public == "true", nil
 	}
-	if err != nil {
-		return h, fmt.Errorf("asking for project %s: %w", project, err)
+	if age := now.Sub(r.listed); r.all == nil || age >= listAgain || age < 0 {
+		all := map[string]bool{}
+		for p, err := range r.client.Projects(ctx, "") {
+			if err != nil {
+				return false, false, fmt.Errorf("listing projects: %w", err)
+			}
+			all[p.Name] = p.Metadata.Public == "true"
+		}
+		r.all, r.listed = all, now
 	}
-	if h.everybody = found.Metadata.Public == "true" || r.directory == nil; h.everybody {
+	public, there = r.all[project]
+	return there, public, nil
+}
+
+// ask asks Harbor and the directory who may have the images of a project.
+func (r *rights) ask(ctx context.Context, project string, public bool) (having, error) {
+	h := having{everybody: public || r.directory == nil, uids: map[int]bool{}}
+	if h.everybody {
 		return h, nil
 	}
 	members, err := harbor.All(r.client.Members(ctx, project))

@@ -69,6 +69,7 @@ const (
 )
 
 func (p *program) serve(ctx context.Context, out io.Writer, verbose bool) error {
+	p.serving = !p.dryRun
 	s, err := p.settings()
 	if err != nil {
 		return err

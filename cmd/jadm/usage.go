@@ -13,6 +13,7 @@ import (
 
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/lifecycle/usage"
+	"github.com/jrun-hpc/jrun/image/store"
 	"github.com/spf13/cobra"
 )
 
@@ -123,6 +124,9 @@ and requests to pin. 'jadm serve' does this every few minutes.`,
 		Example: "  jadm usage collect",
 		Args:    wantArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if p.dryRun {
+				return p.dryCollect(cmd.OutOrStdout())
+			}
 			collected, err := p.collect(cmd.Context())
 			if err != nil {
 				return err
@@ -137,6 +141,26 @@ and requests to pin. 'jadm serve' does this every few minutes.`,
 	}
 }
 
+// dryCollect counts what would be taken up. What of it counts is for Harbor to say then.
+func (p *program) dryCollect(out io.Writer) error {
+	s, err := p.settings()
+	if err != nil {
+		return err
+	}
+	if s.Store.Path == "" {
+		return errNoStore
+	}
+	n, err := store.CountReports(s.Store.Path)
+	if err != nil {
+		return err
+	}
+	if p.json {
+		return printJSON(out, map[string]int{"reports": n})
+	}
+	_, err = fmt.Fprintf(out, "%d reports would be taken up\n", n)
+	return err
+}
+
 // collect reads reports, and the leases on the site's objects.
 func (p *program) collect(ctx context.Context) (usage.Collected, error) {
 	s, err := p.settings()
@@ -145,9 +169,6 @@ func (p *program) collect(ctx context.Context) (usage.Collected, error) {
 	}
 	if s.Store.Path == "" {
 		return usage.Collected{}, errNoStore
-	}
-	if p.dryRun {
-		return usage.Collected{}, fault.New("collecting cannot be tried out", errors.New("it removes nothing but what it has kept"), "leave --dry-run out")
 	}
 	book, err := p.book()
 	if err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/lifecycle/onboarding"
@@ -28,12 +29,16 @@ func (p *program) newUserPlaceCommand() *cobra.Command {
 }
 
 func (p *program) runUserPlace(out io.Writer, from, into string) error {
+	place := onboarding.MergeLogins
 	if p.dryRun {
-		_, err := fmt.Fprintf(out, "would put the logins of %s into %s\n", fault.Printable(from), fault.Printable(into))
+		place = func(from, _ string) ([]string, error) { return onboarding.LoginsIn(from) }
+	}
+	logins, err := place(from, into)
+	if err != nil {
 		return err
 	}
-	logins, err := onboarding.MergeLogins(from, into)
-	if err != nil {
+	if p.dryRun && !p.json {
+		_, err := fmt.Fprintf(out, "would put the logins for %s of %s into %s\n", fault.Printable(strings.Join(logins, ", ")), fault.Printable(from), fault.Printable(into))
 		return err
 	}
 	if p.json {

@@ -125,6 +125,34 @@ func (r *Reports) discard(name string) int {
 	return 1
 }
 
+// CountReports is how many reports wait in the store under root; none where there is no
+// place for them. It changes nothing.
+func CountReports(root string) (int, error) {
+	dir, err := os.Open(filepath.Join(root, "site", siteReports))
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("counting reports: %w", err)
+	}
+	defer dir.Close()
+	n := 0
+	for {
+		names, err := dir.Readdirnames(1024) // the directory may be larger than memory
+		for _, name := range names {
+			if strings.HasSuffix(name, reportSuffix) && !strings.HasPrefix(name, ".") {
+				n++
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return n, nil
+		}
+		if err != nil {
+			return n, fmt.Errorf("counting reports: %w", err)
+		}
+	}
+}
+
 // reportGrace is how long reports wait for somebody to read them.
 const reportGrace = 90 * 24 * time.Hour
 

@@ -119,6 +119,15 @@ func TestKilled(t *testing.T) {
 	if r := verified(t, file); !r.OK() || r.Torn != 0 {
 		t.Errorf("report is %+v", r)
 	}
+	// They leave nothing that somebody would have to remove.
+	for _, name := range []string{".jsonl", ".jsonl.head", ".jsonl.lock"} {
+		if err := os.Remove(filepath.Join(filepath.Dir(file), "audit"+name)); err != nil {
+			t.Error(err)
+		}
+	}
+	if left, err := os.ReadDir(filepath.Dir(file)); err != nil || len(left) > 0 {
+		t.Errorf("what was killed has left %v, %v", left, err)
+	}
 }
 
 // TestPowerCut: of the bytes of an entry that was not acknowledged, a power cut leaves
@@ -171,6 +180,38 @@ func TestFullDisk(t *testing.T) {
 		t.Errorf("%v: %s", err, out)
 	}
 	if r := verified(t, file); !r.OK() || len(r.Interrupted) != 1 {
+		t.Errorf("report is %+v", r)
+	}
+}
+
+// TestNoNote: what is not done because the last entry cannot be noted does not seem to have
+// been interrupted; how something has ended stays.
+func TestNoNote(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "audit.jsonl")
+	log := fill(t, file, 1)
+	draft := headFile(file) + ".new"
+	if err := os.Mkdir(draft, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	done := false
+	if err := log.Do(Act{Action: "test", Subject: "x"}, func() error { done = true; return nil }); err == nil || done {
+		t.Errorf("it was done: %v, %v", done, err)
+	}
+	if r := verified(t, file); !r.OK() || r.Entries != 2 || len(r.Interrupted) != 0 {
+		t.Errorf("report is %+v", r)
+	}
+	if err := os.Remove(draft); err != nil {
+		t.Fatal(err)
+	}
+	err := log.Do(Act{Action: "test", Subject: "y"}, func() error { return os.Mkdir(draft, 0o700) })
+	if r := verified(t, file); err == nil || !r.OK() || r.Entries != 4 || len(r.Interrupted) != 0 {
+		t.Errorf("report is %+v, %v", r, err)
+	}
+	if err := os.Remove(draft); err != nil {
+		t.Fatal(err)
+	}
+	fill(t, file, 1)
+	if r := verified(t, file); !r.OK() || r.Entries != 6 {
 		t.Errorf("report is %+v", r)
 	}
 }

@@ -7,9 +7,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // Head names an entry, and with it all that come before. The zero value is that of an
@@ -53,20 +54,25 @@ func readHead(log string) (Head, error) {
 }
 
 // writeHead notes the last entry, which is on the disk already. Whatever is killed
-// leaves the old note or the new one, so that the log is never behind it.
+// leaves the old note or the new one, so that the log is never behind it. The log's lock
+// is held: nobody else writes the draft, and one that somebody who was killed has left is
+// written over.
 func writeHead(log string, h Head) error {
 	b, err := json.Marshal(h)
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(log), ".head-*")
+	draft := headFile(log) + ".new"
+	f, err := os.OpenFile(draft, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) //nolint:errcheck // it is not there after the renaming
 	_, err = f.Write(append(b, '\n'))
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(draft, headFile(log))
 	}
-	return os.Rename(f.Name(), headFile(log))
+	if err != nil {
+		_ = os.Remove(draft) // the first error says why
+	}
+	return err
 }

@@ -122,7 +122,11 @@ func (l *Log) append(e Entry) error {
 		_ = f.Truncate(size)
 		return err
 	}
-	return writeHead(l.path, e.head())
+	err = writeHead(l.path, e.head())
+	if err != nil && e.Outcome == Begun {
+		_ = f.Truncate(size) // it will not begin; how something ended stays
+	}
+	return err
 }
 
 // last is the entry that the next one follows, and how long f is up to its end. It cuts

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jrun-hpc/jrun/image/harbor/fakeharbor"
+	"github.com/opencontainers/go-digest"
 )
 
 // bundled is a world and a bundle of it.
@@ -220,5 +222,25 @@ func TestRestoreOfDamage(t *testing.T) {
 	}
 	if got := must(there.registry().Digest(t.Context(), "20260001/app", "1")); got != "" {
 		t.Errorf("app:1 is %s", got)
+	}
+}
+
+// TestCircle: a bundle may say that each of two signatures belongs to the other.
+func TestCircle(t *testing.T) {
+	w, dir := bundled(t)
+	b := must(Load(dir))
+	image := b.Images[slices.IndexFunc(b.Images, func(i Image) bool { return i.Digest == w.app })]
+	image.Accessories = append([]Accessory{}, image.Accessories[0], image.Accessories[0])
+	second := digest.FromString("second")
+	image.Accessories[0].Subject, image.Accessories[1].Subject, image.Accessories[1].Digest = second, image.Accessories[0].Digest, second
+	re := &restorer{r: RestoreRequest{Registry: other(t, "20260001").registry(), Workers: 1}, have: map[digest.Digest]string{}}
+	re.root = must(openBundle(dir))
+	defer re.root.Close() //nolint:errcheck // it was only read
+	ended := make(chan error, 1)
+	go func() { ended <- re.push(t.Context(), image) }()
+	select {
+	case <-ended: // with which error is no matter
+	case <-time.After(10 * time.Second):
+		t.Fatal("it does not end")
 	}
 }

@@ -22,15 +22,18 @@ func (re *restorer) push(ctx context.Context, image Image) error {
 	if err := re.pushArtifact(ctx, image, repository, imgspec.Descriptor{Digest: image.Digest, MediaType: image.MediaType}, image.Tags); err != nil {
 		return err
 	}
-	// What belongs to an accessory comes after it.
+	// What belongs to an accessory comes after it; a bundle that says that each of two
+	// belongs to the other has no such order.
 	waiting := slices.Clone(image.Accessories)
-	for len(waiting) > 0 {
+	for put := 0; len(waiting) > 0; {
 		a := waiting[0]
 		waiting = waiting[1:]
-		if slices.ContainsFunc(waiting, func(o Accessory) bool { return o.Digest == a.Subject }) {
+		if put < len(waiting) && slices.ContainsFunc(waiting, func(o Accessory) bool { return o.Digest == a.Subject }) {
 			waiting = append(waiting, a)
+			put++
 			continue
 		}
+		put = 0
 		var tags []string
 		if a.Tag != "" {
 			tags = []string{a.Tag}

@@ -37,7 +37,9 @@ func (d *differ) member(key memberKey) {
 		d.add(c)
 	case wanted && is.Role != want.role:
 		c.Kind, c.After, c.act = "member.role", want.role.String(), changeRole{is.ID, want.role}
-		if ours {
+		if ours && lower(want.role, is.Role) && d.lost() != "" {
+			c.Needs, c.Reason = NeedsPrune, d.lost()
+		} else if ours {
 			c.Reason = "somebody has changed it"
 		} else if lower(want.role, is.Role) {
 			c.Needs, c.Reason = NeedsPrune, "jadm did not give it"
@@ -45,14 +47,27 @@ func (d *differ) member(key memberKey) {
 		d.add(c)
 	case !wanted && ours:
 		c.Kind, c.act = "member.remove", removeMember{key, is.ID}
-		if id, isUser := key.user(); isUser && d.Population.Known && !d.known["u:"+id] {
+		id, isUser := key.user()
+		switch {
+		case isUser && d.Population.Known && !d.known["u:"+id]:
 			c.Needs, c.Reason = NeedsPrune, unknownAccount
+		case isUser && d.lost() != "":
+			c.Needs, c.Reason = NeedsPrune, d.lost()
 		}
 		d.add(c)
 	case !wanted && d.target.exclusive && key != userKey(d.Actual.Account):
 		c.Kind, c.Needs, c.Reason, c.act = "member.remove", NeedsPrune, "the project is exclusive, and jadm did not add it", removeMember{key, is.ID}
 		d.add(c)
 	}
+}
+
+// lost is why somebody may seem to be wanted no more, who is in a group that the directory
+// has lost; empty if it has all groups.
+func (d *differ) lost() string {
+	if d.target.lost == "" {
+		return ""
+	}
+	return "the directory does not have the group " + d.target.lost
 }
 
 // addMember makes somebody a member.

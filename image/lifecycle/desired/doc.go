@@ -36,8 +36,9 @@
 //
 // People come from a people.Directory, which package people provides from LDAP or a
 // CSV file. An account that has ended, or that the directory has lost, gets nothing;
-// memberships that jadm gave it wait for --prune, because a directory that answers
-// wrongly for an hour must not empty a site. What becomes of the person's project is
+// memberships that jadm gave it wait for --prune, and so do those of a group's people when
+// the directory has lost the group, because a directory that answers wrongly for an hour
+// must not empty a site. What becomes of the person's project is
 // for package leaving to say.
 //
 // # Faults

@@ -63,6 +63,32 @@ func loadOwned(dir state.Dir, project string) (Owned, error) {
 	return o, nil
 }
 
+// Remade writes down that jadm has made a project again whose id was another: what it owned
+// in the old one, and what is there again under the same name, is its own in the new one.
+// Without it the project would be somebody else's. A project that was not jadm's, or of
+// which this is known, stays as it is.
+func Remade(dir state.Dir, project string, was, is int64) error {
+	unlock, err := Lock(dir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	o, err := loadOwned(dir, project)
+	if err != nil || !o.has() || o.ID != was {
+		return err
+	}
+	o.ID, o.Retention = is, nil
+	for _, ids := range []map[string]int64{o.Members, o.Webhooks, o.Immutable} {
+		for name := range ids {
+			ids[name] = 0 // settle finds it
+		}
+	}
+	for name := range o.Robots {
+		o.Robots[name] = &OwnedRobot{}
+	}
+	return dir.Save(ownedKind, project, o)
+}
+
 // has reports whether the project is jadm's.
 func (o Owned) has() bool { return o.Made || o.Adopted }
 

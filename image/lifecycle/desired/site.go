@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jrun-hpc/jrun/fault"
@@ -115,13 +117,8 @@ func Populate(ctx context.Context, directory people.Directory, f *File, scope Sc
 			return p, fault.Newf(err, "see that the ID is right, and that the directory answers", "cannot look up %s", scope.Person)
 		}
 		p.People = []people.Person{one}
-	} else {
-		for one, err := range directory.People(ctx) {
-			if err != nil {
-				return p, fault.New("cannot list the people of the directory", err, "see that the directory answers")
-			}
-			p.People = append(p.People, one)
-		}
+	} else if err := p.addEverybody(ctx, directory); err != nil {
+		return p, err
 	}
 	for group := range f.groups() {
 		g, err := directory.Group(ctx, group)
@@ -134,7 +131,56 @@ func Populate(ctx context.Context, directory people.Directory, f *File, scope Sc
 			p.Groups[group] = g
 		}
 	}
+	if scope.Person != "" && f.People != nil {
+		return p, p.addCompanions(ctx, directory, f.People.Members)
+	}
 	return p, nil
+}
+
+// addCompanions adds those who belong to everybody's project to a population of one: they
+// belong to that person's, too. Who is unknown is left out.
+func (p *Population) addCompanions(ctx context.Context, directory people.Directory, m Members) error {
+	var ids []string
+	for _, list := range m.lists() {
+		for _, entry := range list.entries {
+			group, isGroup := expanded(entry)
+			_, isLocal := local(entry)
+			switch {
+			case entry == everybody:
+				return p.addEverybody(ctx, directory)
+			case isGroup:
+				ids = append(ids, p.Groups[group].Members...)
+			case !isDN(entry) && !isLocal:
+				ids = append(ids, entry)
+			}
+		}
+	}
+	for _, id := range ids {
+		if slices.ContainsFunc(p.People, func(known people.Person) bool { return strings.EqualFold(known.ID, id) }) {
+			continue
+		}
+		one, err := directory.Person(ctx, id)
+		if errors.Is(err, people.ErrUnknown) {
+			continue
+		}
+		if err != nil {
+			return fault.Newf(err, "see that the directory answers", "cannot look up %s", id)
+		}
+		p.People = append(p.People, one)
+	}
+	return nil
+}
+
+// addEverybody makes the people those of the directory.
+func (p *Population) addEverybody(ctx context.Context, directory people.Directory) error {
+	p.People = nil
+	for one, err := range directory.People(ctx) {
+		if err != nil {
+			return fault.New("cannot list the people of the directory", err, "see that the directory answers")
+		}
+		p.People = append(p.People, one)
+	}
+	return nil
 }
 
 // entries are all entries of all lists of members.

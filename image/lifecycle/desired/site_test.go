@@ -371,3 +371,68 @@ func TestAudited(t *testing.T) {
 		}
 	}
 }
+
+// TestLostGroup: a group that the directory has lost takes nothing from its people without
+// a word, and says so.
+func TestLostGroup(t *testing.T) {
+	w := newWorld(t)
+	const text = "[lab.lab]\ndevelopers = [\"group:cfd\"]\nguests = [\"everybody\"]\n[lab.other]\nguests = [\"group:cfd\"]\n"
+	w.apply(text, Options{})
+	before := w.snapshot("lab", "other")
+	lost := w.directory.groups["cfd"]
+	delete(w.directory.groups, "cfd")
+	plan := w.apply(text, Options{})
+	if diff := cmp.Diff(before, w.snapshot("lab", "other")); diff != "" {
+		t.Errorf("without the group (-want +got):\n%s", diff)
+	}
+	if len(plan.Held) != 4 || !strings.Contains(lines(plan), "the directory does not have the group cfd") {
+		t.Errorf("it says:\n%s", lines(plan))
+	}
+	w.directory.groups["cfd"] = lost
+	w.wantNothing(text, Options{Prune: true})
+	// A group that somebody has left is another matter.
+	w.directory.groups["cfd"] = []string{"u001"}
+	w.apply(text, Options{})
+	if facts := w.snapshot("other")["other"]; slices.Contains(facts, "member u U002 guest") || !slices.Contains(facts, "member u u001 guest") {
+		t.Errorf("there is %q", facts)
+	}
+}
+
+// TestGroupsOfPeople: a group of [people] that nobody is in leaves people without a project;
+// that is said.
+func TestGroupsOfPeople(t *testing.T) {
+	w := newWorld(t)
+	for name, problems := range map[string]int{groupDN: 0, "CN=Lab-Suzuki, OU=groups,dc=univ,dc=example": 0, "lab-suzuki": 1, "cn=none,ou=groups,dc=univ,dc=example": 1} {
+		plan := w.plan("[people]\ngroups = [\""+name+"\"]\n", Options{})
+		if len(plan.Problems) != problems {
+			t.Errorf("%s:\n%s", name, lines(plan))
+		}
+		if problems > 0 && !strings.Contains(lines(plan), "such as "+groupDN) {
+			t.Errorf("it does not say how groups are written:\n%s", lines(plan))
+		}
+	}
+}
+
+// TestCompanions: a plan of one person has those who belong to everybody's project, too.
+func TestCompanions(t *testing.T) {
+	for name, members := range map[string]string{
+		"people": `admins = ["suzuki", "nobody"]`, "a group's people": `guests = ["group:cfd"]`, "everybody": `guests = ["everybody"]`, "a group": `guests = ["` + groupDN + `"]`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			text := "[people]\n" + members + "\n"
+			one := Options{Scope: Scope{Person: "u003"}}
+			w.apply(text, one)
+			alone := w.snapshot("u003")
+			w.apply(text, Options{})
+			if diff := cmp.Diff(w.snapshot("u003"), alone); diff != "" {
+				t.Errorf("of everybody, and of one (-want +got):\n%s", diff)
+			}
+			one.Prune = true
+			w.wantNothing(text, one)
+			if _, err := w.client().Project(t.Context(), "u005"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}

@@ -31,6 +31,9 @@ type target struct {
 	robots    map[string]*Robot
 	webhooks  map[string]*Webhook
 	exclusive bool
+	// lost is a group of the file whose people are wanted one by one, and that the directory
+	// does not have now; empty for none.
+	lost string
 }
 
 // wanted is a membership as it should be.
@@ -77,7 +80,7 @@ func (r *resolver) targets() map[string]*target {
 			p := projects[name]
 			targets[name] = &target{
 				name: name, rules: p.Rules, robots: p.Robots, webhooks: r.webhooks(p.Rules), exclusive: p.Exclusive,
-				members: r.members("project "+name, p.Members),
+				members: r.members("project "+name, p.Members), lost: r.lost(p.Members),
 			}
 		}
 	}
@@ -101,7 +104,8 @@ func (r *resolver) webhooks(rules Rules) map[string]*Webhook {
 // addPersons adds a project for each person who should have one.
 func (r *resolver) addPersons(targets map[string]*target) {
 	role, _ := parseRole(r.file.People.Role) // which parse has checked
-	common := r.members("people", r.file.People.Members)
+	common, lost := r.members("people", r.file.People.Members), r.lost(r.file.People.Members)
+	r.checkGroupsOfPeople()
 	for _, p := range r.all.People {
 		if p.Ended(r.now) || !r.hasProject(p) {
 			continue
@@ -116,7 +120,7 @@ func (r *resolver) addPersons(targets map[string]*target) {
 			continue
 		}
 		rules := r.file.rulesOf(p.ID)
-		t := &target{name: name, person: p.ID, rules: rules, robots: r.file.People.Robots, webhooks: r.webhooks(rules), members: map[memberKey]wanted{}}
+		t := &target{name: name, person: p.ID, rules: rules, robots: r.file.People.Robots, webhooks: r.webhooks(rules), members: map[memberKey]wanted{}, lost: lost}
 		for key, w := range common {
 			t.members[key] = w
 		}
@@ -143,11 +147,30 @@ func (r *resolver) hasProject(p people.Person) bool {
 	})
 }
 
+// sameGroup compares DNs, or names as a CSV file has them, in any case.
 func sameGroup(a, b string) bool {
 	if isDN(a) && isDN(b) {
 		return normalDN(a) == normalDN(b)
 	}
-	return a == b
+	return strings.EqualFold(a, b)
+}
+
+// checkGroupsOfPeople finds groups of [people] that nobody is in: a mistyped one would
+// leave everybody without a project, and nobody would be told.
+func (r *resolver) checkGroupsOfPeople() {
+	for _, group := range r.file.People.Groups {
+		example := ""
+		found := slices.ContainsFunc(r.all.People, func(p people.Person) bool {
+			if len(p.Groups) > 0 && example == "" {
+				example = ", such as " + p.Groups[0]
+			}
+			return slices.ContainsFunc(p.Groups, func(of string) bool { return sameGroup(group, of) })
+		})
+		if !found {
+			r.problem("group "+group+" of people", "nobody whom the directory knows is in it, and nobody gets a project for it",
+				"correct it, or remove it from the file; write groups as the directory does"+example)
+		}
+	}
 }
 
 // members resolves the entries of the lists; of several that mean one person, the one
@@ -187,6 +210,19 @@ func (r *resolver) members(subject string, m Members) map[memberKey]wanted {
 		}
 	}
 	return members
+}
+
+// lost is the first group whose people are wanted one by one and that the directory does
+// not have.
+func (r *resolver) lost(m Members) string {
+	for _, list := range m.lists() {
+		for _, entry := range list.entries {
+			if group, ok := expanded(entry); ok && r.missing[group] {
+				return group
+			}
+		}
+	}
+	return ""
 }
 
 // spelling is a group's DN as the directory writes it: Harbor finds it in no other.

@@ -104,9 +104,10 @@ func (o *Office) Certificate(key string) (*Certificate, error) {
 // draw makes a certificate of what is known. Its dates are those of what was done, not
 // of the drawing.
 func (o *Office) draw(ctx context.Context, d *Departure) (*Certificate, error) {
+	here := func(t time.Time) time.Time { return t.In(d.Date.Location()) } // whoever reads it reads days
 	c := &Certificate{
-		Departure: d.Key(), ID: d.Person.ID, Name: d.Person.Name, Registry: o.Host, Project: d.Project, Date: d.Date, Ordered: d.Ordered, OrderedBy: d.OrderedBy,
-		Reason: d.Reason, Frozen: d.FrozenAt, HandedOver: d.Where.HandedOver, Removed: d.Removed, Undelete: o.Rules.closes(d), Decision: d.Where.Why,
+		Departure: d.Key(), ID: d.Person.ID, Name: d.Person.Name, Registry: o.Host, Project: d.Project, Date: d.Date, Ordered: here(d.Ordered), OrderedBy: d.OrderedBy,
+		Reason: d.Reason, Frozen: here(d.FrozenAt), HandedOver: here(d.Where.HandedOver), Removed: here(d.Removed), Undelete: here(o.Rules.closes(d)), Decision: d.Where.Why,
 		Images: []CertifiedImage{}, Bundles: []CertifiedBundle{}, KeptSite: d.KeptSite,
 	}
 	if c.Archived = d.Where.Archive; d.Where.Project != "" {
@@ -119,7 +120,7 @@ func (o *Office) draw(ctx context.Context, d *Departure) (*Certificate, error) {
 		c.Lost = append(c.Lost, CertifiedImage{Was: path.Join(o.Host, d.Project, i.Repository), Digest: i.Digest.String(), Tags: i.Tags, Now: []string{}})
 	}
 	for _, b := range d.Bundles {
-		c.Bundles = append(c.Bundles, CertifiedBundle{Dir: b.Dir, Checksum: b.Checksum, Verified: b.Verified, Archived: !b.Archived.IsZero()})
+		c.Bundles = append(c.Bundles, CertifiedBundle{Dir: b.Dir, Checksum: b.Checksum, Verified: here(b.Verified), Archived: !b.Archived.IsZero()})
 	}
 	for _, m := range d.Before.Memberships {
 		c.Members = append(c.Members, CertifiedEnd{Project: m.Project, Role: m.Role.String()})

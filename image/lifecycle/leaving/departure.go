@@ -99,6 +99,8 @@ type Before struct {
 	Members     []Membership    `json:"members,omitempty"`     // of the person's project
 	Robots      []harbor.Robot  `json:"robots,omitempty"`      // of the person's project
 	Memberships []Membership    `json:"memberships,omitempty"` // of the person, elsewhere
+	// Immutable are the rules of immutable tags that were switched off for the removal.
+	Immutable []harbor.ImmutableRule `json:"immutable,omitempty"`
 }
 
 // Membership is a role of somebody in a project.

@@ -38,6 +38,9 @@
 //     What turns up meanwhile is bundled, verified and handed over first.
 //   - The removal is late when it comes after Rules.due and one round more, and nothing
 //     was in its way: no running job, and no step that failed.
+//   - Rules of immutable tags are switched off when the removal begins, and not before; who
+//     comes back has them again.
+//   - Nothing is done while this machine's clock and Harbor's differ by an hour.
 //   - Nothing is lost because nobody is known: without a supervisor (or one who leaves,
 //     too, or has no project) the bundle goes into the archive, which is never removed. A
 //     cited image's bundle goes there in any case.

@@ -144,6 +144,9 @@ func (l *life) pushLate() {
 	l.pushes++
 	repo := []string{"app", "new"}[l.rng.IntN(2)]
 	tag := []string{"", "1", "late"}[l.rng.IntN(3)]
+	if p.holds(repo, tag) {
+		return // Harbor refuses it
+	}
 	pushed := p.push(repo, tag, 1, 7000+l.pushes)
 	l.owed[pushed] = true
 	if tag != "" {
@@ -159,7 +162,7 @@ func (l *life) removeEarly() {
 	}
 	for repo, artifacts := range p.repos {
 		for d := range artifacts {
-			if l.inBundle(d) {
+			if l.inBundle(d) && !p.immutable(artifacts[d]) {
 				l.removed[d] = true
 				delete(p.repos[repo], d)
 				for tag, of := range l.tags {

@@ -84,6 +84,9 @@ func (o *Office) restoreProject(ctx context.Context, d *Departure) error {
 	if err := o.restoreImages(ctx, d); err != nil {
 		return err
 	}
+	if err := o.tighten(ctx, d); err != nil { // from here on tags stay where they are
+		return err
+	}
 	for _, m := range d.Before.Members {
 		if m.Name == o.Account {
 			continue
@@ -95,6 +98,11 @@ func (o *Office) restoreProject(ctx context.Context, d *Departure) error {
 	is, err := o.Registry.Project(ctx, d.Project)
 	if err != nil {
 		return fmt.Errorf("asking for the project %s: %w", d.Project, err)
+	}
+	if o.Ownership != nil && is.ID != d.Before.ProjectID {
+		if err := o.Ownership.Remade(d.Project, d.Before.ProjectID, is.ID); err != nil {
+			return fmt.Errorf("writing down that the project %s was made again: %w", d.Project, err)
+		}
 	}
 	robots, err := harbor.All(o.Registry.Robots(ctx, is.ID))
 	if err != nil {

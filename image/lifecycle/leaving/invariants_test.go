@@ -227,6 +227,9 @@ func (l *life) checkReturned(d *Departure) {
 			l.bad("the tag %s is not back at %s", tag, digest)
 		}
 	}
+	if n := len(slices.DeleteFunc(slices.Clone(own.rules), func(r harbor.ImmutableRule) bool { return r.Disabled })); n != l.ruled {
+		l.bad("of %d rules of immutable tags %d are on: %+v", l.ruled, n, own.rules)
+	}
 	for name, role := range l.members {
 		if !slices.ContainsFunc(own.members, func(m harbor.Member) bool { return m.Name == name && m.Role == role }) {
 			l.bad("%s is no %s any more: %+v", name, role, own.members)

@@ -24,9 +24,13 @@ type Office struct {
 	Realm       Realm       // nil: the site has no store of its own
 	Uses        Uses        // nil: nothing is cited
 	Credentials Credentials // nil: there are none
+	Ownership   Ownership   // nil: nobody remembers projects by their ids
 	Trail       Trail       // nil: certificates name no acts
 	Audit       audit.Recorder
 	Documents   Documents
+	// Clock is Harbor's; nil is not compared. While this machine's differs much, nothing is
+	// done: everybody's day might seem to have come.
+	Clock func(ctx context.Context) (time.Time, error)
 }
 
 // Kinds of documents.
@@ -54,6 +58,12 @@ func (o *Office) Round(ctx context.Context, now time.Time) error {
 
 // Work is Round for some.
 func (o *Office) Work(ctx context.Context, now time.Time, ids ...string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	if err := o.checkClock(ctx, now); err != nil {
+		return err
+	}
 	unlock, err := o.Documents.Lock(round)
 	if err != nil {
 		return err
@@ -69,6 +79,25 @@ func (o *Office) Work(ctx context.Context, now time.Time, ids ...string) error {
 		}
 	}
 	return failed
+}
+
+// mostSkew is by how much this machine's clock and Harbor's may differ.
+const mostSkew = time.Hour
+
+// ErrClock is wrapped by errors about clocks that differ.
+var ErrClock = errors.New("this machine's clock and Harbor's differ")
+
+// checkClock refuses a now that Harbor knows nothing of. A Harbor that does not answer is
+// told by the steps that need it.
+func (o *Office) checkClock(ctx context.Context, now time.Time) error {
+	if o.Clock == nil {
+		return nil
+	}
+	theirs, err := o.Clock(ctx)
+	if skew := theirs.Sub(now); err == nil && skew.Abs() > mostSkew {
+		return fault.Newf(fmt.Errorf("%w by %s", ErrClock, skew.Round(time.Second)), "set the clock of both by NTP, and run it again: jadm leavers run", "nothing was done for those who leave")
+	}
+	return nil
 }
 
 // mostSteps is more than any departure needs in one round.

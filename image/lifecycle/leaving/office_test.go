@@ -138,11 +138,16 @@ func TestOrders(t *testing.T) {
 		order   Order
 		says    string
 	}{
-		"a day that is past":   {func(*life) {}, Order{ID: who, Date: day("2026-12-31")}, "is past"},
-		"no date":              {func(*life) {}, Order{ID: who}, "no date is given"},
-		"nobody":               {func(*life) {}, Order{ID: "u999", Date: day("2027-02-01")}, "nothing of u999"},
-		"after it was frozen":  {func(l *life) { l.leave(1, 2, nil) }, Order{ID: who, Date: day("2027-05-01")}, "cannot change any more"},
-		"after the hand-over":  {func(l *life) { l.leave(1, 2, nil) }, Order{ID: who, Choice: Choice{HandOver: ToArchive}}, "have been handed over"},
+		"a day that is past":          {func(*life) {}, Order{ID: who, Date: day("2026-12-31")}, "is past"},
+		"no date":                     {func(*life) {}, Order{ID: who}, "no date is given"},
+		"nobody":                      {func(*life) {}, Order{ID: "u999", Date: day("2027-02-01")}, "nothing of u999"},
+		"after it was frozen":         {func(l *life) { l.leave(1, 2, nil) }, Order{ID: who, Date: day("2027-05-01")}, "cannot change any more"},
+		"after the hand-over":         {func(l *life) { l.leave(1, 2, nil) }, Order{ID: who, Choice: Choice{HandOver: ToArchive}}, "have been handed over"},
+		"somebody unknown takes over": {func(*life) {}, Order{ID: who, Date: day("2027-02-01"), Choice: Choice{Receiver: "s0O1"}}, `nobody called "s0O1"`},
+		"who has left takes over": {func(l *life) { l.people[boss] = people.Person{ID: boss, Disabled: true} },
+			Order{ID: who, Date: day("2027-02-01"), Choice: Choice{Receiver: boss}}, "cannot take over"},
+		"an unknown admin":     {func(*life) {}, Order{ID: who, Date: day("2027-02-01"), Choice: Choice{Admins: map[string]string{"lab": "s0O1"}}}, `nobody called "s0O1"`},
+		"an unknown project":   {func(*life) {}, Order{ID: who, Date: day("2027-02-01"), Choice: Choice{Admins: map[string]string{"1ab": boss}}}, "no project 1ab"},
 		"the directory is out": {func(l *life) { l.down.directory = true }, Order{ID: who, Date: day("2027-02-01")}, "it is down"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -323,5 +328,52 @@ func TestJobs(t *testing.T) {
 	l.jobs = map[digest.Digest]bool{}
 	if d = l.pass(41); d.Stage != Certified || d.Waiting != "" || len(l.site[who]) != 0 {
 		t.Errorf("without it is %s, %q, with %d converted images", d.Stage, d.Waiting, len(l.site[who]))
+	}
+}
+
+// TestWrongClock: a machine whose clock has jumped to another year freezes nobody, and sends
+// no notices. A Harbor that cannot tell the time is no reason.
+func TestWrongClock(t *testing.T) {
+	l := quietLife(t)
+	if _, err := l.office(l.rules).Leave(t.Context(), l.now, Order{ID: who, Date: l.midnight(100), By: "suzuki"}); err != nil {
+		t.Fatal(err)
+	}
+	o := l.office(l.rules)
+	o.Clock = func(context.Context) (time.Time, error) { return l.now, nil }
+	if err := o.Round(t.Context(), l.now.AddDate(1, 0, 0)); !errors.Is(err, ErrClock) {
+		t.Errorf("a year ahead: %v", err)
+	}
+	if d := l.departure(); d.Stage != Scheduled || len(l.sent) != 0 {
+		t.Errorf("it is %s, with %d letters", d.Stage, len(l.sent))
+	}
+	if err := o.Round(t.Context(), l.now.Add(time.Minute)); err != nil {
+		t.Errorf("a minute ahead: %v", err)
+	}
+	o.Clock = func(context.Context) (time.Time, error) { return time.Time{}, errors.New("it is down") }
+	if err := o.Round(t.Context(), l.now.AddDate(1, 0, 0)); err != nil {
+		t.Errorf("without Harbor's clock: %v", err)
+	}
+}
+
+// TestCertificateDays: a certificate's days are those of the place, and not of Greenwich.
+func TestCertificateDays(t *testing.T) {
+	l := quietLife(t)
+	tokyo := time.FixedZone("JST", 9*3600)
+	early := time.Date(2026, 11, 29, 23, 30, 0, 0, time.UTC)
+	d := &Departure{
+		Person: l.people[who], Project: who, Date: time.Date(2027, 3, 31, 0, 0, 0, 0, tokyo), Ordered: early, FrozenAt: early, Removed: early,
+		Before: &Before{}, Where: &Where{HandedOver: early}, Bundles: []Bundle{{Made: early, Verified: early}},
+	}
+	c, err := l.office(l.rules).draw(t.Context(), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, at := range map[string]time.Time{"ordered": c.Ordered, "frozen": c.Frozen, "handed over": c.HandedOver, "removed": c.Removed, "read back": c.Bundles[0].Verified} {
+		if got := at.Format(time.DateOnly); got != "2026-11-30" {
+			t.Errorf("%s on %s", what, got)
+		}
+	}
+	if got := c.Undelete.Format(time.DateOnly); got != "2026-12-30" {
+		t.Errorf("to be had back until %s", got)
 	}
 }

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"time"
 
 	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/image/harbor"
 	"github.com/jrun-hpc/jrun/image/lifecycle/people"
 	"github.com/jrun-hpc/jrun/image/lifecycle/state"
 )
@@ -23,6 +25,9 @@ type Order struct {
 
 // Plan is what an order would come to: nothing is changed.
 func (o *Office) Plan(ctx context.Context, now time.Time, order Order) (*Departure, error) {
+	if err := o.checkChoice(ctx, now, order); err != nil {
+		return nil, err
+	}
 	d, err := o.Departure(order.ID)
 	if err == nil && !d.Stage.Over() {
 		return d, change(d, now, order)
@@ -43,6 +48,39 @@ func (o *Office) Plan(ctx context.Context, now time.Time, order Order) (*Departu
 		return o.Plan(ctx, now, order)
 	}
 	return o.newDeparture(ctx, now, order, p, d)
+}
+
+// checkChoice refuses people and projects that are not there: on the day it would be too
+// late to ask who was meant.
+func (o *Office) checkChoice(ctx context.Context, now time.Time, order Order) error {
+	const next = "look at how it is written: jadm user list"
+	ids := []string{order.Choice.Receiver}
+	for _, project := range sortedKeys(order.Choice.Admins) {
+		ids = append(ids, order.Choice.Admins[project])
+		_, err := o.Registry.Project(ctx, project)
+		if harbor.Status(err) == http.StatusNotFound {
+			return fault.Newf(err, "look at how it is written, in Harbor", "there is no project %s, for which %s was to get another admin", project, order.ID)
+		}
+		if err != nil {
+			return fmt.Errorf("asking for the project %s: %w", project, err)
+		}
+	}
+	for _, id := range ids {
+		if id == "" {
+			continue
+		}
+		p, err := o.Directory.Person(ctx, id)
+		if errors.Is(err, people.ErrUnknown) {
+			return fault.Newf(err, next, "there is nobody called %q, who was to take over from %s", id, order.ID)
+		}
+		if err != nil {
+			return fmt.Errorf("asking the directory for %q: %w", id, err)
+		}
+		if p.Ended(now) {
+			return fault.Newf(errors.New("the account has ended"), next, "%s cannot take over from %s", p.ID, order.ID)
+		}
+	}
+	return nil
 }
 
 // Leave records that somebody leaves, or another date or receiver for somebody of whom

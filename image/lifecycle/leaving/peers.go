@@ -35,6 +35,9 @@ type Registry interface {
 	Artifacts(ctx context.Context, project, repository string) iter.Seq2[harbor.Artifact, error]
 	CopyArtifact(ctx context.Context, from harbor.Source, project, repository string) error
 	DeleteArtifact(ctx context.Context, project, repository, reference string) error
+	ImmutableRules(ctx context.Context, project string) iter.Seq2[harbor.ImmutableRule, error]
+	CreateImmutableRule(ctx context.Context, project string, r harbor.ImmutableRule) (int64, error)
+	UpdateImmutableRule(ctx context.Context, project string, r harbor.ImmutableRule) error
 	AddTag(ctx context.Context, project, repository, reference, tag string) error
 	DeleteTag(ctx context.Context, project, repository, reference, tag string) error
 }
@@ -112,6 +115,13 @@ type Credentials interface {
 	Disable(ctx context.Context, id string) error
 	Enable(ctx context.Context, id string) error
 	Remove(ctx context.Context, id string) error
+}
+
+// Ownership knows which projects are jadm's, by their ids at Harbor; package desired.
+type Ownership interface {
+	// Remade says that a project was made again: what was known of the old one holds for
+	// the new one. Told twice it does nothing.
+	Remade(project string, was, is int64) error
 }
 
 // Trail finds what the audit log has about a departure; package audit.

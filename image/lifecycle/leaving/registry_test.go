@@ -220,6 +220,11 @@ func (h fakeHarbor) DeleteRepository(_ context.Context, project, name string) er
 		if p.repos[name] == nil {
 			return refusedWith(http.StatusNotFound)
 		}
+		for _, a := range p.repos[name] {
+			if p.immutable(a) {
+				return refusedWith(http.StatusPreconditionFailed)
+			}
+		}
 		delete(p.repos, name)
 		return nil
 	})
@@ -277,8 +282,49 @@ func (h fakeHarbor) DeleteArtifact(_ context.Context, project, repo, reference s
 		if p.repos[repo][digest.Digest(reference)] == nil {
 			return refusedWith(http.StatusNotFound)
 		}
+		if p.immutable(p.repos[repo][digest.Digest(reference)]) {
+			return refusedWith(http.StatusPreconditionFailed)
+		}
 		delete(p.repos[repo], digest.Digest(reference))
 		return nil
+	})
+}
+
+func (h fakeHarbor) ImmutableRules(_ context.Context, name string) iter.Seq2[harbor.ImmutableRule, error] {
+	return list(h, "ImmutableRules "+name, func() ([]harbor.ImmutableRule, error) {
+		p, err := h.find(name)
+		if err != nil {
+			return nil, err
+		}
+		return slices.Clone(p.rules), nil
+	})
+}
+
+func (h fakeHarbor) CreateImmutableRule(_ context.Context, project string, r harbor.ImmutableRule) (int64, error) {
+	return call(h.world, "CreateImmutableRule "+project, h.down.harbor, func() (int64, error) {
+		p, err := h.find(project)
+		if err != nil {
+			return 0, err
+		}
+		r.ID = h.id()
+		p.rules = append(p.rules, r)
+		return r.ID, nil
+	})
+}
+
+func (h fakeHarbor) UpdateImmutableRule(_ context.Context, project string, r harbor.ImmutableRule) error {
+	return callErr(h.world, fmt.Sprintf("UpdateImmutableRule %s %d", project, r.ID), h.down.harbor, func() error {
+		p, err := h.find(project)
+		if err != nil {
+			return err
+		}
+		for i := range p.rules {
+			if p.rules[i].ID == r.ID {
+				p.rules[i] = r
+				return nil
+			}
+		}
+		return refusedWith(http.StatusNotFound)
 	})
 }
 
@@ -307,6 +353,9 @@ func (h fakeHarbor) DeleteTag(_ context.Context, project, repo, reference, tag s
 		a := p.repos[repo][digest.Digest(reference)]
 		if a == nil || !slices.Contains(a.tags, tag) {
 			return refusedWith(http.StatusNotFound)
+		}
+		if p.immutable(&fakeArtifact{tags: []string{tag}}) {
+			return refusedWith(http.StatusPreconditionFailed)
 		}
 		a.tags = slices.DeleteFunc(a.tags, func(t string) bool { return t == tag })
 		return nil

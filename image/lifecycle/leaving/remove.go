@@ -34,6 +34,9 @@ func (o *Office) remove(ctx context.Context, now time.Time, d *Departure) error 
 			return err
 		}
 	}
+	if err := o.loosen(ctx, d); err != nil {
+		return err
+	}
 	err := o.removeImages(ctx, d)
 	if errors.Is(err, errMore) {
 		d.enter(Frozen, now, "something was pushed while images were removed: it is bundled, too")
@@ -143,7 +146,7 @@ func (o *Office) refused(d *Departure, what string, err error) error {
 	case http.StatusNotFound:
 		return nil
 	case http.StatusPreconditionFailed:
-		return fault.Newf(err, "remove the project's rules of tag immutability: the project "+d.Project+" in Harbor, Policy\nthen go on: jadm leavers run "+d.ID(), "Harbor does not let %s be removed", what)
+		return fault.Newf(err, "see who has switched a rule of tag immutability on again: the project "+d.Project+" in Harbor, Policy\nthen go on: jadm leavers run "+d.ID(), "Harbor does not let %s be removed", what)
 	}
 	if err != nil {
 		return fmt.Errorf("removing %s: %w", what, err)

@@ -98,6 +98,7 @@ type life struct {
 
 	stays   bool                     // jadm user return was typed
 	small   bool                     // the supervisor's quota is too small
+	ruled   int                      // rules of immutable tags
 	owed    map[digest.Digest]bool   // must not be lost
 	tags    map[string]digest.Digest // repository:tag
 	members map[string]harbor.Role   // of the leaver's project, when it was frozen
@@ -128,6 +129,11 @@ func newLife(t *testing.T, rng *rand.Rand, name string) *life {
 	l.addMember(who, colleague, harbor.UserMember, harbor.Developer)
 	l.addMember(who, "group", harbor.GroupMember, harbor.Maintainer)
 	own.robots = []*harbor.Robot{{ID: l.id(), Name: "robot$u001+nodes"}, {ID: l.id(), Name: "robot$u001+old", Disabled: true}}
+	if chance(40) {
+		rule := harbor.ImmutableTags([]string{"1", "**"}[rng.IntN(2)])
+		rule.ID = l.id()
+		own.rules, l.ruled = []harbor.ImmutableRule{rule}, 1
+	}
 	l.robots[who] = true
 	l.site[who] = map[digest.Digest]bool{}
 	for n := range rng.IntN(6) {

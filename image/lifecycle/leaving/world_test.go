@@ -56,6 +56,25 @@ type fakeProject struct {
 	members []harbor.Member
 	robots  []*harbor.Robot
 	repos   map[string]map[digest.Digest]*fakeArtifact
+	rules   []harbor.ImmutableRule
+}
+
+// immutable reports whether a rule keeps an artifact; only whole tags and ** are known here.
+func (p *fakeProject) immutable(a *fakeArtifact) bool {
+	return a != nil && slices.ContainsFunc(p.rules, func(r harbor.ImmutableRule) bool {
+		pattern, _ := r.Pattern()
+		return !r.Disabled && (pattern == "**" && len(a.tags) > 0 || slices.Contains(a.tags, pattern))
+	})
+}
+
+// holds reports whether a rule keeps a tag from being moved to another artifact.
+func (p *fakeProject) holds(repo, tag string) bool {
+	for _, a := range p.repos[repo] {
+		if slices.Contains(a.tags, tag) && p.immutable(&fakeArtifact{tags: []string{tag}}) {
+			return true
+		}
+	}
+	return false
 }
 
 type fakeArtifact struct {

@@ -143,6 +143,22 @@ func parseAuth(text []byte) (content, auths map[string]json.RawMessage, err erro
 // it, and is made if it is not there. Run by root it gives the file to the owner of its
 // directory. It returns what the logins are for. Errors are faults.
 func MergeLogins(from, into string) ([]string, error) {
+	entries, err := readLogins(from)
+	if err != nil {
+		return nil, err
+	}
+	sink := FileSink{into}
+	err = replace(into, func(old []byte) ([]byte, error) { return mergeEntries(old, entries) })
+	return slices.Sorted(maps.Keys(entries)), sink.explain(err)
+}
+
+// LoginsIn are what the logins in a file are for. Errors are faults.
+func LoginsIn(file string) ([]string, error) {
+	entries, err := readLogins(file)
+	return slices.Sorted(maps.Keys(entries)), err
+}
+
+func readLogins(from string) (map[string]json.RawMessage, error) {
 	text, err := os.ReadFile(from)
 	if err != nil {
 		return nil, fault.Newf(err, "name a file that 'jadm user add' has written", "cannot read the logins in %s", from)
@@ -154,7 +170,5 @@ func MergeLogins(from, into string) ([]string, error) {
 	if err != nil {
 		return nil, fault.Newf(err, "name a file that 'jadm user add' has written", "cannot use the logins in %s", from)
 	}
-	sink := FileSink{into}
-	err = replace(into, func(old []byte) ([]byte, error) { return mergeEntries(old, entries) })
-	return slices.Sorted(maps.Keys(entries)), sink.explain(err)
+	return entries, nil
 }

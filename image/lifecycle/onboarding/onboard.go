@@ -182,12 +182,18 @@ func (o *Onboarder) saveNote(note *progress) error {
 
 // credentialFile is where a login is left for the administrator.
 func (o *Onboarder) credentialFile(id string) string {
-	dir := o.o.Settings.Credentials
-	if dir == "" {
-		dir = filepath.Join(o.o.State.Path(), "credentials")
+	return CredentialFile(o.o.State, o.o.Settings, id)
+}
+
+// CredentialFile is where the login of a person's compute servers is left, if nothing else
+// is said.
+func CredentialFile(dir state.Dir, s settings.Onboarding, id string) string {
+	place := s.Credentials
+	if place == "" {
+		place = filepath.Join(dir.Path(), "credentials")
 	}
 	// ProjectName has refused what would lead elsewhere.
-	return filepath.Join(dir, url.PathEscape(strings.ToLower(id))+".auth.json")
+	return filepath.Join(place, url.PathEscape(strings.ToLower(id))+".auth.json")
 }
 
 // Welcome is the Data of the letter "welcome".

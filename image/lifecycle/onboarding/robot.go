@@ -23,6 +23,9 @@ const (
 	robotPurpose = "compute servers of "
 )
 
+// IsOurs reports whether jadm has made a robot for somebody's compute servers.
+func IsOurs(r harbor.Robot) bool { return strings.HasPrefix(r.Description, robotMark) }
+
 // Login is the login of the compute servers, as far as it can be shown.
 type Login struct {
 	Robot    string    `json:"robot"`   // in full
@@ -58,7 +61,7 @@ func (o *Onboarder) robot(ctx context.Context, s *steps, p people.Person, projec
 	if err != nil {
 		return Login{}, fault.Newf(err, harborAdvice, "cannot look for the robot %s", name)
 	}
-	if !strings.HasPrefix(r.Description, robotMark) {
+	if !IsOurs(r) {
 		return Login{}, fault.Newf(ErrTaken, "rename or delete it in Harbor (Administration, Robot Accounts), and run this again", "there is a robot %s already that jadm did not make", r.Name)
 	}
 	if r.Disabled && !c.NewCredential {

@@ -175,10 +175,13 @@ func (l *LDAP) everybody(ctx context.Context) ([]Person, error) {
 		all = append(all, p)
 	}
 	slices.SortFunc(all, func(a, b Person) int { return cmp.Compare(a.ID, b.ID) })
-	for i := 1; i < len(all); i++ {
-		if strings.EqualFold(all[i].ID, all[i-1].ID) {
-			return nil, fault.Newf(errors.New("two entries have it"), "make people.ldap.base or user_filter in jadm.toml narrower", "the directory knows more than one %q", all[i].ID)
+	known := map[string]bool{}
+	for _, p := range all {
+		id := strings.ToLower(p.ID)
+		if known[id] {
+			return nil, fault.Newf(errors.New("two entries have it"), "make people.ldap.base or user_filter in jadm.toml narrower", "the directory knows more than one %q", p.ID)
 		}
+		known[id] = true
 	}
 	return all, nil
 }

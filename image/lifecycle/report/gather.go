@@ -42,6 +42,13 @@ type Source struct {
 // tell is said in the report; what Harbor does not tell is an error.
 func Gather(ctx context.Context, s Source, now time.Time) (Report, error) {
 	r := Report{Time: now, Harbor: s.Host, Store: s.Store, Projects: []Project{}, Ages: newAges()}
+	site := s.Store != ""
+	if site {
+		if _, err := store.SiteProjects(s.Store); err != nil { // it is the same for each project
+			r.Missing = append(r.Missing, fmt.Sprintf("converted images: %v", err))
+			site = false
+		}
+	}
 	quotas := map[string]harbor.Usage{}
 	for q, err := range s.Registry.Quotas(ctx) {
 		if err != nil {
@@ -60,7 +67,9 @@ func Gather(ctx context.Context, s Source, now time.Time) (Report, error) {
 		if err := s.images(ctx, &r, &project); err != nil {
 			return r, err
 		}
-		s.objects(&r, &project)
+		if site {
+			s.objects(&r, &project)
+		}
 		r.Projects = append(r.Projects, project)
 	}
 	r.sum(s.ownParts(&r))
@@ -117,9 +126,6 @@ func later(a, b time.Time) time.Time {
 
 // objects counts what the store has of a project.
 func (s Source) objects(r *Report, p *Project) {
-	if s.Store == "" {
-		return
-	}
 	site, err := store.OpenSite(s.Store, store.Place{Registry: s.Host, Project: p.Name})
 	if err != nil {
 		r.Missing = append(r.Missing, fmt.Sprintf("objects of %s: %v", p.Name, err))

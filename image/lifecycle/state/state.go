@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,10 +23,23 @@ var ErrDamaged = errors.New("it is not whole")
 
 // Dir is a directory of documents. It may be used by several goroutines and
 // processes.
-type Dir struct{ path string }
+type Dir struct {
+	path  string
+	waits func(kind string)
+}
 
 // Open returns the documents below path, which is made when something is saved.
-func Open(path string) Dir { return Dir{path} }
+func Open(path string) Dir { return Dir{path: path} }
+
+// Telling returns the same documents. Lock calls waits when it has waited for others for a
+// while: somebody may sit there and wonder.
+func (d Dir) Telling(waits func(kind string)) Dir {
+	d.waits = waits
+	return d
+}
+
+// patience is how long Lock waits before it says so.
+const patience = time.Second
 
 // Path is where the documents are.
 func (d Dir) Path() string { return d.path }
@@ -62,6 +76,7 @@ func (d Dir) Load(kind, name string, value any) error {
 
 // Save replaces a document. When it returns nil the document is on the disk.
 func (d Dir) Save(kind, name string, value any) error {
+	tidyOnce(filepath.Join(d.path, kind))
 	b, err := json.MarshalIndent(value, "", "  ")
 	if err == nil {
 		err = WriteFile(d.file(kind, name), append(b, '\n'), 0o600)
@@ -119,11 +134,12 @@ func (d Dir) Lock(kind string) (unlock func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("locking %s: %w", kind, err)
 	}
-	for {
-		err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
-		if !errors.Is(err, unix.EINTR) {
-			break
+	err = flock(f, unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		if d.waits != nil {
+			defer time.AfterFunc(patience, func() { d.waits(kind) }).Stop()
 		}
+		err = flock(f, unix.LOCK_EX)
 	}
 	if err != nil {
 		_ = f.Close()
@@ -139,17 +155,18 @@ func WriteFile(file string, content []byte, mode fs.FileMode) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(dir, ".new-*")
+	f, err := newDraft(dir)
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) //nolint:errcheck // it is not there after the renaming
 	_, err = f.Write(content)
-	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), file)
+	if err = errors.Join(err, f.Chmod(mode), f.Sync()); err == nil {
+		err = os.Rename(f.Name(), file) // before it is closed, which gives its lock back
 	}
 	if err != nil {
+		_ = os.Remove(f.Name()) // the first error says why
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
 	return SyncDir(dir)

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jrun-hpc/jrun/image/lifecycle/state"
@@ -99,5 +100,40 @@ func TestLock(t *testing.T) {
 	var doc document
 	if err := d.Load("count", "it", &doc); err != nil || doc.Count != 20 {
 		t.Errorf("%d of 20 counted, %v", doc.Count, err)
+	}
+}
+
+// TestLockTells: who waits for somebody else is told of it, and who does not is not.
+func TestLockTells(t *testing.T) {
+	told := make(chan string, 10)
+	d := state.Open(t.TempDir()).Telling(func(kind string) { told <- kind })
+	unlock, err := d.Lock("leavers")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make(chan func())
+	go func() {
+		unlock, err := d.Lock("leavers")
+		if err != nil {
+			t.Error(err)
+		}
+		got <- unlock
+	}()
+	select {
+	case kind := <-told:
+		if kind != "leavers" {
+			t.Errorf("it waits for %q", kind)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("it waits, and does not say so")
+	}
+	unlock()
+	(<-got)()
+	if unlock, err = d.Lock("leavers"); err != nil {
+		t.Fatal(err)
+	}
+	unlock()
+	if len(told) > 0 {
+		t.Errorf("it was told of %q", <-told)
 	}
 }
