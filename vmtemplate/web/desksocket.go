@@ -22,6 +22,10 @@ const (
 	pingEvery = 20 * time.Second
 
 	mostAnswer = 1 << 16 // bytes of a message from a page
+
+	// A request that waits for the registry must not keep those after it: who has waited
+	// long enough goes back. So many are under way for one page.
+	mostRequests = 8
 )
 
 // update is what a page is told: the parts that are new to it.
@@ -158,6 +162,7 @@ func (p *deskPage) news(known desk.Versions, all bool) (update, desk.Versions, e
 func (p *deskPage) listen(ctx context.Context) {
 	var checking latest
 	defer checking.end()
+	turns := make(chan struct{}, mostRequests)
 	for {
 		var r request
 		if err := wsjson.Read(ctx, p.socket, &r); err != nil {
@@ -176,7 +181,15 @@ func (p *deskPage) listen(ctx context.Context) {
 		case "check": // what was typed before matters no more
 			go p.check(checking.begin(ctx), r)
 		default:
-			go p.reply(ctx, r.ID, p.do(ctx, r))
+			select {
+			case turns <- struct{}{}:
+			case <-ctx.Done():
+				return
+			}
+			go func() {
+				defer func() { <-turns }()
+				p.reply(ctx, r.ID, p.do(ctx, r))
+			}()
 		}
 	}
 }

@@ -230,6 +230,37 @@ func TestCheckAndWork(t *testing.T) {
 	s.until(c, func(p part) bool { return len(p.Entries) == 1 && p.Entries[0].ID == "over" })
 }
 
+// TestSlowCheck: who answers while the registry takes its time can go back.
+func TestSlowCheck(t *testing.T) {
+	s := newSite(t)
+	c := s.socket("/api/desk")
+	result := make(chan error, 1)
+	asked := make(chan struct{}, 2)
+	go func() {
+		_, err := s.desk.Ask(t.Context(), flow.Question{Asked: flow.Asked{ID: "image"}, Check: func(ctx context.Context, _ string) flow.Verdict {
+			asked <- struct{}{}
+			<-ctx.Done()
+			return flow.Verdict{}
+		}})
+		result <- err
+	}()
+	q := s.until(c, func(p part) bool { return p.Question != nil })
+	s.say(c, map[string]any{"do": "answer", "id": 1, "n": q.Question.N, "value": "taro/cfd"})
+	<-asked
+	s.say(c, map[string]any{"do": "back", "id": 2, "n": q.Question.N})
+	select {
+	case err := <-result:
+		if !errors.Is(err, flow.ErrBack) {
+			t.Errorf("the session got %v", err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("it still asks the registry")
+	}
+	if p := s.until(c, func(p part) bool { return p.Reply == 1 }); p.Error != "gone" {
+		t.Errorf("the answer of before: %+v", p)
+	}
+}
+
 // TestTerminal: ten megabytes arrive whole and in order, with a connection lost on the
 // way; what is typed arrives, and sizes.
 func TestTerminal(t *testing.T) {
