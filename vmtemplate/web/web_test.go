@@ -230,6 +230,32 @@ func TestCheckAndWork(t *testing.T) {
 	s.until(c, func(p part) bool { return len(p.Entries) == 1 && p.Entries[0].ID == "over" })
 }
 
+// TestLogOut: who has logged out hears nothing more, and can say nothing, over a socket that
+// was open; another browser stays.
+func TestLogOut(t *testing.T) {
+	s := newSite(t)
+	c := s.socket("/api/desk")
+	s.until(c, func(part) bool { return true })
+	mine := s.proof
+	jar, _ := cookiejar.New(nil)
+	other, own := &http.Client{Jar: jar}, s.browser
+	s.browser = other
+	var answer struct{ Session string }
+	s.post("/api/login", map[string]string{"invitation": s.guard.Invite()}, http200, &answer)
+	s.proof = answer.Session
+	stays := s.socket("/api/desk")
+	s.until(stays, func(part) bool { return true })
+	s.browser, s.proof = own, mine
+	s.post("/api/logout", nil, http.StatusNoContent, nil)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if _, b, err := c.Read(ctx); err == nil || ctx.Err() != nil {
+		t.Errorf("the socket is open: %q, %v", b, err)
+	}
+	s.desk.Tell(flow.Notice{ID: "later", Title: message.Of("flow.bye")})
+	s.until(stays, func(p part) bool { return len(p.Entries) == 1 })
+}
+
 // TestSlowCheck: who answers while the registry takes its time can go back.
 func TestSlowCheck(t *testing.T) {
 	s := newSite(t)
