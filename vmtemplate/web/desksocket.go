@@ -54,6 +54,7 @@ type deskPage struct {
 	desk   *desk.Desk
 	socket *websocket.Conn
 	run    string
+	speaks func(*message.Printer) // who uses this page has said something in its language
 
 	mu    sync.Mutex
 	words words
@@ -68,7 +69,7 @@ func (s *Server) serveDesk(w http.ResponseWriter, r *http.Request) {
 	defer socket.CloseNow() //nolint:errcheck // a page that is gone
 	socket.SetReadLimit(mostAnswer)
 	s.visit()
-	p := &deskPage{desk: s.o.Desk, socket: socket, run: s.run, words: s.words(r), again: make(chan struct{}, 1)}
+	p := &deskPage{desk: s.o.Desk, socket: socket, run: s.run, speaks: s.speaks, words: s.words(r), again: make(chan struct{}, 1)}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	stop := context.AfterFunc(s.closing, cancel)
@@ -174,6 +175,7 @@ func (p *deskPage) listen(ctx context.Context) {
 			printer, _ := message.For(r.Value)
 			p.words = words{printer}
 			p.mu.Unlock()
+			p.speaks(printer)
 			select {
 			case p.again <- struct{}{}:
 			default:
@@ -197,6 +199,9 @@ func (p *deskPage) listen(ctx context.Context) {
 func (p *deskPage) do(ctx context.Context, r request) error {
 	switch r.Do {
 	case "answer":
+		p.mu.Lock()
+		p.speaks(p.words.Printer)
+		p.mu.Unlock()
 		return p.desk.Answer(ctx, r.Number, r.Value)
 	case "back":
 		return p.desk.Back(r.Number)

@@ -89,7 +89,7 @@ func (s *Stage) Restart() {
 	go func() {
 		defer close(over)
 		_ = server.Converse(ctx, func() *flow.Session { // it ends with ctx
-			return &flow.Session{Face: d, Workspaces: engine{s.Engine}, Registry: s.Engine, Uploader: s.Engine, Site: site.Config{Registry: s.Engine.Host()}, Printer: printer, Dir: s.dir, Now: s.Engine.Clock.Now}
+			return &flow.Session{Face: d, Workspaces: engine{s.Engine}, Registry: s.Engine, Uploader: s.Engine, Site: site.Config{Registry: s.Engine.Host()}, Printer: server.Printer, Dir: s.dir, Now: s.Engine.Clock.Now}
 		})
 	}()
 	s.end = func() {
