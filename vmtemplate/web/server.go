@@ -116,6 +116,7 @@ func (s *Server) routes() map[string]http.HandlerFunc {
 		"GET /api/bench/file":    s.atOnce(mostTransfers, s.serveFile),
 		"PUT /api/bench/file":    s.atOnce(mostTransfers, s.serveUpload),
 		"POST /api/bench/folder": s.serveFolder,
+		"POST /api/bench/finish": s.atOnce(1, s.serveFinish),
 		"GET /api/bench/changes": s.atOnce(1, s.serveChanges),
 		"GET /api/bench/recipe":  s.atOnce(1, s.serveRecipe),
 		"GET /api/bench/search":  s.atOnce(1, s.serveSearch),
