@@ -287,6 +287,43 @@ func TestSlowCheck(t *testing.T) {
 	}
 }
 
+// TestUnread: a page hears that a program has not read what was typed.
+func TestUnread(t *testing.T) {
+	s := newSite(t)
+	go func() {
+		_ = s.desk.Shell(t.Context(), func(ctx context.Context, _ flow.Console) error {
+			<-ctx.Done()
+			return nil
+		})
+	}()
+	for s.desk.Snapshot().Shell == 0 {
+		<-s.desk.Changed()
+	}
+	c := s.socket("/api/screen?page=p&shell=" + itoa(s.desk.Snapshot().Shell))
+	go func() {
+		piece := bytes.Repeat([]byte("x"), 1<<15)
+		for range 200 {
+			if c.Write(t.Context(), websocket.MessageBinary, piece) != nil {
+				return
+			}
+		}
+	}()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for {
+		kind, b, err := c.Read(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if kind == websocket.MessageText {
+			if got := strings.TrimSpace(string(b)); got != `{"refused":true}` {
+				t.Errorf("it says %s", got)
+			}
+			return
+		}
+	}
+}
+
 // TestTerminal: ten megabytes arrive whole and in order, with a connection lost on the
 // way; what is typed arrives, and sizes.
 func TestTerminal(t *testing.T) {
