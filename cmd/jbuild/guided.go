@@ -38,7 +38,7 @@ func (p *program) runGuided(cmd *cobra.Command) error {
 	engine := &guide.Engine{Shop: p.workshop(st)}
 	session := flow.Session{
 		Face: face, Workspaces: engine, Registry: engine, Uploader: engine,
-		Site: st.config, Printer: p.Printer, Dir: dir,
+		Site: st.config, Printer: func() *message.Printer { return p.Printer }, Dir: dir,
 	}
 	return reported(session.Run(cmd.Context()))
 }

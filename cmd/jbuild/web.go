@@ -193,7 +193,7 @@ func (p *program) serveWeb(cmd *cobra.Command, o *webOptions, st *opened, contro
 	go func() {
 		defer close(talked)
 		cancel(server.Converse(ctx, func() *flow.Session {
-			return &flow.Session{Face: face, Workspaces: engine, Registry: engine, Uploader: engine, Site: st.config, Printer: p.Printer, Dir: dir}
+			return &flow.Session{Face: face, Workspaces: engine, Registry: engine, Uploader: engine, Site: st.config, Printer: server.Printer, Dir: dir}
 		}))
 	}()
 	served := at.serve(server.Handler(), cancel)

@@ -64,6 +64,110 @@ func TestTerminalKeys(t *testing.T) {
 	p.do(call(inputText, inputTextParams{Text: "echo pasted"}))
 	p.press("dialog .primary")
 	p.terminal("echo pasted")
+	p.until("keyboard in the terminal", "document.activeElement.className.includes('xterm')")
+}
+
+// TestFinish: what leaves the shell is not typed into an editor. Who is told of it can go
+// back and save, or end it.
+func TestFinish(t *testing.T) {
+	_, p := openStage(t, loggedIn(), look{lang: "ja"})
+	p.inside()
+	p.keys("nano\r")
+	p.terminal("GNU nano")
+	p.choose(p.text("page.bench.finish"))
+	p.reads(p.text("web.finish.program", "nano"))
+	p.fine("33-editor")
+	p.choose(p.text("page.bench.stay"))
+	p.until("keyboard in the terminal", "document.activeElement.className.includes('xterm')")
+	p.key("x", ctrl)
+	p.keys("ls\r")
+	p.terminal("main.py")
+	p.keys("nano\r")
+	p.choose(p.text("page.bench.finish"))
+	p.choose(p.text("page.bench.anyway"))
+	p.asked("flow.next")
+}
+
+// TestStays: what somebody is about to click on does not move: tabs while their lists come,
+// nor the page when something is said of it.
+func TestStays(t *testing.T) {
+	for _, l := range []look{{lang: "ja", phone: true}, {lang: "en"}} {
+		s, p := openStage(t, loggedIn(), l)
+		p.inside()
+		p.fill(".beside [type=search]", "gromacs")
+		p.keys("\r")
+		p.reads("gromacs-mpich")
+		p.choose(p.text("page.install.of", "gromacs")) // the keyboard is in the terminal now, and the page where that is
+		p.terminal("Setting up gromacs")
+		eval[any](p, "document.querySelector('#tab-files').scrollIntoView({block: 'start', behavior: 'instant'})")
+		eval[any](p, `(() => { window.moved = []; const at = () => document.querySelector("#tab-files").getBoundingClientRect().y; const from = at(); const look = () => { if (at() !== from) moved.push(at() - from); requestAnimationFrame(look); }; look(); })()`)
+		for _, name := range []string{"files", "changes", "recipe", "install", "files"} {
+			eval[any](p, "document.querySelector('#tab-"+name+"').click()")
+			p.until("list of "+name, "!document.querySelector('#tab').innerText.includes("+quoted(p.text("page.loading"))+")")
+		}
+		s.Cut()
+		p.sees(".strip")
+		s.Mend()
+		p.until("no word of a lost connection", "!document.querySelector('.strip')")
+		if moved := eval[[]float64](p, "moved"); len(moved) > 0 {
+			t.Errorf("%+v: the tabs have moved by %v", l, moved)
+		}
+	}
+}
+
+// TestPlaces: a folder, and what came of a transfer, are still there after a look at something
+// else; what is dropped on the terminal goes into the image, and the page stays.
+func TestPlaces(t *testing.T) {
+	s, p := openStage(t, loggedIn(), look{lang: "en"})
+	p.inside()
+	p.choose(p.text("page.bench.files"))
+	p.choose("results")
+	p.reads("energy.dat")
+	file := filepath.Join(t.TempDir(), "input.dat")
+	if err := os.WriteFile(file, []byte("42"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.choose(p.text("page.bench.recipe"))
+	p.drop(".xterm", file)
+	p.reads("input.dat")
+	if got, _ := s.File("/root/results/input.dat"); got != "42" {
+		t.Errorf("it is %q", got)
+	}
+	s.DiskFull(true)
+	p.drop(".bar", file) // nothing takes it there
+	p.drop(".xterm", file)
+	eval[any](p, "window.confirm = () => true")
+	p.drop(".beside", filepath.Dir(file))
+	p.sees(".files .failure")
+	p.choose(p.text("page.bench.changes"))
+	p.reads("gfortran")
+	p.choose(p.text("page.bench.files"))
+	p.sees(".files .failure")
+	p.reads("energy.dat")
+}
+
+// TestDownload: what is taken out is the file, and while it comes one sees it.
+func TestDownload(t *testing.T) {
+	_, p := openStage(t, loggedIn(), look{lang: "en"})
+	p.inside()
+	p.choose(p.text("page.bench.files"))
+	p.reads("main.py")
+	eval[any](p, `(() => { window.seen = false; new MutationObserver(() => { if (document.querySelector(".sending")) seen = true; }).observe(document.body, {subtree: true, childList: true});
+		const make = URL.createObjectURL; URL.createObjectURL = (b) => { b.text().then((text) => { window.got = text; }); return make(b); }; })()`)
+	p.choose(p.text("page.files.save.of", "main.py"))
+	p.until("file", "window.got === 'print(1)\\n' && !document.querySelector('.sending')")
+	if !eval[bool](p, "seen") {
+		t.Error("nothing was seen of it")
+	}
+}
+
+// drop drops a file or a folder on an element.
+func (p *tab) drop(selector, path string) {
+	p.Helper()
+	at := eval[[]float64](p, "(() => { const r = document.querySelector("+quoted(selector)+").getBoundingClientRect(); return [r.x + 20, r.y + 20]; })()")
+	for _, step := range []input.DispatchDragEventType{input.DispatchDragEventTypeDragEnter, input.DispatchDragEventTypeDragOver, input.DispatchDragEventTypeDrop} {
+		p.do(call(input.DispatchDragEvent, input.DispatchDragEventParams{Type: step, X: at[0], Y: at[1], Data: &input.DragData{Items: []*input.DragDataItem{}, Files: []string{path}, DragOperationsMask: 1}}))
+	}
 }
 
 // TestFiles: files and whole folders go in, by a picker and by dropping, and come out.
@@ -83,10 +187,7 @@ func TestFiles(t *testing.T) {
 	}
 	p.do(chromedp.SetUploadFiles(chromedp.CSS("[data-pick=files]"), []string{filepath.Join(dir, "input.dat")}))
 	p.reads("input.dat")
-	at := eval[[]float64](p, "(() => { const r = document.querySelector('.files').getBoundingClientRect(); return [r.x + 20, r.y + 20]; })()")
-	for _, step := range []input.DispatchDragEventType{input.DispatchDragEventTypeDragEnter, input.DispatchDragEventTypeDragOver, input.DispatchDragEventTypeDrop} {
-		p.do(call(input.DispatchDragEvent, input.DispatchDragEventParams{Type: step, X: at[0], Y: at[1], Data: &input.DragData{Items: []*input.DragDataItem{}, Files: []string{filepath.Join(dir, "case")}, DragOperationsMask: 1}}))
-	}
+	p.drop(".files", filepath.Join(dir, "case"))
 	p.until("folder in the list", "[...document.querySelectorAll('.listing .link')].some((e) => e.textContent === 'case') && !document.querySelector('.sending')")
 	p.reads(p.text("page.files.done"))
 	for name, want := range map[string]string{"/root/input.dat": "42", "/root/case/mesh/points": "1 2 3", "/root/case/run.sh": "mpirun"} {

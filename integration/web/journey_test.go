@@ -113,6 +113,7 @@ func journey(t *testing.T, l look) {
 	p.next()
 	p.asked("flow.what")
 	p.reads("#PBS")
+	p.reads(p.text("jobscript.comment.program"))
 	p.reads("qsub my-python.sh")
 	p.fine("15-done")
 

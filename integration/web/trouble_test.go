@@ -9,6 +9,7 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 	"github.com/jrun-hpc/jrun/vmtemplate/flow"
+	"github.com/jrun-hpc/jrun/vmtemplate/flow/fakeengine"
 )
 
 // TestReload: a question, a shell and an upload are as they were.
@@ -150,6 +151,23 @@ func TestExpiredSession(t *testing.T) {
 	p.choose(p.text("page.nav.make"))
 	p.prompt()
 	_ = s
+}
+
+// TestWrongLogin: who is logged in after a slip of the hand does not read of it any more.
+func TestWrongLogin(t *testing.T) {
+	_, p := openStage(t, fakeengine.New(), look{lang: "ja"})
+	p.fill(field, "taro")
+	p.next()
+	p.asked("flow.login.password", "taro")
+	p.fill(field, "himitu")
+	p.next()
+	p.reads(p.text("flow.login.wrong"))
+	p.fill(field, "himitsu")
+	p.next()
+	p.asked("flow.what")
+	if eval[bool](p, "!!document.querySelector('.failure')?.checkVisibility()") {
+		t.Error("it still says that the password is wrong")
+	}
 }
 
 // TestOldLink: a link that was used lets nobody in, and says what to do.

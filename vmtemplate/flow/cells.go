@@ -37,9 +37,28 @@ func scanned(s *Scan) Badge {
 	case s.Total == 0:
 		return Badge{message.Of("flow.scan.clean"), Success}
 	case s.Severity == "Critical" || s.Severity == "High":
-		return Badge{message.Of("flow.scan", s.Total, s.Severity, s.Fixable), Warning}
+		return Badge{message.Of("flow.scan", s.Total, severity(s.Severity), s.Fixable), Warning}
 	}
-	return Badge{message.Of("flow.scan", s.Total, s.Severity, s.Fixable), Info}
+	return Badge{message.Of("flow.scan", s.Total, severity(s.Severity), s.Fixable), Info}
+}
+
+// severity is one of Harbor's words in the user's language.
+func severity(harbors string) message.Text {
+	switch harbors {
+	case "Critical":
+		return message.Of("flow.severity.critical")
+	case "High":
+		return message.Of("flow.severity.high")
+	case "Medium":
+		return message.Of("flow.severity.medium")
+	case "Low":
+		return message.Of("flow.severity.low")
+	case "Negligible":
+		return message.Of("flow.severity.negligible")
+	case "", "Unknown", "None":
+		return message.Of("flow.severity.unknown")
+	}
+	return message.Plain(harbors)
 }
 
 // firstLine is what a description says first: people write whole pages of Markdown

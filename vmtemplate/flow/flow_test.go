@@ -203,6 +203,12 @@ func TestScanned(t *testing.T) {
 			t.Errorf("%+v: %+v", test.scan, got)
 		}
 	}
+	ja, _ := message.For("ja")
+	for harbors, want := range map[string]string{"High": "高", "Low": "低", "": "不明", "Dreadful": "Dreadful"} {
+		if got := ja.Text(severity(harbors)); got != want {
+			t.Errorf("%q is called %q", harbors, got)
+		}
+	}
 }
 
 // hostOnly is a registry that has a name.

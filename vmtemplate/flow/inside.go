@@ -33,7 +33,7 @@ func (s *Session) shell(ctx context.Context, name string) error {
 		},
 	})
 	err := s.Face.Shell(ctx, func(ctx context.Context, c Console) error {
-		return s.Workspaces.Shell(ctx, name, s.Printer.Say("flow.prompt", name), c)
+		return s.Workspaces.Shell(ctx, name, s.Printer().Say("flow.prompt", name), c)
 	})
 	if errors.Is(err, ErrInUse) {
 		return message.Fail(message.Of("flow.in-use", name), nil, message.Of("flow.in-use.next"))

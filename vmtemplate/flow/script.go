@@ -49,7 +49,7 @@ func (s *Session) jobScript(ctx context.Context, image, workspace string) error 
 	if err != nil {
 		return err
 	}
-	text, err := jobscript.Script(s.Printer, jobscript.Job{Image: image, Kind: jobscript.Kind(kind)}, s.Site.Job)
+	text, err := jobscript.Script(s.Printer(), jobscript.Job{Image: image, Kind: jobscript.Kind(kind)}, s.Site.Job)
 	if err != nil {
 		return err
 	}

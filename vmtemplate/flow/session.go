@@ -18,9 +18,11 @@ type Session struct {
 	Registry   Registry
 	Uploader   Uploader
 	Site       site.Config
-	Printer    *message.Printer // of files that are written: job scripts
-	Dir        string           // where files are written to
-	Now        func() time.Time // time.Now if nil
+	// Printer has the language of what is written: job scripts. It is asked each time, as
+	// a page's reader may change it.
+	Printer func() *message.Printer
+	Dir     string           // where files are written to
+	Now     func() time.Time // time.Now if nil
 
 	user    string // at the registry; empty: not logged in
 	offline bool   // the user goes on without a registry

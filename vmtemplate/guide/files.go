@@ -167,6 +167,24 @@ func fileFault(inside string, err error) error {
 	return message.Fail(message.Of("bench.failed", inside), err)
 }
 
+// Busy implements bench.Bench.
+func (b *Bench) Busy(context.Context) (string, error) {
+	t, err := b.Engine.shellTerminal()
+	if t == nil || err != nil {
+		return "", err
+	}
+	return t.Busy(), nil
+}
+
+// HangUp implements bench.Bench.
+func (b *Bench) HangUp(context.Context) error {
+	t, err := b.Engine.shellTerminal()
+	if t == nil || err != nil {
+		return err
+	}
+	return t.HangUp()
+}
+
 // Changes implements bench.Bench.
 func (b *Bench) Changes(ctx context.Context) (all flow.Changes, err error) {
 	err = b.Engine.inShell(func(w *workspace.Workspace) error {

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/jrun-hpc/jrun/vmtemplate/flow"
+	"github.com/jrun-hpc/jrun/vmtemplate/inside"
 	"github.com/jrun-hpc/jrun/vmtemplate/web/bench"
 	"github.com/jrun-hpc/jrun/vmtemplate/workspace"
 )
@@ -75,9 +76,19 @@ func (e *Engine) acquireShell() (*workspace.Workspace, string, error) {
 	return w, name, err
 }
 
-// runs notes in which workspace a shell runs; none for "".
-func (e *Engine) runs(name string) {
+// runs notes in which workspace a shell runs, and on which terminal; none for "".
+func (e *Engine) runs(name string, terminal *inside.Terminal) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.shell = name
+	e.shell, e.terminal = name, terminal
+}
+
+// shellTerminal is that of the shell that runs; nil where lines come from a file.
+func (e *Engine) shellTerminal() (*inside.Terminal, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.shell == "" {
+		return nil, bench.ErrNoShell
+	}
+	return e.terminal, nil
 }

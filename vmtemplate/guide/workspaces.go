@@ -6,6 +6,7 @@ import (
 
 	"github.com/jrun-hpc/jrun/vmtemplate/change"
 	"github.com/jrun-hpc/jrun/vmtemplate/flow"
+	"github.com/jrun-hpc/jrun/vmtemplate/inside"
 	"github.com/jrun-hpc/jrun/vmtemplate/inventory"
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
 	"github.com/jrun-hpc/jrun/vmtemplate/workshop"
@@ -17,9 +18,10 @@ import (
 type Engine struct {
 	Shop *workshop.Workshop
 
-	mu    sync.Mutex
-	open  map[string][]*workspace.Workspace // handles of what is open, by name
-	shell string                            // the workspace in which a shell runs
+	mu       sync.Mutex
+	open     map[string][]*workspace.Workspace // handles of what is open, by name
+	shell    string                            // the workspace in which a shell runs
+	terminal *inside.Terminal                  // which it runs on; may be nil
 }
 
 var (
@@ -64,8 +66,8 @@ func (e *Engine) Shell(ctx context.Context, name, prompt string, c flow.Console)
 			return err
 		}
 		defer done()
-		e.runs(name)
-		defer e.runs("")
+		e.runs(name, s.Terminal)
+		defer e.runs("", nil)
 		_, err = e.Shop.Shell(ctx, w, prompt, "", s) // the session has said what is to be said
 		return err
 	})

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
@@ -23,6 +24,15 @@ type Terminal struct {
 	Out   io.Writer
 	Size  Size
 	Sizes <-chan Size // later sizes; may be nil
+
+	mu     sync.Mutex
+	master *os.File // while it is served
+}
+
+func (t *Terminal) serves(master *os.File) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.master = master
 }
 
 // OwnTerminal is the terminal on which jbuild runs, in raw mode until restore is called.
@@ -93,6 +103,7 @@ type serving struct {
 func serve(t *Terminal, master *os.File) *serving {
 	s := &serving{t: t, master: master, output: make(chan struct{}), ended: make(chan struct{})}
 	setSize(master, t.Size)
+	t.serves(master)
 	go func() { _, _ = io.Copy(master, t.In) }()
 	go func() {
 		defer close(s.output)
@@ -129,6 +140,7 @@ func (s *serving) stop() {
 	case <-time.After(drainFor):
 	}
 	close(s.ended)
+	s.t.serves(nil)
 	s.master.Close()
 	_ = s.t.In.Close()
 }

@@ -91,7 +91,7 @@ func piped(t *testing.T, engine *fakeengine.Engine, lang, input string) (string,
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &flow.Session{Face: face, Workspaces: engine, Registry: engine, Uploader: engine, Printer: printer, Dir: t.TempDir(), Now: engine.Clock.Now}
+	s := &flow.Session{Face: face, Workspaces: engine, Registry: engine, Uploader: engine, Printer: func() *message.Printer { return printer }, Dir: t.TempDir(), Now: engine.Clock.Now}
 	err = s.Run(t.Context())
 	face.Close()
 	write.Close()

@@ -61,7 +61,7 @@ func beginIn(ctx context.Context, t *testing.T, engine *fakeengine.Engine, lang,
 	}
 	s := &flow.Session{
 		Face: face, Workspaces: engine, Registry: engine, Uploader: engine,
-		Site: site.Config{}, Printer: printer, Dir: c.dir, Now: engine.Clock.Now,
+		Site: site.Config{}, Printer: func() *message.Printer { return printer }, Dir: c.dir, Now: engine.Clock.Now,
 	}
 	go func() {
 		err := s.Run(ctx)

@@ -30,6 +30,7 @@ type fakeBench struct {
 	over   bool
 	cut    bool // a file ends in the middle
 	folder string
+	busy   string
 }
 
 func (f *fakeBench) List(_ context.Context, path string) (bench.Listing, error) {
@@ -55,6 +56,13 @@ func (f *fakeBench) Put(_ context.Context, path string, content io.Reader, bytes
 // MakeFolder notes which.
 func (f *fakeBench) MakeFolder(_ context.Context, path string) error {
 	f.folder = path
+	return f.err
+}
+
+func (f *fakeBench) Busy(context.Context) (string, error) { return f.busy, f.err }
+
+func (f *fakeBench) HangUp(context.Context) error {
+	f.busy = ""
 	return f.err
 }
 
@@ -122,7 +130,7 @@ func serveSite(t *testing.T, server *web.Server, d *desk.Desk, g *guard.Guard) *
 // all are the requests that need a session.
 var all = []struct{ method, path, body string }{
 	{"GET", "/api/bench/files?path=/root", ""}, {"GET", "/api/bench/file?path=/root/x", ""}, {"PUT", "/api/bench/file?path=/root/x", "x"},
-	{"POST", "/api/bench/folder", `{"path":"/root/y"}`},
+	{"POST", "/api/bench/folder", `{"path":"/root/y"}`}, {"POST", "/api/bench/finish", `{}`},
 	{"GET", "/api/bench/changes", ""}, {"GET", "/api/bench/recipe", ""}, {"GET", "/api/bench/search?words=x", ""},
 	{"GET", "/api/images", ""}, {"DELETE", "/api/images/tag?repository=h/taro/x&tag=1", ""},
 	{"POST", "/api/members", `{"user":"a","role":"guest"}`}, {"DELETE", "/api/members?id=3", ""},
@@ -160,6 +168,38 @@ func TestFolder(t *testing.T) {
 	s.post("/api/bench/folder", map[string]string{"path": "/root/y"}, http.StatusConflict, &f)
 	if f.Error != "exists" {
 		t.Errorf("a file in its place: %+v", f)
+	}
+}
+
+// TestFinish: what leaves a shell is typed into the shell alone.
+func TestFinish(t *testing.T) {
+	b := &fakeBench{busy: "nano\x1b[2J"}
+	s := benchSite(t, b, &fakeImages{})
+	typed := make(chan string, 1)
+	go func() {
+		_ = s.desk.Shell(t.Context(), func(_ context.Context, c flow.Console) error {
+			buf := make([]byte, 100)
+			n, err := c.Read(buf)
+			typed <- string(buf[:n])
+			return err
+		})
+	}()
+	for s.desk.Snapshot().Shell == 0 {
+		<-s.desk.Changed()
+	}
+	var f struct{ Error, Text string }
+	s.post("/api/bench/finish", map[string]any{}, http.StatusConflict, &f)
+	if f.Error != "program" || !strings.Contains(f.Text, "nano") || strings.Contains(f.Text, "\x1b") {
+		t.Errorf("an editor has the terminal: %+v", f)
+	}
+	select {
+	case text := <-typed:
+		t.Errorf("the editor got %q", text)
+	default:
+	}
+	s.post("/api/bench/finish", map[string]any{"anyway": true}, http.StatusNoContent, nil)
+	if text := <-typed; text != "\x03\nexit\n" || b.busy != "" {
+		t.Errorf("the shell got %q, and %q runs", text, b.busy)
 	}
 }
 

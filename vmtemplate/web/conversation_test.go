@@ -57,10 +57,10 @@ func TestConverse(t *testing.T) {
 			case 3:
 				registry.err = errors.New("the disk is broken")
 			}
-			return &flow.Session{Face: d, Registry: registry, Workspaces: registry, Printer: printer}
+			return &flow.Session{Face: d, Registry: registry, Workspaces: registry, Printer: server.Printer}
 		})
 	}()
-	c := s.socket("/api/desk")
+	c := s.socket("/api/desk?lang=ja")
 	asks := func(id string) func(part) bool {
 		return func(p part) bool { return p.Question != nil && p.Question.ID == id }
 	}
@@ -70,6 +70,9 @@ func TestConverse(t *testing.T) {
 	server.LoggedIn() // no login is asked for: nothing happens
 	s.say(c, map[string]any{"do": "answer", "id": 1, "n": what.Question.N, "value": "quit"})
 	begin := s.until(c, asks("begin"))
+	if lang := server.Printer().Language(); lang != "ja" {
+		t.Errorf("somebody who reads Japanese has answered, and scripts are written in %s", lang)
+	}
 	if n := sessions.Load(); n != 3 {
 		t.Errorf("there were %d sessions", n)
 	}

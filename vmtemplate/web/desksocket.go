@@ -22,6 +22,10 @@ const (
 	pingEvery = 20 * time.Second
 
 	mostAnswer = 1 << 16 // bytes of a message from a page
+
+	// A request that waits for the registry must not keep those after it: who has waited
+	// long enough goes back. So many are under way for one page.
+	mostRequests = 8
 )
 
 // update is what a page is told: the parts that are new to it.
@@ -50,6 +54,7 @@ type deskPage struct {
 	desk   *desk.Desk
 	socket *websocket.Conn
 	run    string
+	speaks func(*message.Printer) // who uses this page has said something in its language
 
 	mu    sync.Mutex
 	words words
@@ -64,7 +69,7 @@ func (s *Server) serveDesk(w http.ResponseWriter, r *http.Request) {
 	defer socket.CloseNow() //nolint:errcheck // a page that is gone
 	socket.SetReadLimit(mostAnswer)
 	s.visit()
-	p := &deskPage{desk: s.o.Desk, socket: socket, run: s.run, words: s.words(r), again: make(chan struct{}, 1)}
+	p := &deskPage{desk: s.o.Desk, socket: socket, run: s.run, speaks: s.speaks, words: s.words(r), again: make(chan struct{}, 1)}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	stop := context.AfterFunc(s.closing, cancel)
@@ -158,6 +163,7 @@ func (p *deskPage) news(known desk.Versions, all bool) (update, desk.Versions, e
 func (p *deskPage) listen(ctx context.Context) {
 	var checking latest
 	defer checking.end()
+	turns := make(chan struct{}, mostRequests)
 	for {
 		var r request
 		if err := wsjson.Read(ctx, p.socket, &r); err != nil {
@@ -169,6 +175,7 @@ func (p *deskPage) listen(ctx context.Context) {
 			printer, _ := message.For(r.Value)
 			p.words = words{printer}
 			p.mu.Unlock()
+			p.speaks(printer)
 			select {
 			case p.again <- struct{}{}:
 			default:
@@ -176,7 +183,15 @@ func (p *deskPage) listen(ctx context.Context) {
 		case "check": // what was typed before matters no more
 			go p.check(checking.begin(ctx), r)
 		default:
-			go p.reply(ctx, r.ID, p.do(ctx, r))
+			select {
+			case turns <- struct{}{}:
+			case <-ctx.Done():
+				return
+			}
+			go func() {
+				defer func() { <-turns }()
+				p.reply(ctx, r.ID, p.do(ctx, r))
+			}()
 		}
 	}
 }
@@ -184,6 +199,9 @@ func (p *deskPage) listen(ctx context.Context) {
 func (p *deskPage) do(ctx context.Context, r request) error {
 	switch r.Do {
 	case "answer":
+		p.mu.Lock()
+		p.speaks(p.words.Printer)
+		p.mu.Unlock()
 		return p.desk.Answer(ctx, r.Number, r.Value)
 	case "back":
 		return p.desk.Back(r.Number)

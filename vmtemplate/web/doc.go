@@ -15,8 +15,8 @@
 //	POST /api/login, /api/logout
 //	GET  /api/desk             WebSocket: the session (desk.go)
 //	GET  /api/screen           WebSocket: the shell's terminal (screen.go)
-//	     /api/bench/…          the workspace whose shell runs: files, file, changes, recipe,
-//	                           search (files.go, workspace.go)
+//	     /api/bench/…          the workspace whose shell runs: files, file, finish, changes,
+//	                           recipe, search (files.go, workspace.go)
 //	     /api/images, /api/images/tag, /api/members   one's project (images.go)
 //	POST /api/script           a job script (script.go)
 //

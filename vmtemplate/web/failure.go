@@ -8,6 +8,7 @@ import (
 	"github.com/jrun-hpc/jrun/vmtemplate/flow"
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
 	"github.com/jrun-hpc/jrun/vmtemplate/web/bench"
+	"github.com/jrun-hpc/jrun/vmtemplate/web/desk"
 )
 
 // failure is an answer that something cannot be done.
@@ -34,6 +35,8 @@ var kinds = []struct {
 	{flow.ErrImmutable, "immutable", http.StatusConflict, message.Text{}},
 	{flow.ErrNoSpace, "no-space", http.StatusInsufficientStorage, message.Text{}},
 	{flow.ErrInUse, "in-use", http.StatusConflict, message.Of("web.failure.in-use")},
+	{desk.ErrTyped, "typed", http.StatusConflict, message.Of("web.failure.typed")},
+	{desk.ErrEnded, "no-shell", http.StatusConflict, message.Of("web.failure.no-shell")},
 	{bench.ErrNoShell, "no-shell", http.StatusConflict, message.Of("web.failure.no-shell")},
 	{bench.ErrRequest, "request", http.StatusBadRequest, message.Text{}},
 	{bench.ErrMissing, "missing", http.StatusNotFound, message.Text{}},

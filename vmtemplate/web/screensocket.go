@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/coder/websocket"
+	"github.com/coder/websocket/wsjson"
 	"github.com/jrun-hpc/jrun/vmtemplate/web/desk"
 	"github.com/jrun-hpc/jrun/vmtemplate/web/guard"
 )
@@ -20,6 +21,8 @@ import (
 // (the highest bit: begin anew with an empty terminal), then output. It is closed with
 // statusEnded when the shell is over, and with statusOther when the shell that runs is
 // another than the page means.
+//
+// Text, JSON, {"refused": true}: the program does not read, and what was typed last is lost.
 //
 // From the page, binary: what is typed. Text, JSON: {"seen": BYTE}, or
 // {"columns": N, "rows": N}.
@@ -99,8 +102,9 @@ func listen(ctx context.Context, socket *websocket.Conn, screen *desk.Screen, vi
 			return
 		}
 		if kind == websocket.MessageBinary {
-			if err := screen.Type(b); errors.Is(err, desk.ErrEnded) {
-				continue // the page will hear of it
+			// Of a shell that has ended the page hears otherwise.
+			if err := screen.Type(b); errors.Is(err, desk.ErrTyped) {
+				_ = wsjson.Write(ctx, socket, map[string]bool{"refused": true})
 			}
 			continue
 		}

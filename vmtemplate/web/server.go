@@ -54,6 +54,7 @@ type Server struct {
 
 	mu    sync.Mutex
 	again context.CancelFunc // ends the session that is held, so that it begins anew
+	spoke *message.Printer   // the language of who has answered last
 
 	requests sync.WaitGroup
 	underWay atomic.Int64 // requests
@@ -67,6 +68,23 @@ func New(o Options) *Server {
 	s.last.Store(time.Now().UnixNano())
 	s.closing, s.close = context.WithCancel(context.Background())
 	return s
+}
+
+// Printer has the language of the page that the session speaks with: the one that has
+// answered last, or chosen a language.
+func (s *Server) Printer() *message.Printer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.spoke == nil {
+		return s.o.Printer
+	}
+	return s.spoke
+}
+
+func (s *Server) speaks(p *message.Printer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spoke = p
 }
 
 // Close ends all sockets, which http.Server.Shutdown does not.
@@ -98,6 +116,7 @@ func (s *Server) routes() map[string]http.HandlerFunc {
 		"GET /api/bench/file":    s.atOnce(mostTransfers, s.serveFile),
 		"PUT /api/bench/file":    s.atOnce(mostTransfers, s.serveUpload),
 		"POST /api/bench/folder": s.serveFolder,
+		"POST /api/bench/finish": s.atOnce(1, s.serveFinish),
 		"GET /api/bench/changes": s.atOnce(1, s.serveChanges),
 		"GET /api/bench/recipe":  s.atOnce(1, s.serveRecipe),
 		"GET /api/bench/search":  s.atOnce(1, s.serveSearch),

@@ -230,6 +230,100 @@ func TestCheckAndWork(t *testing.T) {
 	s.until(c, func(p part) bool { return len(p.Entries) == 1 && p.Entries[0].ID == "over" })
 }
 
+// TestLogOut: who has logged out hears nothing more, and can say nothing, over a socket that
+// was open; another browser stays.
+func TestLogOut(t *testing.T) {
+	s := newSite(t)
+	c := s.socket("/api/desk")
+	s.until(c, func(part) bool { return true })
+	mine := s.proof
+	jar, _ := cookiejar.New(nil)
+	other, own := &http.Client{Jar: jar}, s.browser
+	s.browser = other
+	var answer struct{ Session string }
+	s.post("/api/login", map[string]string{"invitation": s.guard.Invite()}, http200, &answer)
+	s.proof = answer.Session
+	stays := s.socket("/api/desk")
+	s.until(stays, func(part) bool { return true })
+	s.browser, s.proof = own, mine
+	s.post("/api/logout", nil, http.StatusNoContent, nil)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if _, b, err := c.Read(ctx); err == nil || ctx.Err() != nil {
+		t.Errorf("the socket is open: %q, %v", b, err)
+	}
+	s.desk.Tell(flow.Notice{ID: "later", Title: message.Of("flow.bye")})
+	s.until(stays, func(p part) bool { return len(p.Entries) == 1 })
+}
+
+// TestSlowCheck: who answers while the registry takes its time can go back.
+func TestSlowCheck(t *testing.T) {
+	s := newSite(t)
+	c := s.socket("/api/desk")
+	result := make(chan error, 1)
+	asked := make(chan struct{}, 2)
+	go func() {
+		_, err := s.desk.Ask(t.Context(), flow.Question{Asked: flow.Asked{ID: "image"}, Check: func(ctx context.Context, _ string) flow.Verdict {
+			asked <- struct{}{}
+			<-ctx.Done()
+			return flow.Verdict{}
+		}})
+		result <- err
+	}()
+	q := s.until(c, func(p part) bool { return p.Question != nil })
+	s.say(c, map[string]any{"do": "answer", "id": 1, "n": q.Question.N, "value": "taro/cfd"})
+	<-asked
+	s.say(c, map[string]any{"do": "back", "id": 2, "n": q.Question.N})
+	select {
+	case err := <-result:
+		if !errors.Is(err, flow.ErrBack) {
+			t.Errorf("the session got %v", err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("it still asks the registry")
+	}
+	if p := s.until(c, func(p part) bool { return p.Reply == 1 }); p.Error != "gone" {
+		t.Errorf("the answer of before: %+v", p)
+	}
+}
+
+// TestUnread: a page hears that a program has not read what was typed.
+func TestUnread(t *testing.T) {
+	s := newSite(t)
+	go func() {
+		_ = s.desk.Shell(t.Context(), func(ctx context.Context, _ flow.Console) error {
+			<-ctx.Done()
+			return nil
+		})
+	}()
+	for s.desk.Snapshot().Shell == 0 {
+		<-s.desk.Changed()
+	}
+	c := s.socket("/api/screen?page=p&shell=" + itoa(s.desk.Snapshot().Shell))
+	go func() {
+		piece := bytes.Repeat([]byte("x"), 1<<15)
+		for range 200 {
+			if c.Write(t.Context(), websocket.MessageBinary, piece) != nil {
+				return
+			}
+		}
+	}()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for {
+		kind, b, err := c.Read(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if kind == websocket.MessageText {
+			if got := strings.TrimSpace(string(b)); got != `{"refused":true}` {
+				t.Errorf("it says %s", got)
+			}
+			return
+		}
+	}
+}
+
 // TestTerminal: ten megabytes arrive whole and in order, with a connection lost on the
 // way; what is typed arrives, and sizes.
 func TestTerminal(t *testing.T) {

@@ -15,6 +15,31 @@ const patience = 10 * time.Second
 
 func decimal(n int64) string { return strconv.FormatInt(n, 10) }
 
+// leaves is what one types to leave a shell. Ctrl-C takes back a line that is typed already.
+const leaves = "\x03\nexit\n"
+
+// serveFinish leaves the shell: POST /api/bench/finish {"anyway": BOOL}. While another
+// program has the terminal it is refused: what is typed would go to that program, and what
+// is not saved in an editor would be lost. Anyway ends that program first.
+func (s *Server) serveFinish(w http.ResponseWriter, r *http.Request) {
+	var in struct{ Anyway bool }
+	if !readJSON(w, r, &in) {
+		return
+	}
+	program, err := s.o.Bench.Busy(r.Context())
+	if err == nil && program != "" {
+		if !in.Anyway {
+			writeJSON(w, http.StatusConflict, failure{Error: "program", Text: s.words(r).Say("web.finish.program", fault.Printable(program))})
+			return
+		}
+		err = s.o.Bench.HangUp(r.Context())
+	}
+	if screen := s.o.Desk.Screen(); err == nil && screen != nil {
+		err = screen.Type([]byte(leaves))
+	}
+	s.done(w, r, err)
+}
+
 // serveChanges tells what differs from the base: GET /api/bench/changes.
 func (s *Server) serveChanges(w http.ResponseWriter, r *http.Request) {
 	c, err := s.o.Bench.Changes(r.Context())

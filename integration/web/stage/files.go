@@ -113,6 +113,21 @@ func (b *workbench) MakeFolder(_ context.Context, name string) error {
 	return nil
 }
 
+// Busy implements bench.Bench.
+func (b *workbench) Busy(context.Context) (string, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.program, nil
+}
+
+// HangUp implements bench.Bench.
+func (b *workbench) HangUp(context.Context) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.program = ""
+	return nil
+}
+
 // Changes implements bench.Bench.
 func (b *workbench) Changes(context.Context) (flow.Changes, error) {
 	c := b.Engine.Changed

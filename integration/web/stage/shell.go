@@ -10,12 +10,14 @@ import (
 // shell answers a few lines, on top of what the fake engine does with them.
 type shell struct {
 	flow.Console
-	line []byte
+	stage *Stage
+	line  []byte
 }
 
 // Lines that a test types, and what the program says.
 var said = map[string]func() []byte{
-	"ls": func() []byte { return []byte("main.py  results/\r\n") },
+	"nano": func() []byte { return []byte("GNU nano\r\n") },
+	"ls":   func() []byte { return []byte("main.py  results/\r\n") },
 	"colour": func() []byte {
 		return []byte("\x1b[38;2;255;120;0m橙色\x1b[0m \x1b[38;5;33mblue\x1b[0m \x1b[1;4mbold\x1b[0m 日本語の表示\r\n")
 	},
@@ -36,12 +38,39 @@ const Endless = "x\x1b[2147483647b\x1b[2147483647S\x1b[2147483647T\x1b[214748364
 
 // Read hears lines that are typed.
 func (s *shell) Read(p []byte) (int, error) {
-	n, err := s.Console.Read(p)
-	for _, b := range p[:n] {
+	for {
+		n, err := s.Console.Read(p)
+		if err != nil || !s.edits(p[:n]) {
+			s.hear(p[:n])
+			return n, err
+		}
+	}
+}
+
+// edits reports whether an editor has the terminal, and what was typed; Ctrl-X ends it.
+func (s *shell) edits(typed []byte) bool {
+	s.stage.mu.Lock()
+	defer s.stage.mu.Unlock()
+	if s.stage.program == "" {
+		return false
+	}
+	if bytes.IndexByte(typed, 'X'&31) >= 0 {
+		s.stage.program = ""
+	}
+	return true
+}
+
+func (s *shell) hear(typed []byte) {
+	for _, b := range typed {
 		switch b {
 		case '\r', '\n':
 			line := string(s.line)
 			s.line = nil
+			if line == "nano" {
+				s.stage.mu.Lock()
+				s.stage.program = line
+				s.stage.mu.Unlock()
+			}
 			if say, ok := said[line]; ok {
 				_, _ = s.Write([]byte("\r\n"))
 				_, _ = s.Write(say())
@@ -54,5 +83,4 @@ func (s *shell) Read(p []byte) (int, error) {
 			s.line = append(s.line, b)
 		}
 	}
-	return n, err
 }

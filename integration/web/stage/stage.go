@@ -30,25 +30,31 @@ type Stage struct {
 	end     func()            // of the server that runs
 	files   map[string][]byte // of the workspace, by path
 	members []bench.Member
-	down    bool // the registry is, for images
-	full    bool // the disk is
+	down    bool   // the registry is, for images
+	full    bool   // the disk is
+	program string // has the terminal in the shell's place
 	front   *httptest.Server
 	wire    *wire
 }
 
 // engine is the fake one with a shell that says more than an echo.
-type engine struct{ *fakeengine.Engine }
+type engine struct {
+	*fakeengine.Engine
+	stage *Stage
+}
 
 // Shell implements flow.Workspaces.
 func (e engine) Shell(ctx context.Context, name, prompt string, c flow.Console) error {
-	return e.Engine.Shell(ctx, name, prompt, &shell{Console: c})
+	return e.Engine.Shell(ctx, name, prompt, &shell{Console: c, stage: e.stage})
 }
 
 // Open begins, with e as the engine. Scripts are written to dir. The owner is taro, whose
 // password is himitsu.
 func Open(e *fakeengine.Engine, dir, sessions string) (*Stage, error) {
 	for i, scan := range []*flow.Scan{{Severity: "None"}, {Severity: "Low", Total: 3}, nil, {Severity: "High", Total: 12, Fixable: 9}} {
-		e.Catalogue[i].Scan = scan
+		if i < len(e.Catalogue) {
+			e.Catalogue[i].Scan = scan
+		}
 	}
 	s := &Stage{Engine: e, dir: dir,
 		files:   map[string][]byte{"/root/main.py": []byte("print(1)\n"), "/root/results/energy.dat": make([]byte, 4200), "/etc/hostname": []byte("vm\n")},
@@ -89,7 +95,7 @@ func (s *Stage) Restart() {
 	go func() {
 		defer close(over)
 		_ = server.Converse(ctx, func() *flow.Session { // it ends with ctx
-			return &flow.Session{Face: d, Workspaces: engine{s.Engine}, Registry: s.Engine, Uploader: s.Engine, Site: site.Config{Registry: s.Engine.Host()}, Printer: printer, Dir: s.dir, Now: s.Engine.Clock.Now}
+			return &flow.Session{Face: d, Workspaces: engine{s.Engine, s}, Registry: s.Engine, Uploader: s.Engine, Site: site.Config{Registry: s.Engine.Host()}, Printer: server.Printer, Dir: s.dir, Now: s.Engine.Clock.Now}
 		})
 	}()
 	s.end = func() {

@@ -43,6 +43,11 @@ type Bench interface {
 	// MakeFolder makes a directory in one that is there; one that is there already is as
 	// good. ErrExists for something else of that name, ErrMissing, ErrNotFile.
 	MakeFolder(ctx context.Context, path string) error
+	// Busy names the program that would lose something if the shell ended now: one that has
+	// the terminal in the shell's place, or was stopped. It is empty for none.
+	Busy(ctx context.Context) (program string, err error)
+	// HangUp ends that program, as closing the window of a terminal does.
+	HangUp(ctx context.Context) error
 	// Changes are what differs from the base image.
 	Changes(ctx context.Context) (flow.Changes, error)
 	// Recipe is the Dockerfile that would make the same.

@@ -84,8 +84,9 @@ type Desk struct {
 	last     int64 // number that was given last
 	entries  []Entry
 	question *Question
-	answers  chan answer // of the open question
-	checking sync.Mutex  // a question's Check never runs twice at once
+	answers  chan answer     // of the open question
+	over     <-chan struct{} // closed when the open question has its answer
+	checking sync.Mutex      // a question's Check never runs twice at once
 	work     *Work
 	stop     context.CancelFunc // of the work
 	shell    int64

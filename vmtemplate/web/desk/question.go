@@ -35,10 +35,10 @@ const (
 
 // open shows a question until it is answered.
 func (d *Desk) open(ctx context.Context, q *Question) (string, error) {
-	answers := make(chan answer, 1)
+	answers, over := make(chan answer, 1), make(chan struct{})
 	d.change(func() {
 		q.Number = d.number()
-		d.question, d.answers = q, answers
+		d.question, d.answers, d.over = q, answers, over
 		d.versions.Question++
 	})
 	var a answer
@@ -47,11 +47,13 @@ func (d *Desk) open(ctx context.Context, q *Question) (string, error) {
 	case <-ctx.Done():
 		a = answer{err: ctx.Err()}
 	}
-	// A check that is still at work must not outlast the question.
+	// A check that is still at work must not outlast the question, nor keep it: a registry
+	// may take its time.
+	close(over)
 	d.checking.Lock()
 	defer d.checking.Unlock()
 	d.change(func() {
-		d.question, d.answers = nil, nil
+		d.question, d.answers, d.over = nil, nil, nil
 		d.versions.Question++
 		if a.err == nil && !q.asked().Label.Empty() {
 			d.add(Entry{Answer: &Answer{ID: q.asked().ID, Label: q.asked().Label, Value: q.inWords(a.value)}})
@@ -80,27 +82,42 @@ func (q *Question) inWords(value string) message.Text {
 }
 
 // current is the open question, if it has the number.
-func (d *Desk) current(number int64) (*Question, chan answer, error) {
+func (d *Desk) current(number int64) (q *Question, answers chan answer, over <-chan struct{}, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.question == nil || d.question.Number != number {
-		return nil, nil, ErrGone
+		return nil, nil, nil, ErrGone
 	}
-	return d.question, d.answers, nil
+	return d.question, d.answers, d.over, nil
 }
 
-// Check judges what has been typed so far, for an open Ask.
+// Check judges what has been typed so far, for an open Ask. An answer ends it: ErrGone.
 func (d *Desk) Check(ctx context.Context, number int64, typed string) (flow.Verdict, error) {
 	d.checking.Lock()
 	defer d.checking.Unlock()
-	q, _, err := d.current(number)
+	q, _, over, err := d.current(number)
 	if err != nil {
 		return flow.Verdict{}, err
 	}
 	if q.Ask == nil || q.Ask.Check == nil {
 		return flow.Verdict{}, nil
 	}
-	return q.Ask.Check(ctx, typed), ctx.Err()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	done := make(chan struct{})
+	defer close(done)
+	go func() {
+		select {
+		case <-over:
+			cancel(ErrGone)
+		case <-done:
+		}
+	}()
+	v := q.Ask.Check(ctx, typed)
+	if ctx.Err() != nil {
+		return v, context.Cause(ctx)
+	}
+	return v, nil
 }
 
 // RefusedError says why an answer is not accepted.
@@ -114,7 +131,7 @@ func (e *RefusedError) Unwrap() error { return ErrRefused }
 // Answer answers a question: with the Key of a row, a line, yes or no. The error is
 // ErrGone, or wraps ErrRefused.
 func (d *Desk) Answer(ctx context.Context, number int64, value string) error {
-	q, answers, err := d.current(number)
+	q, answers, _, err := d.current(number)
 	if err != nil {
 		return err
 	}
@@ -141,7 +158,7 @@ func (d *Desk) Answer(ctx context.Context, number int64, value string) error {
 
 // Back goes back to the question before.
 func (d *Desk) Back(number int64) error {
-	_, answers, err := d.current(number)
+	_, answers, _, err := d.current(number)
 	if err != nil {
 		return err
 	}

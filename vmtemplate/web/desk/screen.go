@@ -13,7 +13,7 @@ import (
 const (
 	ringBytes   = 1 << 20           // of a program's output that a page can come back to
 	windowBytes = ringBytes * 3 / 4 // a page may be behind by so much before the program waits
-	typedBytes  = 1 << 16           // of what is typed and not read yet
+	typedBytes  = 4 << 20           // of what is typed and not read yet: people paste whole tables
 	stallAfter  = 5 * time.Second   // a page that has not moved for so long is not waited for
 )
 

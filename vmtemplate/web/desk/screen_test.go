@@ -160,10 +160,16 @@ func TestTyping(t *testing.T) {
 	if err := s.Type([]byte(strings.Repeat("x", typedBytes))); !errors.Is(err, ErrTyped) {
 		t.Errorf("a program that does not read: %v", err)
 	}
+	table := strings.Repeat("1.25 2.5 5\n", 1<<20/11) // comes faster than any program reads
+	for i := 0; i < len(table); i += 1 << 15 {
+		if err := s.Type([]byte(table[i:min(i+1<<15, len(table))])); err != nil {
+			t.Fatalf("pasting a table, at %d: %v", i, err)
+		}
+	}
 	s.end()
 	rest, err := io.ReadAll(s)
-	if err != nil || string(rest) != "\r" {
-		t.Errorf("the rest is %q, %v", rest, err)
+	if err != nil || string(rest) != "\r"+table {
+		t.Errorf("the rest has %d bytes, %v", len(rest), err)
 	}
 	if err := s.Type([]byte("x")); !errors.Is(err, ErrEnded) {
 		t.Errorf("typing after the end: %v", err)

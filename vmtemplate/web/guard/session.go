@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -33,6 +34,16 @@ const Protocol = "jbuild"
 type session struct {
 	Cookie, Proof [32]byte
 	Seen          time.Time
+
+	over chan struct{} // closed when it has ended
+}
+
+// drop ends sessions. The guard is locked.
+func (g *Guard) drop(i, j int) {
+	for _, s := range g.sessions[i:j] {
+		close(s.over)
+	}
+	g.sessions = slices.Delete(g.sessions, i, j)
 }
 
 // begin gives a browser a session, and returns the half that its page keeps.
@@ -40,9 +51,9 @@ func (g *Guard) begin(w http.ResponseWriter) (proof string, err error) {
 	cookie, proof := rand.Text(), rand.Text()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.sessions = append(g.sessions, session{sha256.Sum256([]byte(cookie)), sha256.Sum256([]byte(proof)), g.o.Now()})
+	g.sessions = append(g.sessions, session{sha256.Sum256([]byte(cookie)), sha256.Sum256([]byte(proof)), g.o.Now(), make(chan struct{})})
 	if len(g.sessions) > mostSessions {
-		g.sessions = slices.Delete(g.sessions, 0, len(g.sessions)-mostSessions)
+		g.drop(0, len(g.sessions)-mostSessions)
 	}
 	http.SetCookie(w, &http.Cookie{
 		Name: g.cookieName(), Value: cookie, Path: "/", MaxAge: int(sessionLife / time.Second),
@@ -82,30 +93,42 @@ func (g *Guard) find(r *http.Request) int {
 	return -1
 }
 
-// Has reports whether a request comes from a page that is logged in.
-func (g *Guard) Has(r *http.Request) bool {
+// has finds out whether a request comes from a page that is logged in; over is closed when
+// it is so no more.
+func (g *Guard) has(r *http.Request) (over <-chan struct{}, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := g.o.Now()
 	i := g.find(r)
 	if i < 0 || now.Sub(g.sessions[i].Seen) > sessionLife {
-		return false
+		return nil, false
 	}
 	if now.Sub(g.sessions[i].Seen) > time.Hour {
 		g.sessions[i].Seen = now
 		_ = g.remember() // it is remembered as it was, which is enough
 	}
-	return true
+	return g.sessions[i].over, true
 }
 
-// Require lets only pages through that are logged in.
+// Require lets only pages through that are logged in. Whoever logs out ends what goes on
+// in the session: sockets stay open for days.
 func (g *Guard) Require(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !g.Has(r) {
+		over, ok := g.has(r)
+		if !ok {
 			http.Error(w, "log in first", http.StatusUnauthorized)
 			return
 		}
-		next.ServeHTTP(w, r)
+		ctx, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		go func() {
+			select {
+			case <-over:
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
+		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
 
@@ -114,7 +137,7 @@ func (g *Guard) End(w http.ResponseWriter, r *http.Request) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if i := g.find(r); i >= 0 {
-		g.sessions = slices.Delete(g.sessions, i, i+1)
+		g.drop(i, i+1)
 	}
 	http.SetCookie(w, &http.Cookie{Name: g.cookieName(), Path: "/", MaxAge: -1, HttpOnly: true, Secure: g.o.Secure, SameSite: http.SameSiteStrictMode})
 	return g.remember()
@@ -134,6 +157,9 @@ func (g *Guard) recall() error {
 	}
 	if json.Unmarshal(b, &g.sessions) != nil {
 		g.sessions = nil
+	}
+	for i := range g.sessions {
+		g.sessions[i].over = make(chan struct{})
 	}
 	return nil
 }

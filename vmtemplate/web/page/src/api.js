@@ -102,10 +102,28 @@ export function send(path, query, file, progress) {
   return { done, stop: () => request.abort() };
 }
 
-// save downloads what needs the session's proof, under a name.
-export async function save(path, query, name) {
-  const answer = await ask("GET", path, { query });
-  give(await answer.blob(), name);
+// save downloads what needs the session's proof, under a name. progress hears the bytes that
+// have come, and those of all: 0 when that is not known. What is large the browser keeps on
+// its disk.
+export async function save(path, query, name, progress, signal) {
+  const answer = await ask("GET", path, { query, signal });
+  const all = Number(answer.headers.get("Content-Length") ?? 0);
+  let done = 0;
+  const count = new TransformStream({
+    transform(piece, out) {
+      done += piece.length;
+      progress(done, all);
+      out.enqueue(piece);
+    },
+  });
+  let content;
+  try {
+    content = await new Response(answer.body.pipeThrough(count)).blob();
+  } catch (error) {
+    if (signal.aborted || error.name === "AbortError") throw new DOMException("", "AbortError");
+    throw new ApiError("offline", "");
+  }
+  give(content, name);
 }
 
 // give has the browser save something.

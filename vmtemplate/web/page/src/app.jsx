@@ -49,7 +49,7 @@ tellWhenDone();
 export function App({ refused, about }) {
   const lang = useStore(language);
   const proof = useStore(session);
-  const { connected, known, restarted, screen, work } = useStore(desk);
+  const { connected, known, restarted, screen, unread, work } = useStore(desk);
   const path = usePath();
   const main = useRef(null);
   const first = useRef(true);
@@ -83,9 +83,10 @@ export function App({ refused, about }) {
           <button class="quiet" onClick={() => ask("POST", "/api/logout").catch(() => {}).finally(forget)}>{t("logout")}</button>
         </div>
       </header>
-      <div role="status">
+      <div role="status" class="strips">
         {known && !(connected && screen) && <p class="strip">{t("offline")}</p>}
         {restarted && <p class="strip">{t("restarted")} <button class="link" onClick={understood}>{t("close")}</button></p>}
+        {unread && <p class="strip">{t("unread")} <button class="link" onClick={understood}>{t("close")}</button></p>}
       </div>
       <main id="main" ref={main} tabIndex={-1}>
         <Suspense fallback={<p class="dim wide">{t("loading")}</p>}>

@@ -6,7 +6,8 @@ import { language } from "./text.js";
 
 // screen: the terminal has its connection, if there is one.
 // restarted: the server is another than before, and a shell that ran has ended with it.
-export const desk = store({ connected: false, known: false, restarted: false, screen: true, entries: [], question: null, work: null, shell: 0 });
+// unread: the program in the terminal did not read what was typed, and some of it is lost.
+export const desk = store({ connected: false, known: false, restarted: false, screen: true, unread: false, entries: [], question: null, work: null, shell: 0 });
 
 let connection = null;
 let pause = 500;
@@ -79,5 +80,5 @@ function say(what) {
 export const answer = (n, value) => say({ do: "answer", n, value });
 export const check = (n, value) => say({ do: "check", n, value });
 export const back = (n) => say({ do: "back", n });
-export const understood = () => desk.set((d) => ({ ...d, restarted: false }));
+export const understood = () => desk.set((d) => ({ ...d, restarted: false, unread: false }));
 export const stop = (n) => say({ do: "stop", n });

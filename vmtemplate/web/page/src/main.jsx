@@ -19,6 +19,9 @@ async function redeem() {
   return answer.ok ? null : told;
 }
 
+// A file that is dropped where nothing takes it would otherwise take the place of the page.
+for (const kind of ["dragover", "drop"]) addEventListener(kind, (e) => [...(e.dataTransfer?.types ?? [])].includes("Files") && e.preventDefault());
+
 const place = document.getElementById("app");
 try {
   const [refused, about] = await Promise.all([redeem(), fetch("/api/about").then((r) => r.json()), loadTexts()]);

@@ -1,10 +1,12 @@
 import { useEffect, useRef, useState } from "preact/hooks";
+import { ask } from "../api.js";
 import { t } from "../text.js";
 import { Changes } from "./changes.jsx";
-import { Files } from "./files.jsx";
+import { bringDropped, Files, forgetFiles, hover } from "./files.jsx";
 import { Icon } from "./icon.jsx";
 import { Install } from "./install.jsx";
 import { Keys } from "./keys.jsx";
+import { Problem } from "./problem.jsx";
 import { Recipe } from "./recipe.jsx";
 import { Terminal } from "./terminal.jsx";
 
@@ -29,15 +31,42 @@ export default function Bench({ shell, entries }) {
   const [reader, setReader] = useRemembered("reader", false);
   const [size, setSize] = useRemembered("size", 14);
   const [sheet, setSheet] = useState(null);
-  const [stuck, setStuck] = useState(false);
+  const [leaving, setLeaving] = useState(null);
   const told = entries.findLast((e) => e.id === "inside");
   const Tab = tabs[tab];
   const timer = useRef(0);
   useEffect(() => () => clearTimeout(timer.current), []);
-  const finish = () => {
-    setStuck(false);
-    hand.current.type("\x03\nexit\n");
-    timer.current = setTimeout(() => setStuck(true), 3000);
+  // What leaves the shell must not be typed into an editor: the server looks first.
+  const finish = async (anyway) => {
+    setLeaving(null);
+    clearTimeout(timer.current);
+    try {
+      await ask("POST", "/api/bench/finish", { body: { anyway } });
+      timer.current = setTimeout(() => setLeaving({ stuck: true }), 3000);
+    } catch (error) {
+      setLeaving({ error });
+    }
+  };
+  // While a dialog is open nothing else takes the keyboard.
+  const back = () => requestAnimationFrame(() => hand.current.focus?.());
+  const beside = useRef(null);
+  const show = (name) => {
+    setTab(name);
+    beside.current.scrollTop = 0;
+  };
+  useEffect(() => forgetFiles(shell), [shell]);
+  // Files may be dropped anywhere here, on the terminal, too.
+  const drag = (e) => {
+    if (![...(e.dataTransfer?.types ?? [])].includes("Files")) return;
+    e.preventDefault();
+    if (tab !== "files") show("files");
+    hover.set(true);
+  };
+  const left = (e) => e.currentTarget.contains(e.relatedTarget) || hover.set(false);
+  const drop = (e) => {
+    e.preventDefault();
+    hover.set(false);
+    bringDropped(e.dataTransfer);
   };
   const step = (by) => setSize(sizes[Math.min(sizes.length - 1, Math.max(0, sizes.indexOf(size) + by))] ?? 14);
   const copy = async () => {
@@ -64,17 +93,16 @@ export default function Bench({ shell, entries }) {
     if (to === undefined) return;
     e.preventDefault();
     const next = names[(to + names.length) % names.length];
-    setTab(next);
+    show(next);
     document.getElementById(`tab-${next}`)?.focus();
   };
   return (
-    <div class="bench">
+    <div class="bench" onDragOver={drag} onDragLeave={left} onDrop={drop}>
       <section class="screen" aria-label={t("terminal")}>
         <div class="row head">
           <p class="title">{told?.title}</p>
-          <button class="primary" onClick={finish}>{t("bench.finish")}</button>
+          <button class="primary" onClick={() => finish(false)}>{t("bench.finish")}</button>
         </div>
-        {stuck && <p class="notice warning" role="alert">{t("bench.stuck")}</p>}
         <div class="frame">
           <div class="tray" role="toolbar" aria-label={t("terminal.tools")}>
             <button class="quiet" onClick={copy}><Icon name="copy" />{t("copy")}</button>
@@ -88,22 +116,41 @@ export default function Bench({ shell, entries }) {
           <Terminal shell={shell} hand={hand} reader={reader} size={size} leave={() => enter.current.focus()} />
           <Keys hand={hand} />
         </div>
-        <p class="dim small" id="leave">{t("terminal.leave")}</p>
+        <p class="dim small keyboard" id="leave">{t("terminal.leave")}</p>
       </section>
-      <aside class="beside" aria-label={t("bench.beside")}>
+      <aside class="beside" ref={beside} aria-label={t("bench.beside")}>
         <div role="tablist" aria-label={t("bench.beside")} onKeyDown={choose}>
           {Object.keys(tabs).map((name) => (
-            <button key={name} id={`tab-${name}`} role="tab" aria-selected={tab === name} aria-controls="tab" tabIndex={tab === name ? 0 : -1} onClick={() => setTab(name)}>{t(`bench.${name}`)}</button>
+            <button key={name} id={`tab-${name}`} role="tab" aria-selected={tab === name} aria-controls="tab" tabIndex={tab === name ? 0 : -1} onClick={() => show(name)}>{t(`bench.${name}`)}</button>
           ))}
         </div>
         <div id="tab" role="tabpanel" aria-labelledby={`tab-${tab}`} tabIndex={-1}><Tab hand={hand} told={told} /></div>
       </aside>
+      {leaving && <Leaving of={leaving} finish={finish} close={() => { setLeaving(null); back(); }} />}
       {sheet && <Sheet sheet={sheet} close={(text) => {
         setSheet(null);
         if (text) hand.current.paste(text);
-        hand.current.focus();
+        back();
       }} />}
     </div>
+  );
+}
+
+// Leaving says why the shell is not left, and what can be done.
+function Leaving({ of: { error, stuck }, finish, close }) {
+  const box = useRef(null);
+  useEffect(() => box.current.showModal(), []);
+  const program = error?.kind === "program";
+  return (
+    <dialog ref={box} class="card" aria-label={t("bench.finish")} onClose={close}>
+      {error && !program ? <Problem of={error} /> : <h2>{stuck ? t("bench.stuck") : error.message}</h2>}
+      {program && <p>{t("bench.program")}</p>}
+      {stuck && <p>{t("bench.stuck.next")}</p>}
+      <div class="row">
+        <button class="primary" onClick={close}>{t("bench.stay")}</button>
+        {program && <button class="danger" onClick={() => finish(true)}>{t("bench.anyway")}</button>}
+      </div>
+    </dialog>
   );
 }
 

@@ -14,7 +14,7 @@ export function Code({ text, label }) {
     setTimeout(() => setCopied(false), 2000);
   };
   return (
-    <div class="code">
+    <div class={`code${text.trimEnd().includes("\n") ? " lines" : ""}`}>
       <pre tabIndex={0} aria-label={label}><code>{text}</code></pre>
       <button class="quiet" onClick={copy}>{copied ? t("copied") : t("copy")}</button>
       <span class="hidden" role="status">{copied ? t("copied") : ""}</span>

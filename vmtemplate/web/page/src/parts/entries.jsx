@@ -16,9 +16,10 @@ export function tidy(entries, start) {
   const shown = entries.filter((e) => !never.includes(e.id));
   const from = Math.max(0, shown.findLastIndex((e) => e.kind === "answer" && e.id === "what"));
   const chapter = shown.slice(from);
-  const answered = chapter.findLastIndex((e) => e.kind === "answer");
+  // Who is logged in need not read why it has not worked before.
+  const answered = chapter.findLastIndex((e) => e.kind === "answer" || e.id === "logged-in");
   const chips = new Map();
-  for (const e of chapter) if (e.kind === "answer" && e.id !== "next") chips.set(e.id, e);
+  for (const e of chapter) if (e.kind === "answer" && !["what", "next"].includes(e.id)) chips.set(e.id, e);
   const newest = new Map(); // of several that say the same thing
   for (const [i, e] of chapter.entries()) {
     if (e.kind === "answer" || (i < answered && !stays.includes(e.id))) continue;

@@ -1,4 +1,4 @@
-import { useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { ask, save, send } from "../api.js";
 import { store, useStore } from "../store.js";
 import { bytes, date, shown, t } from "../text.js";
@@ -7,9 +7,56 @@ import { Icon } from "./icon.jsx";
 import { useLoad } from "./load.jsx";
 import { Problem } from "./problem.jsx";
 
-// sending is what goes on, whichever tab is open: null, or {name, done, all, files, of}.
+// What goes on, and what came of it, whichever tab is open: null, or {name, done, all, files, of}.
 const sending = store(null);
+const taking = store(null);
+const outcome = store({ problems: [], said: "" });
+const place = store("/root"); // the folder that is shown
+const arrived = store(0); // how often something has come in
+export const hover = store(false); // files are held over the page
 let stop = null;
+let drop = null;
+let workbench = 0;
+
+// forgetFiles is for another shell: its folders are others.
+export function forgetFiles(shell) {
+  if (workbench !== shell) {
+    place.set("/root");
+    outcome.set({ problems: [], said: "" });
+  }
+  workbench = shell;
+}
+
+// Who closes the page would break off what goes on.
+addEventListener("beforeunload", (e) => (sending.get() || taking.get()) && e.preventDefault());
+
+async function add(things) {
+  if (things.length === 0 || sending.get()) return;
+  outcome.set({ problems: [], said: "" });
+  const problems = await bring(things, place.get());
+  outcome.set({ problems, said: problems.length === 0 ? t("files.done") : "" });
+  arrived.set((n) => n + 1);
+}
+
+export async function bringDropped(transfer) {
+  await add(await dropped(transfer));
+}
+
+// take has the browser save a file, or a folder as one.
+async function take(path, name) {
+  const stopped = new AbortController();
+  drop = () => stopped.abort();
+  taking.set({ name, done: 0, all: 0 });
+  outcome.set({ problems: [], said: "" });
+  try {
+    await save("/api/bench/file", { path }, name, (done, all) => taking.set({ name, done, all }), stopped.signal);
+  } catch (error) {
+    if (error.name !== "AbortError") outcome.set({ problems: [error], said: "" });
+  } finally {
+    taking.set(null);
+    drop = null;
+  }
+}
 
 // bring sends things into a folder, one after the other. It returns the problems.
 async function bring(things, folder) {
@@ -56,72 +103,78 @@ async function bring(things, folder) {
   return problems;
 }
 
+const most = 500; // names that are shown at first
+
 // Files are those in the workspace: drop some in, take some out.
 export function Files() {
-  const [path, setPath] = useState("/root");
+  const path = useStore(place);
+  const turn = useStore(arrived);
   const [list, problem, again] = useLoad("/api/bench/files", { path });
-  const [over, setOver] = useState(false);
-  const [problems, setProblems] = useState([]);
-  const [said, say] = useState("");
+  const [all, setAll] = useState(false);
+  const over = useStore(hover);
+  const { problems, said } = useStore(outcome);
   const now = useStore(sending);
+  const out = useStore(taking);
   const files = useRef(null);
   const folder = useRef(null);
-  const add = async (things) => {
-    if (things.length === 0 || sending.get()) return;
-    setProblems([]);
-    say("");
-    const wrong = await bring(things, path);
-    setProblems(wrong);
-    if (wrong.length === 0) say(t("files.done"));
-    again();
-  };
-  const drop = async (e) => {
-    e.preventDefault();
-    setOver(false);
-    add(await dropped(e.dataTransfer));
-  };
+  useEffect(() => turn > 0 && again(), [turn]);
   const pick = async (e) => {
     const input = e.target;
     await add(picked([...input.files]));
     input.value = "";
   };
-  const take = (f) => save("/api/bench/file", { path: join(path, f.name) }, shown(f.kind === "directory" ? `${f.name}.tar.gz` : f.name)).catch((error) => setProblems([error]));
+  const go = (to) => {
+    setAll(false);
+    place.set(to);
+  };
+  // Until another folder's list has come, the one before stays where it is.
+  const at = list?.path ?? path;
   return (
-    <div class={`files${over ? " over" : ""}`} onDragOver={(e) => { e.preventDefault(); setOver(true); }} onDragLeave={(e) => e.currentTarget.contains(e.relatedTarget) || setOver(false)} onDrop={drop}>
+    <div class={`files${over ? " over" : ""}`}>
       <p class="dim">{t("files.lead")}</p>
       <div class="row">
         <button disabled={!!now} onClick={() => files.current.click()}>{t("files.add")}</button>
         <button disabled={!!now} onClick={() => folder.current.click()}>{t("files.add.folder")}</button>
-        <button class="quiet" onClick={again}>{t("again")}</button>
         <input ref={files} hidden type="file" multiple onChange={pick} data-pick="files" />
         <input ref={folder} hidden type="file" webkitdirectory onChange={pick} data-pick="folder" />
       </div>
-      {now && (
-        <div class="sending">
-          <p>{now.name} <span class="dim">{now.of > 1 && `${now.files} / ${now.of} · `}{bytes(now.done)} / {bytes(now.all)}</span></p>
-          <div class="field"><progress aria-label={t("files.sending")} max={now.all || 1} value={now.done} /><button onClick={() => stop?.()}>{t("stop")}</button></div>
-        </div>
-      )}
+      {now && <Going of={now} label={t("files.sending")} stop={() => stop?.()} />}
+      {out && <Going of={out} label={t("files.taking")} stop={() => drop?.()} />}
       <p class="good" role="status">{said}</p>
       {problems.slice(0, 5).map((p, i) => <Problem key={i} of={p} />)}
-      <Crumbs path={path} go={setPath} />
+      <div class="row head where">
+        <Crumbs path={path} go={go} />
+        <button class="quiet" onClick={again}>{t("again")}</button>
+      </div>
       <Problem of={problem} />
+      {!list && !problem && <p class="dim">{t("loading")}</p>}
       {list && (
         <ul class="listing">
-          {list.entries.map((f) => (
+          {(all ? list.entries : list.entries.slice(0, most)).map((f) => (
             <li key={f.name}>
               <Icon name={f.kind === "directory" ? "folder" : f.kind === "link" ? "link" : "file"} />
               <span class="name">
-                {f.kind === "directory" ? <button class="link" onClick={() => setPath(join(path, f.name))}>{shown(f.name)}</button> : shown(f.name)}
+                {f.kind === "directory" ? <button class="link" onClick={() => go(join(at, f.name))}>{shown(f.name)}</button> : shown(f.name)}
                 <span class="dim small">{[f.kind === "file" && bytes(f.bytes), date(f.modified)].filter(Boolean).join(" · ")}</span>
               </span>
-              {(f.kind === "file" || f.kind === "directory") && <button class="quiet" aria-label={t("files.save.of", shown(f.name))} onClick={() => take(f)}>{t("files.save")}</button>}
+              {(f.kind === "file" || f.kind === "directory") && <button class="quiet" disabled={!!out} aria-label={t("files.save.of", shown(f.name))} onClick={() => take(join(at, f.name), shown(f.kind === "directory" ? `${f.name}.tar.gz` : f.name))}>{t("files.save")}</button>}
             </li>
           ))}
           {list.entries.length === 0 && <li class="dim">{t("files.empty")}</li>}
+          {!all && list.entries.length > most && <li><button class="quiet" onClick={() => setAll(true)}>{t("start.all", list.entries.length)}</button></li>}
           {list.more && <li class="dim">{t("files.more")}</li>}
         </ul>
       )}
+    </div>
+  );
+}
+
+// Going is a file on its way, in or out.
+function Going({ of: { name, done, all, files, of }, label, stop }) {
+  return (
+    <div class="sending">
+      <p>{name} <span class="dim">{of > 1 && `${files} / ${of} · `}{bytes(done)}{all > 0 && ` / ${bytes(all)}`}</span></p>
+      <div class="field"><progress aria-label={label} max={all || 1} value={all > 0 ? done : undefined} /><button onClick={stop}>{t("stop")}</button></div>
     </div>
   );
 }
@@ -133,7 +186,12 @@ function Crumbs({ path, go }) {
   return (
     <nav class="crumbs" aria-label={t("files.where")}>
       <button class="link" aria-label={t("files.top")} onClick={() => go("/")}>/</button>
-      {parts.map((p, i) => <button key={i} class="link" aria-current={i === parts.length - 1 ? "location" : undefined} onClick={() => go(`/${parts.slice(0, i + 1).join("/")}`)}>{shown(p)}{i < parts.length - 1 && <span aria-hidden="true"> /</span>}</button>)}
+      {parts.map((p, i) => (
+        <span key={i}>
+          {i > 0 && <span class="dim" aria-hidden="true">/</span>}
+          <button class="link" aria-current={i === parts.length - 1 ? "location" : undefined} onClick={() => go(`/${parts.slice(0, i + 1).join("/")}`)}>{shown(p)}</button>
+        </span>
+      ))}
     </nav>
   );
 }

@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { ask } from "../api.js";
 import { t } from "../text.js";
 import { Problem } from "./problem.jsx";
@@ -9,6 +9,11 @@ export function Install({ hand, told }) {
   const [found, setFound] = useState(null);
   const [problem, setProblem] = useState(null);
   const [busy, setBusy] = useState(false);
+  // On a phone the terminal fills the window, and what is found would be below it.
+  const list = useRef(null);
+  useEffect(() => {
+    if (found && list.current.getBoundingClientRect().top + 120 > innerHeight) list.current.parentElement.scrollIntoView({ block: "start" });
+  }, [found]);
   const look = async (e) => {
     e.preventDefault();
     setBusy(true);
@@ -38,7 +43,7 @@ export function Install({ hand, told }) {
         <div class="notice info"><p>{t("install.prepare")}</p><button onClick={() => run(found.prepare)}><code>{found.prepare}</code></button></div>
       )}
       {found && found.packages.length === 0 && !found.prepare && <p class="dim">{t("search.none")}</p>}
-      <ul class="listing">
+      <ul class="listing" ref={list}>
         {found?.packages.map((p) => (
           <li key={`${p.manager} ${p.name}`}>
             <span class="name"><strong>{p.name}</strong><span class="dim small">{[p.version, p.manager].filter(Boolean).join(" · ")}</span><span class="small">{p.summary}</span></span>

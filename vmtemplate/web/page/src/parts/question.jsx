@@ -24,8 +24,12 @@ useAsked.focus = (q, top) => {
     const field = heading.current?.parentElement.querySelector("input:not([hidden]):not([type=search])");
     // A field's name is the question, which is read out with it.
     (field ?? heading.current)?.focus({ preventScroll: true });
-    if (top) scrollTo(0, 0);
-    else heading.current?.parentElement.scrollIntoView({ block: "nearest" });
+    // From the top, where what was told stands, unless the question would not be seen.
+    scrollTo(0, 0);
+    if (top || !heading.current) return;
+    const box = heading.current.parentElement;
+    const head = heading.current.getBoundingClientRect().bottom;
+    if (head + 160 > innerHeight) box.scrollIntoView({ block: box.offsetHeight > innerHeight * 0.8 ? "start" : "nearest" });
   }, [q.n]);
   return heading;
 };
@@ -89,7 +93,7 @@ function Cards({ q, give }) {
           );
         })}
       </ul>
-      {images.length === 0 && <p class="dim">{t("search.none")}</p>}
+      {images.length === 0 && <p class="dim">{q.rows.some((r) => !r.stays) ? t("search.none") : t("base.none")}</p>}
       <div class="row">{found.filter((r) => r.stays).map((r) => <button key={r.key} title={r.note} onClick={() => give(r.key)}>{r.cells[0]}</button>)}</div>
     </>
   );

@@ -67,6 +67,10 @@ export function Terminal({ shell, hand, reader, size, leave }) {
         connected(true);
       };
       s.onmessage = ({ data }) => {
+        if (typeof data === "string") { // what was typed last was refused
+          desk.set((d) => ({ ...d, unread: true }));
+          return;
+        }
         const head = new DataView(data);
         const high = head.getUint32(0);
         const end = (high & 0x7fffffff) * 2 ** 32 + head.getUint32(4);

@@ -21,7 +21,7 @@ export function Work({ work }) {
       <p class="hidden" role="status">{work.title}</p>
       <div class="meter"><progress aria-labelledby="work" max="100" value={known ? done : undefined} />{known && <span class="percent">{Math.floor(done)} %</span>}</div>
       <p class="dim">{[work.phase, work.doneText, work.rateText, work.left > 1 && t("work.left", duration(work.left)), work.thereText].filter(Boolean).join(" · ") || "\u00a0"}</p>
-      {age > 1 && <p class="dim">{t("work.leave")}</p>}
+      <p class={`dim${age > 1 ? "" : " waiting"}`}>{t("work.leave")}</p>
       <div class="row">
         <button onClick={() => stop(work.n)}>{t("stop")}</button>
         {age > 1 && may === "default" && <button class="quiet" onClick={askToTell}>{t("tell")}</button>}

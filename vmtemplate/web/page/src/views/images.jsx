@@ -9,6 +9,9 @@ import { Problem } from "../parts/problem.jsx";
 // Images are one's own in the registry.
 export default function Images() {
   const [list, problem, again] = useLoad("/api/images");
+  const [typed, type] = useState("");
+  const words = typed.toLowerCase().split(/\s+/).filter(Boolean);
+  const found = list?.images.filter((i) => words.every((w) => [i.name, i.description, ...i.tags.map((tag) => tag.name)].join(" ").toLowerCase().includes(w))) ?? [];
   return (
     <div class="wide">
       <div class="row head"><h1>{t("images")}</h1><button class="quiet" onClick={again}>{t("again")}</button></div>
@@ -19,7 +22,15 @@ export default function Images() {
         <label class="quota">{list.quota.limit > 0 ? t("images.quota", bytes(list.quota.used), bytes(list.quota.limit)) : t("images.quota.none", bytes(list.quota.used))}{list.quota.limit > 0 && <meter min="0" max={list.quota.limit} high={0.9 * list.quota.limit} value={list.quota.used} />}</label>
       )}
       {list?.images.length === 0 && <div class="card empty"><p>{t("images.none")}</p><button class="primary" onClick={() => go("/")}>{t("images.make")}</button></div>}
-      {list?.images.map((image) => <Image key={image.repository} list={list} image={image} again={again} />)}
+      {list?.images.length > 6 && (
+        <label class="search">
+          <span class="hidden">{t("search")}</span>
+          <input type="search" placeholder={t("search")} value={typed} onInput={(e) => type(e.target.value)} autocapitalize="none" spellcheck={false} />
+          <span class="hidden" role="status">{typed && t("search.found", found.length)}</span>
+        </label>
+      )}
+      {list?.images.length > 0 && found.length === 0 && <p class="dim">{t("search.none")}</p>}
+      {found.map((image) => <Image key={image.repository} list={list} image={image} again={again} />)}
       {list?.shares && <Share project={list.project} members={list.members} again={again} />}
     </div>
   );
