@@ -91,9 +91,13 @@ func TestArchives(t *testing.T) {
 			if err == nil {
 				a.Close()
 			}
-			object, _, err := NewClient(Options{}).Ensure(t.Context(), openStore(t), ref, nil)
+			st := openStore(t)
+			object, _, err := NewClient(Options{}).Ensure(t.Context(), st, ref, nil)
 			if err != nil {
 				t.Fatal(err)
+			}
+			if _, converted, err := NewClient(Options{}).Ensure(t.Context(), st, ref, nil); err != nil || converted {
+				t.Errorf("the second time: converted %v, %v", converted, err)
 			}
 			got, err := os.ReadFile(object.Path)
 			if err != nil || !bytes.Equal(got, img.converted(t)) {

@@ -6,8 +6,8 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/lifecycle/leaving"
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/spf13/cobra"
 )
 
@@ -50,14 +50,14 @@ func (p *program) runExpired(cmd *cobra.Command) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "ID\tNAME\tACCOUNT\tPROJECT\tMEMBER OF\t")
 	for _, x := range proposals {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t\n", fault.Printable(x.ID), fault.Printable(x.Name), accountOf(x), projectOf(x), fault.Printable(strings.Join(x.Memberships, ", ")))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t\n", printable.Line(x.ID), printable.Line(x.Name), accountOf(x), projectOf(x), printable.Line(strings.Join(x.Memberships, ", ")))
 	}
 	if err := table.Flush(); err != nil {
 		return err
 	}
 	fmt.Fprintln(out, "\nTo let them leave, with notices:")
 	for _, x := range proposals {
-		fmt.Fprintf(out, "  %s\n", fault.Printable(x.Next))
+		fmt.Fprintf(out, "  %s\n", printable.Line(x.Next))
 	}
 	return nil
 }

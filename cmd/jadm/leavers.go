@@ -10,6 +10,7 @@ import (
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/lifecycle/leaving"
 	"github.com/jrun-hpc/jrun/image/lifecycle/state"
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/spf13/cobra"
 )
 
@@ -66,14 +67,14 @@ func (p *program) runLeavers(cmd *cobra.Command, all bool) error {
 	table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "ID\tNAME\tDATE\tSTAGE\tNEXT\t")
 	for _, d := range shown {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t\n", fault.Printable(d.ID()), fault.Printable(d.Person.Name), d.Date.Format(time.DateOnly), d.Stage, d.next())
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t\n", printable.Line(d.ID()), printable.Line(d.Person.Name), d.Date.Format(time.DateOnly), d.Stage, d.next())
 	}
 	if err := table.Flush(); err != nil {
 		return err
 	}
 	for _, d := range shown {
 		for _, t := range d.Troubles {
-			fmt.Fprintf(cmd.OutOrStdout(), "\n%s: %s does not succeed since %s\n", fault.Printable(d.ID()), t.Step, t.Since.Local().Format(time.DateOnly))
+			fmt.Fprintf(cmd.OutOrStdout(), "\n%s: %s does not succeed since %s\n", printable.Line(d.ID()), t.Step, t.Since.Local().Format(time.DateOnly))
 			printTrouble(cmd.OutOrStdout(), t)
 		}
 	}
@@ -166,7 +167,7 @@ func (p *program) printCalendars(cmd *cobra.Command, office *leaving.Office, now
 		if i > 0 {
 			fmt.Fprintln(cmd.OutOrStdout())
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%s (%s), %s\n", fault.Printable(d.ID()), fault.Printable(d.Person.Name), d.Stage)
+		fmt.Fprintf(cmd.OutOrStdout(), "%s (%s), %s\n", printable.Line(d.ID()), printable.Line(d.Person.Name), d.Stage)
 		printCalendar(cmd.OutOrStdout(), d.Calendar, now)
 	}
 	if len(shown) == 0 {

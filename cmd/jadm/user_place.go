@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/lifecycle/onboarding"
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/spf13/cobra"
 )
 
@@ -29,7 +29,7 @@ func (p *program) newUserPlaceCommand() *cobra.Command {
 
 func (p *program) runUserPlace(out io.Writer, from, into string) error {
 	if p.dryRun {
-		_, err := fmt.Fprintf(out, "would put the logins of %s into %s\n", fault.Printable(from), fault.Printable(into))
+		_, err := fmt.Fprintf(out, "would put the logins of %s into %s\n", printable.Line(from), printable.Line(into))
 		return err
 	}
 	logins, err := onboarding.MergeLogins(from, into)
@@ -40,7 +40,7 @@ func (p *program) runUserPlace(out io.Writer, from, into string) error {
 		return printJSON(out, map[string]any{"file": into, "logins": logins})
 	}
 	for _, l := range logins {
-		fmt.Fprintf(out, "%s can log in to %s\n", fault.Printable(into), fault.Printable(l))
+		fmt.Fprintf(out, "%s can log in to %s\n", printable.Line(into), printable.Line(l))
 	}
 	return nil
 }
