@@ -4,7 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"unicode"
+
+	"github.com/jrun-hpc/jrun/printable"
 )
 
 // Exit codes of jrun itself, as in env(1), docker(1) and the POSIX shell.
@@ -54,18 +55,7 @@ func ExitCode(err error) int {
 
 // Format lays err out for a terminal: one line of what happened, then the
 // reason, then the advice. An error that is no fault is printed on one line.
-func Format(program string, err error) string { return Printable(format(program, err)) }
-
-// Printable is text without what controls a terminal, but for ends of lines and
-// tabulators: registries, files and command lines may say anything.
-func Printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' || r == '\u3000' || unicode.IsPrint(r) { // U+3000: Japanese
-			return r
-		}
-		return '\uFFFD'
-	}, text)
-}
+func Format(program string, err error) string { return printable.Text(format(program, err)) }
 
 func format(program string, err error) string {
 	var f *Error

@@ -15,6 +15,7 @@ import (
 
 	"github.com/jrun-hpc/jrun/image/harbor"
 	"github.com/jrun-hpc/jrun/image/store"
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/opencontainers/go-digest"
 	"go.podman.io/image/v5/docker/reference"
 	"go.podman.io/image/v5/manifest"
@@ -59,15 +60,11 @@ func messageIn(body []byte) string {
 	return oneLine(cmp.Or(message, code, said.Details))
 }
 
+// mostMessage bounds what a registry may say, in bytes.
+const mostMessage = 300
+
 // oneLine keeps foreign text from pretending to be ours.
-func oneLine(s string) string {
-	const most = 300
-	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 }), " ")
-	if len(s) > most {
-		s = strings.ToValidUTF8(s[:most], "") + "…"
-	}
-	return strings.TrimSpace(s)
-}
+func oneLine(s string) string { return printable.CutBytes(printable.Line(s), mostMessage) }
 
 // asking is one question about a manifest, with what is needed to ask more when
 // the answer is no.

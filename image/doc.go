@@ -11,10 +11,9 @@
 // the maintained home of github.com/containers/image: its auth.json, its
 // registries.conf with mirrors, its idea of which manifest of an index is for
 // this machine. Layers go from the network through the verifying reader of this
-// package straight into squash/writer; nothing is unpacked to disk. (Archives
-// are an exception: image/v5 unpacks an oci-archive, and a compressed
-// docker-archive, into a scratch directory of the store. Once converted, an
-// oci-archive's index.json alone is read.)
+// package straight into squash/writer; nothing is unpacked to disk. (Compressed
+// archives are an exception: image/v5 unpacks them into a scratch directory of
+// the store.)
 //
 // # What is verified
 //

@@ -8,7 +8,6 @@ import (
 	"github.com/jrun-hpc/jrun/image/store"
 	"github.com/jrun-hpc/jrun/squash/writer"
 	"github.com/opencontainers/go-digest"
-	ociarchive "go.podman.io/image/v5/oci/archive"
 )
 
 // Ensure returns the object that ref stands for now, and converts it into st
@@ -76,12 +75,6 @@ func (c *Client) obtainRegistry(ctx context.Context, st *store.Store, r Resolved
 // ensureLocal reads a layout's or an archive's manifest, which costs little.
 func (c *Client) ensureLocal(ctx context.Context, st *store.Store, ref Reference, report *reporter) (store.Object, bool, error) {
 	r := Resolved{Reference: ref, How: FromFile, Time: time.Now().UTC()}
-	// An archive says which manifest it holds without being unpacked.
-	if d, ok := c.peek(ref); ok {
-		if object, ok, err := c.lookup(st, r, d); ok || err != nil {
-			return object, false, err
-		}
-	}
 	src, err := c.open(ctx, ref, "", st)
 	if err != nil {
 		return store.Object{}, false, localFault(ctx, ref, err)
@@ -100,15 +93,6 @@ func (c *Client) ensureLocal(ctx context.Context, st *store.Store, ref Reference
 		return store.Object{}, false, localFault(ctx, ref, err)
 	}
 	return object, converted, nil
-}
-
-// peek is peekArchive, unless signatures must be looked at.
-func (c *Client) peek(ref Reference) (digest.Digest, bool) {
-	policy, _, err := c.signaturePolicy(ociarchive.Transport.Name())
-	if ref.kind != OCIArchive || policy != nil || err != nil {
-		return "", false
-	}
-	return peekArchive(ref)
 }
 
 // lookup finds the object of a manifest, or of the manifest that an index has

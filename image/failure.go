@@ -107,7 +107,7 @@ func localFault(ctx context.Context, ref Reference, err error) error {
 	var noArchiveTag ociarchive.ImageNotFoundError
 	var noArchive ociarchive.ArchiveFileNotFoundError
 	switch {
-	case errors.As(err, &noTag), errors.As(err, &noArchiveTag):
+	case errors.As(err, &noTag), errors.As(err, &noArchiveTag), errors.Is(err, errNoTag):
 		return fault.Newf(err, "see which tags there are: "+listTags(ref), "there is no image %q in %s", ref.tag, ref.path)
 	case errors.Is(err, layout.ErrMoreThanOneImage):
 		return fault.Newf(err, "name one of them: "+ref.kindPrefix()+ref.path+":TAG", "%s holds several images", ref.path)

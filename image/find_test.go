@@ -3,7 +3,6 @@ package image
 import (
 	"errors"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -67,57 +66,6 @@ func TestLocalNamesMeanTheSameEverywhere(t *testing.T) {
 		if err != nil || object.Digest != twoLayers(compress).digest() {
 			t.Errorf("directory %d: %s, %v", i, object.Digest, err)
 		}
-	}
-}
-
-func TestPeekArchive(t *testing.T) {
-	dir := t.TempDir()
-	one, two := twoLayers("gzip"), twoLayers("zstd")
-	writeLayout(t, dir+"/one", []string{"1"}, one)
-	writeLayout(t, dir+"/both", []string{"1", "2"}, one, two)
-	writeLayout(t, dir+"/twice", []string{"1", "1"}, one, two)
-	for _, name := range []string{"one", "both", "twice"} {
-		tarDirectory(t, filepath.Join(dir, name), dir+"/"+name+".tar")
-	}
-	writeFile(t, dir+"/text.tar", []byte("this is no archive"))
-	for s, want := range map[string]digest.Digest{
-		"oci-archive:" + dir + "/one.tar":        one.digest(),
-		"oci-archive:" + dir + "/one.tar:1":      one.digest(),
-		"oci-archive:" + dir + "/both.tar:2":     two.digest(),
-		"oci-archive:" + dir + "/one.tar:2":      "",
-		"oci-archive:" + dir + "/both.tar":       "",
-		"oci-archive:" + dir + "/twice.tar:1":    "",
-		"oci-archive:" + dir + "/text.tar":       "",
-		"oci-archive:" + dir + "/none.tar":       "",
-		"docker-archive:" + dir + "/one.tar":     "",
-		"oci:" + dir + "/one":                    "",
-		"oci-archive:" + dir + "/one":            "",
-		"oci-archive:" + dir + "/one.tar:@0":     "",
-		"oci-archive:" + dir + "/one/index.json": "",
-	} {
-		if got, ok := peekArchive(mustParse(t, s)); got != want || ok != (want != "") {
-			t.Errorf("%s: %s, %v; want %q", s, got, ok, want)
-		}
-	}
-}
-
-// TestWarmArchiveIsNotUnpacked: once converted, the blobs are not looked at.
-func TestWarmArchiveIsNotUnpacked(t *testing.T) {
-	dir := t.TempDir()
-	img := twoLayers("gzip")
-	writeLayout(t, dir+"/layout", []string{"1"}, img)
-	tarDirectory(t, dir+"/layout", dir+"/a.tar")
-	st := openStore(t)
-	ref := mustParse(t, "oci-archive:"+dir+"/a.tar:1")
-	if _, _, err := NewClient(Options{}).Ensure(t.Context(), st, ref, nil); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.RemoveAll(dir + "/layout/blobs"); err != nil {
-		t.Fatal(err)
-	}
-	tarDirectory(t, dir+"/layout", dir+"/a.tar")
-	if _, converted, err := NewClient(Options{}).Ensure(t.Context(), st, ref, nil); err != nil || converted {
-		t.Errorf("converted %v, %v", converted, err)
 	}
 }
 

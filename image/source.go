@@ -68,6 +68,16 @@ func (c *Client) open(ctx context.Context, ref Reference, want digest.Digest, st
 	if err != nil {
 		return nil, fmt.Errorf("naming %s: %w", ref, err)
 	}
+	if ref.kind == OCIArchive {
+		archive, err := openOCIArchive(ref, from)
+		if err == nil {
+			src.ImageSource = archive
+			return src.begin(ctx, want)
+		}
+		if !errors.Is(err, errNotPlain) {
+			return nil, fmt.Errorf("opening %s: %w", ref, err)
+		}
+	}
 	if st != nil && (ref.kind == OCIArchive || ref.kind == DockerArchive) {
 		scratched := *sys
 		if scratched.BigFilesTemporaryDir, src.cleanup, err = st.Scratch(); err != nil {
@@ -84,10 +94,15 @@ func (c *Client) open(ctx context.Context, ref Reference, want digest.Digest, st
 			return from.NewImageSource(ctx, sys)
 		})
 	}
-	if err := src.readTop(ctx, want); err != nil {
-		return nil, errors.Join(err, src.Close())
+	return src.begin(ctx, want)
+}
+
+// begin reads what comes first of a source that has been opened; it is closed on error.
+func (s *source) begin(ctx context.Context, want digest.Digest) (*source, error) {
+	if err := s.readTop(ctx, want); err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
-	return src, nil
+	return s, nil
 }
 
 // pinned names the registry's image by the digest it was resolved to.

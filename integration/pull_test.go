@@ -139,10 +139,14 @@ func TestSources(t *testing.T) {
 	}
 	skopeo(t, "oci:"+layout+":v1", "oci-archive:"+s.dir+"/oci.tar:v1")
 	skopeo(t, "oci:"+layout+":v1", "docker-archive:"+s.dir+"/docker.tar:demo/static:v1")
+	// Some programs' archives, as this, do not name their directories.
+	if out, err := exec.Command("sh", "-c", "cd "+layout+" && find * -type f | tar -cf ../bare.tar -T -").CombinedOutput(); err != nil {
+		t.Fatalf("tar: %v\n%s", err, out)
+	}
 	giveAway(t, s)
 	for _, source := range []string{
 		"oci:" + layout + ":v1", "oci:" + layout, "oci:layout:v1",
-		"oci-archive:" + s.dir + "/oci.tar:v1", "oci-archive:oci.tar",
+		"oci-archive:" + s.dir + "/oci.tar:v1", "oci-archive:oci.tar", "oci-archive:bare.tar:v1",
 		"docker-archive:" + s.dir + "/docker.tar:demo/static:v1", "docker-archive:docker.tar",
 		ref("demo/static:latest"), "docker://" + ref("demo/static"),
 		ref("demo/static@" + digestOf(t, "demo/static:latest")),

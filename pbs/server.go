@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/printable"
 )
 
 // Server is the PBS server of a site, reached through PBS's own programs.
@@ -41,7 +42,7 @@ func (s Server) runAndHear(ctx context.Context, program string, args ...string) 
 	cmd := exec.CommandContext(ctx, filepath.Join(s.Host.Exec, "bin", program), args...)
 	cmd.Stdout, cmd.Stderr = &out, &said
 	err = cmd.Run()
-	remark = strings.Join(strings.Fields(said.String()), " ")
+	remark = printable.Line(said.String())
 	if err != nil && remark != "" {
 		err = fmt.Errorf("%w: %s", err, remark)
 	}

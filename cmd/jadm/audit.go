@@ -10,6 +10,7 @@ import (
 
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/lifecycle/audit"
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/jrun-hpc/jrun/quantity"
 	"github.com/spf13/cobra"
 )
@@ -157,14 +158,9 @@ func (p *program) printActs(out io.Writer, f auditFilter, acts []audit.Entry) er
 		if e.Error != "" {
 			why = e.Error
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", e.Time.Local().Format("2006-01-02 15:04:05"), cellText(e.Actor), cellText(e.Action), cellText(e.Subject), cellText(e.Outcome), cellText(why))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", e.Time.Local().Format("2006-01-02 15:04:05"), printable.Line(e.Actor), printable.Line(e.Action), printable.Line(e.Subject), printable.Line(e.Outcome), printable.Line(why))
 	}
 	return w.Flush()
-}
-
-// cellText is text from outside in one cell of a table.
-func cellText(text string) string {
-	return strings.NewReplacer("\n", " ", "\t", " ").Replace(fault.Printable(text))
 }
 
 func (p *program) newAuditVerifyCommand() *cobra.Command {
@@ -218,13 +214,13 @@ func (p *program) runAuditVerify(out io.Writer, expect []string) error {
 
 func printVerified(out io.Writer, r audit.Report) error {
 	for _, e := range r.Interrupted {
-		fmt.Fprintf(out, "interrupted, or under way: entry %d, %s of %s at %s\n", e.Number, cellText(e.Action), cellText(e.Subject), e.Time.Local().Format("2006-01-02 15:04:05"))
+		fmt.Fprintf(out, "interrupted, or under way: entry %d, %s of %s at %s\n", e.Number, printable.Line(e.Action), printable.Line(e.Subject), e.Time.Local().Format("2006-01-02 15:04:05"))
 	}
 	if r.Torn > 0 {
 		fmt.Fprintf(out, "%d bytes at the end are half an entry, which was never acknowledged: a power cut, or an entry just now\n", r.Torn)
 	}
 	for _, problem := range r.Problems {
-		fmt.Fprintln(out, "WRONG: "+fault.Printable(problem.String()))
+		fmt.Fprintln(out, "WRONG: "+printable.Text(problem.String()))
 	}
 	if r.More > 0 {
 		fmt.Fprintf(out, "WRONG: and %d more\n", r.More)

@@ -16,6 +16,7 @@ import (
 	"github.com/jrun-hpc/jrun/image/lifecycle/bundle"
 	"github.com/jrun-hpc/jrun/image/lifecycle/usage"
 	"github.com/jrun-hpc/jrun/image/provenance"
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/jrun-hpc/jrun/quantity"
 	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
@@ -210,7 +211,7 @@ func (p *program) printContents(cmd *cobra.Command, r bundle.Request) error {
 		return printJSON(cmd.OutOrStdout(), images)
 	}
 	for _, image := range images {
-		fmt.Fprintf(cmd.OutOrStdout(), "%s\t%s\n", fault.Printable(image.String()), image.Digest)
+		fmt.Fprintf(cmd.OutOrStdout(), "%s\t%s\n", printable.Line(image.String()), image.Digest)
 	}
 	return nil
 }
@@ -228,7 +229,7 @@ func (p *program) printSummary(out io.Writer, s bundle.Summary, state string) er
 		fmt.Fprintf(out, "left out: %d images without a tag that no record and no pin names\n", s.LeftOut)
 	}
 	for _, w := range s.Warnings {
-		fmt.Fprintf(out, "note: %s\n", fault.Printable(w))
+		fmt.Fprintf(out, "note: %s\n", printable.Line(w))
 	}
 	_, err = fmt.Fprintf(out, "its digest: %s\n", s.Digest)
 	return err

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/lifecycle/audit"
 	"github.com/jrun-hpc/jrun/image/lifecycle/bundle"
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/spf13/cobra"
 )
 
@@ -49,7 +49,7 @@ anything is uploaded, unless --overwrite says to move it.`,
 				return printJSON(cmd.OutOrStdout(), results)
 			}
 			for _, result := range results {
-				fmt.Fprintf(cmd.OutOrStdout(), "%-8s %s  %s\n", result.State, fault.Printable(result.Target), strings.Join(result.Tags, " "))
+				fmt.Fprintf(cmd.OutOrStdout(), "%-8s %s  %s\n", result.State, printable.Line(result.Target), strings.Join(result.Tags, " "))
 			}
 			return nil
 		},

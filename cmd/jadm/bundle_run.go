@@ -10,6 +10,7 @@ import (
 
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/lifecycle/bundle"
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 )
@@ -51,7 +52,7 @@ Without jadm: jrun oci:DIR/data/images:NAME COMMAND`,
 				if p.json {
 					return printJSON(cmd.OutOrStdout(), map[string]any{"program": jrun, "arguments": argv})
 				}
-				_, err := fmt.Fprintln(cmd.OutOrStdout(), fault.Printable(strings.Join(append([]string{jrun}, argv[1:]...), " ")))
+				_, err := fmt.Fprintln(cmd.OutOrStdout(), printable.Text(strings.Join(append([]string{jrun}, argv[1:]...), " ")))
 				return err
 			}
 			if verify {

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/lifecycle/bundle"
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/jrun-hpc/jrun/quantity"
 	"github.com/spf13/cobra"
 )
@@ -65,12 +65,12 @@ func (p *program) newBundleShowCommand() *cobra.Command {
 			if p.json {
 				return printJSON(out, b)
 			}
-			fmt.Fprint(out, fault.Printable(fmt.Sprintf("%s (%s), from %s, %s by %s\n", b.Owner.Display(), b.Owner.ID, b.Registry, b.Made.Format("2006-01-02"), b.Program)))
+			fmt.Fprint(out, printable.Text(fmt.Sprintf("%s (%s), from %s, %s by %s\n", b.Owner.Display(), b.Owner.ID, b.Registry, b.Made.Format("2006-01-02"), b.Program)))
 			for _, image := range b.Images {
-				fmt.Fprint(out, fault.Printable(fmt.Sprintf("%-50s  %8s  %s\n", image.RunName(), quantity.Size(image.SizeBytes), image.Digest)))
+				fmt.Fprint(out, printable.Text(fmt.Sprintf("%-50s  %8s  %s\n", image.RunName(), quantity.Size(image.SizeBytes), image.Digest)))
 			}
 			for _, g := range b.Gone {
-				fmt.Fprint(out, fault.Printable(fmt.Sprintf("used, and deleted before the bundle was made: %s %s\n", g.Name, g.Digest)))
+				fmt.Fprint(out, printable.Text(fmt.Sprintf("used, and deleted before the bundle was made: %s %s\n", g.Name, g.Digest)))
 			}
 			return nil
 		},

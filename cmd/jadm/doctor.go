@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/spf13/cobra"
 )
 
@@ -131,11 +132,11 @@ func printFindings(out io.Writer, findings []finding) error {
 	}
 	var b strings.Builder
 	for _, f := range findings {
-		fmt.Fprintf(&b, "%-7s  %-*s  %s\n", f.Status, width, f.Check, strings.ReplaceAll(f.Detail, "\n", " "))
+		fmt.Fprintf(&b, "%-7s  %-*s  %s\n", f.Status, width, f.Check, printable.Line(f.Detail))
 		for _, next := range f.Next {
 			fmt.Fprintf(&b, "%-7s  %-*s  next: %s\n", "", width, "", next)
 		}
 	}
-	_, err := io.WriteString(out, fault.Printable(b.String()))
+	_, err := io.WriteString(out, printable.Text(b.String()))
 	return err
 }

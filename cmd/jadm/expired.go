@@ -6,8 +6,8 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/lifecycle/leaving"
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/spf13/cobra"
 )
 
@@ -51,14 +51,14 @@ func (p *program) runExpired(cmd *cobra.Command) error {
 	// Names are last: tabwriter does not know that their characters are wide.
 	fmt.Fprintln(table, "ID\tACCOUNT\tPROJECT\tMEMBER OF\tNAME")
 	for _, x := range proposals {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", fault.Printable(x.ID), accountOf(x), projectOf(x), fault.Printable(strings.Join(x.Memberships, ", ")), fault.Printable(x.Name))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", printable.Line(x.ID), accountOf(x), projectOf(x), printable.Line(strings.Join(x.Memberships, ", ")), printable.Line(x.Name))
 	}
 	if err := table.Flush(); err != nil {
 		return err
 	}
 	fmt.Fprintln(out, "\nTo let them leave, with notices:")
 	for _, x := range proposals {
-		fmt.Fprintf(out, "  %s\n", fault.Printable(x.Next))
+		fmt.Fprintf(out, "  %s\n", printable.Line(x.Next))
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/lifecycle/notice"
 	"github.com/jrun-hpc/jrun/image/lifecycle/vmlease"
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/spf13/cobra"
 )
 
@@ -126,7 +127,7 @@ func printLeases(out io.Writer, all []vmlease.Standing, now time.Time) error {
 		if n := len(s.Warned); n > 0 {
 			written = s.Warned[n-1].At.Local().Format(time.DateOnly)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", cellText(s.VM), cellText(cmp.Or(s.Owner, "-")), endText(s.Ends), leftText(s.Lease, now), lostText(s.Concerns), written)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", printable.Line(s.VM), printable.Line(cmp.Or(s.Owner, "-")), endText(s.Ends), leftText(s.Lease, now), lostText(s.Concerns), written)
 	}
 	return w.Flush()
 }
@@ -168,7 +169,7 @@ func lostText(all []vmlease.Concern) string {
 		if c.Elsewhere {
 			text += " (on " + c.Lost[0].Host + "?)"
 		}
-		parts = append(parts, cellText(text))
+		parts = append(parts, printable.Line(text))
 	}
 	switch {
 	case len(parts) > 0:
@@ -238,7 +239,7 @@ func (p *program) printWarnings(out io.Writer, all []vmlease.Warning) error {
 		if len(w.Lost) > 0 {
 			about = fmt.Sprintf("%d not uploaded", len(w.Lost))
 		}
-		if _, err := fmt.Fprintf(out, "%s (%s, ends %s, %s) %s\n", cellText(w.User), cellText(w.VM), endText(w.Ends), about, cellText(did)); err != nil {
+		if _, err := fmt.Fprintf(out, "%s (%s, ends %s, %s) %s\n", printable.Line(w.User), printable.Line(w.VM), endText(w.Ends), about, printable.Line(did)); err != nil {
 			return err
 		}
 	}
@@ -287,13 +288,13 @@ func (p *program) printSwept(out io.Writer, swept vmlease.Swept) error {
 		if n := len(s.Warned); n > 0 {
 			warned = "last letter " + s.Warned[n-1].At.Local().Format(time.DateOnly)
 		}
-		fmt.Fprintf(out, "over since %s, not uploaded: %s of %s (%s; %s)\n", endText(s.Ends), cellText(s.VM), cellText(cmp.Or(s.Owner, "nobody")), lostText(s.Concerns), warned)
+		fmt.Fprintf(out, "over since %s, not uploaded: %s of %s (%s; %s)\n", endText(s.Ends), printable.Line(s.VM), printable.Line(cmp.Or(s.Owner, "nobody")), lostText(s.Concerns), warned)
 	}
 	for _, e := range swept.Extended {
-		fmt.Fprintf(out, "%sextended until %s: %s of %s\n", would, endText(e.Until), cellText(e.VM), cellText(e.Owner))
+		fmt.Fprintf(out, "%sextended until %s: %s of %s\n", would, endText(e.Until), printable.Line(e.VM), printable.Line(e.Owner))
 	}
 	for _, f := range swept.Forgotten {
-		fmt.Fprintf(out, "%sforgotten: the report of %s from %s, %d not uploaded (%s)\n", would, cellText(f.User), cellText(f.Host), len(f.Workspaces), cellText(f.Why))
+		fmt.Fprintf(out, "%sforgotten: the report of %s from %s, %d not uploaded (%s)\n", would, printable.Line(f.User), printable.Line(f.Host), len(f.Workspaces), printable.Line(f.Why))
 	}
 	if len(swept.Ended)+len(swept.Extended)+len(swept.Forgotten) == 0 {
 		_, err := fmt.Fprintln(out, "there is nothing to do")

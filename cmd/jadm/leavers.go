@@ -10,6 +10,7 @@ import (
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/lifecycle/leaving"
 	"github.com/jrun-hpc/jrun/image/lifecycle/state"
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/spf13/cobra"
 )
 
@@ -67,14 +68,14 @@ func (p *program) runLeavers(cmd *cobra.Command, all bool) error {
 	// Names are last: tabwriter does not know that their characters are wide.
 	fmt.Fprintln(table, "ID\tDATE\tSTAGE\tNEXT\tNAME")
 	for _, d := range shown {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", fault.Printable(d.ID()), d.Date.Format(time.DateOnly), d.Stage, d.next(), fault.Printable(d.Person.Name))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", printable.Line(d.ID()), d.Date.Format(time.DateOnly), d.Stage, d.next(), printable.Line(d.Person.Name))
 	}
 	if err := table.Flush(); err != nil {
 		return err
 	}
 	for _, d := range shown {
 		for _, t := range d.Troubles {
-			fmt.Fprintf(cmd.OutOrStdout(), "\n%s: %s does not succeed since %s\n", fault.Printable(d.ID()), t.Step, t.Since.Local().Format(time.DateOnly))
+			fmt.Fprintf(cmd.OutOrStdout(), "\n%s: %s does not succeed since %s\n", printable.Line(d.ID()), t.Step, t.Since.Local().Format(time.DateOnly))
 			printTrouble(cmd.OutOrStdout(), t)
 		}
 	}
@@ -167,7 +168,7 @@ func (p *program) printCalendars(cmd *cobra.Command, office *leaving.Office, now
 		if i > 0 {
 			fmt.Fprintln(cmd.OutOrStdout())
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%s (%s), %s\n", fault.Printable(d.ID()), fault.Printable(d.Person.Name), d.Stage)
+		fmt.Fprintf(cmd.OutOrStdout(), "%s (%s), %s\n", printable.Line(d.ID()), printable.Line(d.Person.Name), d.Stage)
 		printCalendar(cmd.OutOrStdout(), d.Calendar, now)
 	}
 	if len(shown) == 0 {

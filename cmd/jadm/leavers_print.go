@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/lifecycle/leaving"
+	"github.com/jrun-hpc/jrun/printable"
 )
 
 // departure is one as it is printed.
@@ -21,13 +21,13 @@ type departure struct {
 func (d departure) next() string {
 	switch {
 	case d.Waiting != "":
-		return fault.Printable(d.Waiting)
+		return printable.Line(d.Waiting)
 	case len(d.Calendar) == 0:
 		return "-"
 	}
 	what, _, _ := strings.Cut(d.Calendar[0].What, ":")
 	what, _, _ = strings.Cut(what, " (")
-	return d.Calendar[0].Time.Format(time.DateOnly) + " " + fault.Printable(what)
+	return d.Calendar[0].Time.Format(time.DateOnly) + " " + printable.Line(what)
 }
 
 func (p *program) printDeparture(out io.Writer, d *leaving.Departure, now time.Time, c *leaving.Certificate) error {
@@ -81,14 +81,14 @@ func (p *program) printDeparture(out io.Writer, d *leaving.Departure, now time.T
 		fmt.Fprintln(b, "\nWhat comes:")
 		printCalendar(b, calendar, now)
 	}
-	_, err := io.WriteString(out, fault.Printable(b.String()))
+	_, err := io.WriteString(out, printable.Text(b.String()))
 	return err
 }
 
 func printTrouble(out io.Writer, t leaving.Trouble) {
-	fmt.Fprintf(out, "  why:  %s\n", fault.Printable(t.Why))
+	fmt.Fprintf(out, "  why:  %s\n", printable.Text(t.Why))
 	for line := range strings.Lines(t.Next) {
-		fmt.Fprintf(out, "  next: %s\n", fault.Printable(strings.TrimRight(line, "\n")))
+		fmt.Fprintf(out, "  next: %s\n", printable.Line(line))
 	}
 }
 
@@ -98,6 +98,6 @@ func printCalendar(out io.Writer, calendar []leaving.Entry, now time.Time) {
 		if !e.Time.After(now) {
 			at = "now       "
 		}
-		fmt.Fprintf(out, "  %s  %s\n", at, fault.Printable(e.What))
+		fmt.Fprintf(out, "  %s  %s\n", at, printable.Text(e.What))
 	}
 }

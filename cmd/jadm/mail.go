@@ -9,6 +9,7 @@ import (
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/lifecycle/notice"
 	"github.com/jrun-hpc/jrun/image/lifecycle/people"
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/spf13/cobra"
 )
 
@@ -65,7 +66,7 @@ func (p *program) runMailTest(ctx context.Context, out io.Writer, address, langu
 		if p.json {
 			return printJSON(out, map[string]string{"to": address, "way": post.Way(), "subject": text.Subject, "body": text.Body})
 		}
-		_, err = fmt.Fprintf(out, "To: %s\nSubject: %s\n\n%s", fault.Printable(address), text.Subject, text.Body)
+		_, err = fmt.Fprintf(out, "To: %s\nSubject: %s\n\n%s", printable.Line(address), text.Subject, text.Body)
 		return err
 	}
 	if _, err := post.Send(ctx, letter); err != nil {
@@ -74,6 +75,6 @@ func (p *program) runMailTest(ctx context.Context, out io.Writer, address, langu
 	if p.json {
 		return printJSON(out, map[string]string{"to": address, "way": post.Way()})
 	}
-	_, err = fmt.Fprintf(out, "a letter to %s has gone %s\n", fault.Printable(address), post.Way())
+	_, err = fmt.Fprintf(out, "a letter to %s has gone %s\n", printable.Line(address), post.Way())
 	return err
 }

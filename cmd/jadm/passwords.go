@@ -16,6 +16,7 @@ import (
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/lifecycle/settings"
 	"github.com/jrun-hpc/jrun/image/lifecycle/state"
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 )
@@ -117,7 +118,7 @@ func (p *program) writePasswords(ctx context.Context, in io.Reader, out io.Write
 		}
 		secret, err := randomSecret(), error(nil)
 		if !one.made {
-			secret, err = ask(ctx, fmt.Sprintf("Password of %s: ", fault.Printable(one.Of)))
+			secret, err = ask(ctx, fmt.Sprintf("Password of %s: ", printable.Line(one.Of)))
 		}
 		if err == nil && secret == "" {
 			err = errors.New("it is empty")
@@ -151,7 +152,7 @@ func printPasswords(out io.Writer, all []password) error {
 		}
 		fmt.Fprintf(&b, "%s  %s  (%s)\n", is, one.File, one.Of)
 	}
-	_, err := io.WriteString(out, fault.Printable(b.String()))
+	_, err := io.WriteString(out, printable.Text(b.String()))
 	return err
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/harbor"
 	"github.com/jrun-hpc/jrun/image/lifecycle/usage"
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
 )
@@ -122,8 +123,8 @@ func (p *program) printPins(cmd *cobra.Command, pins []usage.Pin) error {
 	table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "IMAGE\tDIGEST\tBY\tWHEN\tWHY")
 	for _, pin := range pins {
-		fmt.Fprintf(table, "%s/%s\t%s\t%s\t%s\t%s\n", oneLine(pin.Project), oneLine(pin.Repository), short(pin.Digest.String()), oneLine(whoPinned(pin)),
-			pin.Time.Local().Format(time.DateOnly), oneLine(pin.Reason))
+		fmt.Fprintf(table, "%s/%s\t%s\t%s\t%s\t%s\n", printable.Line(pin.Project), printable.Line(pin.Repository), short(pin.Digest.String()), printable.Line(whoPinned(pin)),
+			pin.Time.Local().Format(time.DateOnly), printable.Line(pin.Reason))
 	}
 	return table.Flush()
 }

@@ -7,8 +7,8 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/lifecycle/service"
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/jrun-hpc/jrun/quantity"
 	"github.com/spf13/cobra"
 )
@@ -95,7 +95,12 @@ func (p *program) dryRetry(cmd *cobra.Command, socket, about string) error {
 func printQueue(out io.Writer, r service.Report) error {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	row := func(cells ...string) { fmt.Fprintln(w, strings.Join(cells, "\t")) }
+	row := func(cells ...string) {
+		for i, c := range cells {
+			cells[i] = printable.Line(c)
+		}
+		fmt.Fprintln(w, strings.Join(cells, "\t"))
+	}
 	now := r.Time
 	for _, why := range r.Health {
 		row("NOT WELL", why)
@@ -141,7 +146,7 @@ func printQueue(out io.Writer, r service.Report) error {
 	}
 	fmt.Fprintf(&b, "%d running, %d waiting, %d failed; %d to be looked at; %s%s\n",
 		len(r.Running), r.ToConvert, len(r.Failures), r.ToLook, compared, free)
-	_, err := io.WriteString(out, fault.Printable(b.String()))
+	_, err := io.WriteString(out, printable.Text(b.String()))
 	return err
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/jrun-hpc/jrun/image/harbor"
 	"github.com/jrun-hpc/jrun/image/lifecycle/report"
 	"github.com/jrun-hpc/jrun/image/lifecycle/state"
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/spf13/cobra"
 )
 
@@ -78,7 +79,7 @@ func (p *program) printWritten(out io.Writer, file, verb string) error {
 	if p.json {
 		return printJSON(out, map[string]any{"file": file, "written": !p.dryRun})
 	}
-	_, err := fmt.Fprintf(out, "%s %s\n", verb, fault.Printable(file))
+	_, err := fmt.Fprintf(out, "%s %s\n", verb, printable.Line(file))
 	return err
 }
 

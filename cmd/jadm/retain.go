@@ -18,6 +18,7 @@ import (
 	"github.com/jrun-hpc/jrun/image/lifecycle/settings"
 	"github.com/jrun-hpc/jrun/image/lifecycle/state"
 	"github.com/jrun-hpc/jrun/image/store"
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/jrun-hpc/jrun/quantity"
 	"github.com/spf13/cobra"
 )
@@ -230,12 +231,12 @@ func printRetained(out io.Writer, all []retained, withKept bool) error {
 				word = "waits"
 			}
 			if withKept || !v.Keep {
-				fmt.Fprintf(table, "%s\t%s/%s\t%s\t%s\t%s\n", word, oneLine(one.Project), oneLine(tagged(v.Item)), short(v.Digest.String()), quantity.Size(v.SizeBytes), oneLine(strings.Join(v.Why, "; ")))
+				fmt.Fprintf(table, "%s\t%s/%s\t%s\t%s\t%s\n", word, printable.Line(one.Project), printable.Line(tagged(v.Item)), short(v.Digest.String()), quantity.Size(v.SizeBytes), printable.Line(strings.Join(v.Why, "; ")))
 			}
 		}
 		for _, item := range one.Delete {
 			deleted++
-			fmt.Fprintf(table, "delete\t%s/%s\t%s\t%s\t%s\n", oneLine(one.Project), oneLine(tagged(item)), short(item.Digest.String()), quantity.Size(item.SizeBytes), "its time to be had back is over")
+			fmt.Fprintf(table, "delete\t%s/%s\t%s\t%s\t%s\n", printable.Line(one.Project), printable.Line(tagged(item)), short(item.Digest.String()), quantity.Size(item.SizeBytes), "its time to be had back is over")
 		}
 		for _, v := range one.Objects {
 			word := "discard"
@@ -245,7 +246,7 @@ func printRetained(out io.Writer, all []retained, withKept bool) error {
 				objects++
 			}
 			if withKept || !v.Keep {
-				fmt.Fprintf(table, "%s\t%s (store)\t%s\t%s\t%s\n", word, oneLine(one.Project), short(v.Digest.String()), quantity.Size(v.SizeBytes), oneLine(v.Why))
+				fmt.Fprintf(table, "%s\t%s (store)\t%s\t%s\t%s\n", word, printable.Line(one.Project), short(v.Digest.String()), quantity.Size(v.SizeBytes), printable.Line(v.Why))
 			}
 		}
 	}
@@ -260,7 +261,7 @@ func printRetained(out io.Writer, all []retained, withKept bool) error {
 		applied = true
 		purged += one.Result.Purged
 		for _, why := range one.Result.Spared {
-			fmt.Fprintf(out, "spared %s/%s\n", oneLine(one.Project), oneLine(why))
+			fmt.Fprintf(out, "spared %s/%s\n", printable.Line(one.Project), printable.Line(why))
 		}
 	}
 	fmt.Fprintf(out, "%d tags and images kept; tags to remove: %d, images to delete for good: %d, objects to discard: %d\n", kept, removed, deleted, objects)
@@ -330,10 +331,10 @@ func (p *program) undo(ctx context.Context, out io.Writer, k retention.Keeper, p
 			continue
 		}
 		for _, item := range u.Restored {
-			fmt.Fprintf(out, "%s/%s\n", oneLine(project), oneLine(item.Name()))
+			fmt.Fprintf(out, "%s/%s\n", printable.Line(project), printable.Line(item.Name()))
 		}
 		for _, why := range u.Failed {
-			fmt.Fprintf(out, "not %s/%s\n", oneLine(project), oneLine(why))
+			fmt.Fprintf(out, "not %s/%s\n", printable.Line(project), printable.Line(why))
 		}
 	}
 	if p.json {

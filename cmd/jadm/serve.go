@@ -21,6 +21,7 @@ import (
 	"github.com/jrun-hpc/jrun/image/lifecycle/state"
 	"github.com/jrun-hpc/jrun/image/lifecycle/usage"
 	"github.com/jrun-hpc/jrun/image/store"
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
 )
@@ -234,10 +235,10 @@ func (p *program) dryServe(ctx context.Context, out io.Writer, m *mirror.Mirror)
 		return printJSON(out, plan)
 	}
 	for _, c := range plan.Convert {
-		fmt.Fprintln(out, fault.Printable(fmt.Sprintf("convert %s@%s %s %s", c.Image, c.Digest, c.Platform, strings.Join(c.Tags, ","))))
+		fmt.Fprintln(out, "convert", printable.Line(fmt.Sprintf("%s@%s %s %s", c.Image, c.Digest, c.Platform, strings.Join(c.Tags, ","))))
 	}
 	for _, r := range plan.Remove {
-		fmt.Fprintln(out, fault.Printable(fmt.Sprintf("remove  %s@%s", r.Project, r.Digest)))
+		fmt.Fprintln(out, "remove ", printable.Line(fmt.Sprintf("%s@%s", r.Project, r.Digest)))
 	}
 	_, err = fmt.Fprintf(out, "%d to convert, %d to remove\n", len(plan.Convert), len(plan.Remove))
 	return err

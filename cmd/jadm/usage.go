@@ -14,6 +14,7 @@ import (
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/lifecycle/usage"
 	"github.com/jrun-hpc/jrun/image/store"
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/spf13/cobra"
 )
 
@@ -101,13 +102,10 @@ func (p *program) printUsage(out io.Writer, book usage.Book, args []string) erro
 		if l.Blocked != "" {
 			told = l.Blocked
 		}
-		fmt.Fprintf(table, "%s\t%s/%s\t%s\t%d\t%s\n", l.Last.Local().Format(time.DateTime), oneLine(l.Project), oneLine(l.Repository), short(l.Digest.String()), len(l.By), oneLine(told))
+		fmt.Fprintf(table, "%s\t%s/%s\t%s\t%d\t%s\n", l.Last.Local().Format(time.DateTime), printable.Line(l.Project), printable.Line(l.Repository), short(l.Digest.String()), len(l.By), printable.Line(told))
 	}
 	return table.Flush()
 }
-
-// oneLine is text of others on one line of a terminal.
-func oneLine(s string) string { return strings.Join(strings.Fields(fault.Printable(s)), " ") }
 
 // short is enough of a digest for a person.
 func short(d string) string { return d[:min(len(d), len("sha256:")+12)] }

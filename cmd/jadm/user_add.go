@@ -11,6 +11,7 @@ import (
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/lifecycle/onboarding"
 	"github.com/jrun-hpc/jrun/image/lifecycle/people"
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/spf13/cobra"
 )
 
@@ -152,7 +153,7 @@ func (o *userAdd) report(out, errOut io.Writer, all []added) error {
 	}
 	for _, a := range all {
 		if !o.program.json && (a.err == nil || len(a.Steps) > 0) {
-			fmt.Fprint(out, fault.Printable(o.describe(a)))
+			fmt.Fprint(out, printable.Text(o.describe(a)))
 		}
 		if a.err != nil {
 			fmt.Fprint(errOut, fault.Format("jadm", a.err))

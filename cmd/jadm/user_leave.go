@@ -10,6 +10,7 @@ import (
 
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/lifecycle/leaving"
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/spf13/cobra"
 )
 
@@ -162,7 +163,7 @@ func (p *program) runReturn(ctx context.Context, out io.Writer, id string) error
 		return fault.Newf(failed, "it goes on in the next round; to try it now: jadm leavers run "+id, "not everything is given back yet")
 	}
 	if d.Stage == leaving.Returned && !d.RemoveAt.IsZero() && !p.json {
-		_, err = fmt.Fprintf(out, "\nThe login of the compute servers was removed; make a new one: jadm user add %s\n", fault.Printable(id))
+		_, err = fmt.Fprintf(out, "\nThe login of the compute servers was removed; make a new one: jadm user add %s\n", printable.Line(id))
 	}
 	return err
 }

@@ -7,8 +7,8 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/lifecycle/onboarding"
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/jrun-hpc/jrun/quantity"
 	"github.com/spf13/cobra"
 )
@@ -69,7 +69,7 @@ func (p *program) runUserList(ctx context.Context, out io.Writer, wanted func(on
 		if e.Project != "" {
 			known, used, limit = "project", quantity.Size(e.UsedBytes), room(e.LimitBytes)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", fault.Printable(e.ID), e.Standing, known, used, limit, day(e.Login), fault.Printable(e.Name))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", printable.Line(e.ID), e.Standing, known, used, limit, day(e.Login), printable.Line(e.Name))
 	}
 	return table.Flush()
 }

@@ -5,8 +5,8 @@ import (
 	"io"
 	"strings"
 
-	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/lifecycle/onboarding"
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/spf13/cobra"
 )
 
@@ -38,14 +38,14 @@ func (p *program) runUserPlace(out io.Writer, from, into string) error {
 		return err
 	}
 	if p.dryRun && !p.json {
-		_, err := fmt.Fprintf(out, "would put the logins for %s of %s into %s\n", fault.Printable(strings.Join(logins, ", ")), fault.Printable(from), fault.Printable(into))
+		_, err := fmt.Fprintf(out, "would put the logins for %s of %s into %s\n", printable.Line(strings.Join(logins, ", ")), printable.Line(from), printable.Line(into))
 		return err
 	}
 	if p.json {
 		return printJSON(out, map[string]any{"file": into, "logins": logins})
 	}
 	for _, l := range logins {
-		fmt.Fprintf(out, "%s can log in to %s\n", fault.Printable(into), fault.Printable(l))
+		fmt.Fprintf(out, "%s can log in to %s\n", printable.Line(into), printable.Line(l))
 	}
 	return nil
 }

@@ -8,8 +8,8 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/lifecycle/onboarding"
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/jrun-hpc/jrun/quantity"
 	"github.com/spf13/cobra"
 )
@@ -51,7 +51,7 @@ func (p *program) runUserShow(ctx context.Context, out io.Writer, id string, eve
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	row := func(name, format string, args ...any) {
-		fmt.Fprintf(table, "%s\t%s\n", name, strings.ReplaceAll(fault.Printable(fmt.Sprintf(format, args...)), "\t", " "))
+		fmt.Fprintf(table, "%s\t%s\n", name, printable.Line(fmt.Sprintf(format, args...)))
 	}
 	row("ID", "%s", s.ID)
 	row("name", "%s", dash(s.Name))

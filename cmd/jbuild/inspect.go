@@ -9,6 +9,7 @@ import (
 	"text/template"
 	"time"
 
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
 	"github.com/jrun-hpc/jrun/vmtemplate/terminal"
 	"github.com/jrun-hpc/jrun/vmtemplate/workspace"
@@ -132,6 +133,9 @@ type event struct {
 	Comment   string    `json:"comment,omitempty"`
 }
 
+// mostCreatedBy is how much of a command is in the table, in characters.
+const mostCreatedBy = 60
+
 // printHistory prints the newest first, as docker does.
 func (p *program) printHistory(out io.Writer, all []workspace.Event, whole bool) error {
 	list := make([]event, 0, len(all))
@@ -143,9 +147,9 @@ func (p *program) printHistory(out io.Writer, all []workspace.Event, whole bool)
 	}
 	rows := [][]string{strings.Split(p.Say("docker.history.head"), "\t")}
 	for _, e := range list {
-		by := strings.Join(strings.Fields(e.CreatedBy), " ")
-		if runes := []rune(by); !whole && len(runes) > 60 {
-			by = string(runes[:59]) + "…"
+		by := printable.Line(e.CreatedBy)
+		if !whole {
+			by = printable.CutRunes(by, mostCreatedBy)
 		}
 		rows = append(rows, []string{p.time(e.Created), by, p.bytes(e.Bytes)})
 	}

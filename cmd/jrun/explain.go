@@ -7,10 +7,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image"
 	"github.com/jrun-hpc/jrun/image/store"
 	"github.com/jrun-hpc/jrun/pbs"
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/jrun-hpc/jrun/runtime/inject"
 	"github.com/jrun-hpc/jrun/runtime/launch"
 	"github.com/spf13/cobra"
@@ -115,7 +115,7 @@ func printExplanation(out io.Writer, e launch.Explanation) error {
 		verdict = "it does not fit: see what is refused"
 	}
 	fmt.Fprintf(&b, "verdict    %s\n", verdict)
-	_, err := io.WriteString(out, fault.Printable(b.String()))
+	_, err := io.WriteString(out, printable.Text(b.String()))
 	return err
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image"
 	"github.com/jrun-hpc/jrun/image/provenance"
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
 )
@@ -108,7 +109,7 @@ func printHistory(out io.Writer, jobs []provenance.Job) error {
 			more = fmt.Sprintf(" (and %d more)", n)
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s%s\n", shellWord(j.Job), r.Started.Local().Format(time.DateTime), familiar(r),
-			digestWord(r.Image.Digest), cut(commandOf(r), commandWidth), more)
+			digestWord(r.Image.Digest), printable.CutRunes(commandOf(r), commandWidth), more)
 	}
 	return table.Flush()
 }
@@ -147,7 +148,7 @@ func chooseRun(j provenance.Job, number int, command string) (provenance.Record,
 	}
 	list := ""
 	for i, r := range j.Runs {
-		list += fmt.Sprintf("\n        %d  %s  %s  %s", i+1, r.Started.Local().Format(time.DateTime), familiar(r), cut(commandOf(r), commandWidth))
+		list += fmt.Sprintf("\n        %d  %s  %s  %s", i+1, r.Started.Local().Format(time.DateTime), familiar(r), printable.CutRunes(commandOf(r), commandWidth))
 	}
 	if number != 0 {
 		return provenance.Record{}, fault.Newf(fmt.Errorf("it has %d:%s", len(j.Runs), list),
@@ -172,7 +173,7 @@ func (g *globalOptions) completeJobs(_ *cobra.Command, args []string, begun stri
 	})
 	var ids []string
 	for _, j := range jobs {
-		ids = append(ids, j.Job+"\t"+cut(familiar(j.Last())+" "+commandOf(j.Last()), commandWidth))
+		ids = append(ids, j.Job+"\t"+printable.CutRunes(familiar(j.Last())+" "+commandOf(j.Last()), commandWidth))
 	}
 	return ids, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
 }

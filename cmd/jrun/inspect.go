@@ -10,6 +10,7 @@ import (
 
 	"github.com/jrun-hpc/jrun/image"
 	"github.com/jrun-hpc/jrun/image/store"
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/jrun-hpc/jrun/quantity"
 	"github.com/spf13/cobra"
 )
@@ -75,7 +76,7 @@ func (i *inspection) print(out io.Writer, object store.Object) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	row := func(name, value string) {
 		if value != "" {
-			fmt.Fprintf(table, "%s\t%s\n", name, value)
+			fmt.Fprintf(table, "%s\t%s\n", name, printable.Line(value)) // images may say anything
 		}
 	}
 	config := object.Meta.Config.Config
@@ -88,8 +89,8 @@ func (i *inspection) print(out io.Writer, object store.Object) error {
 	if !i.Created.IsZero() {
 		row("fetched", i.Created.Local().Format(time.DateTime))
 	}
-	row("entry point", quoteAll(config.Entrypoint))
-	row("command", quoteAll(config.Cmd))
+	row("entry point", shellLine(config.Entrypoint))
+	row("command", shellLine(config.Cmd))
 	row("directory", config.WorkingDir)
 	for _, pair := range config.Env {
 		row("environment", pair)
@@ -101,16 +102,4 @@ func (i *inspection) print(out io.Writer, object store.Object) error {
 		row("layer", fmt.Sprintf("%s (%s)", l.Digest, quantity.Size(l.SizeBytes)))
 	}
 	return table.Flush()
-}
-
-// quoteAll writes a command so that its words can be told apart.
-func quoteAll(words []string) string {
-	quoted := make([]string, len(words))
-	for i, w := range words {
-		quoted[i] = w
-		if w == "" || strings.ContainsAny(w, " \t\n'\"\\$") {
-			quoted[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
-		}
-	}
-	return strings.Join(quoted, " ")
 }

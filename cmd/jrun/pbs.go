@@ -13,6 +13,7 @@ import (
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image"
 	"github.com/jrun-hpc/jrun/pbs"
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -216,7 +217,7 @@ func printPBSStatus(ctx context.Context, out io.Writer, server pbs.Server, asJSO
 	}
 	fmt.Fprintln(table, "\nJOB\tOWNER\tSTATE\tQUEUE\tIMAGE")
 	for _, j := range jobs {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", j.ID, j.Owner, j.State, j.Queue, fault.Printable(j.Image))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", j.ID, j.Owner, j.State, j.Queue, printable.Line(j.Image))
 	}
 	return table.Flush()
 }
@@ -285,7 +286,7 @@ func prefetch(cmd *cobra.Command, g *globalOptions, jobs []pbs.Job, site, dryRun
 	}
 	if dryRun {
 		for _, name := range names {
-			if _, err := fmt.Fprintln(cmd.OutOrStdout(), fault.Printable(name)); err != nil {
+			if _, err := fmt.Fprintln(cmd.OutOrStdout(), printable.Line(name)); err != nil {
 				return err
 			}
 		}

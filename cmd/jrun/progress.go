@@ -7,9 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image"
 	"github.com/jrun-hpc/jrun/image/store"
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/jrun-hpc/jrun/quantity"
 	"github.com/jrun-hpc/jrun/squash/writer"
 	"golang.org/x/term"
@@ -125,7 +125,7 @@ func (p *progress) clear() {
 // warn says what a person should know, one line each, also with --quiet.
 func (p *progress) warn(text string) {
 	p.clear()
-	for i, line := range strings.Split(fault.Printable(text), "\n") {
+	for i, line := range strings.Split(printable.Text(text), "\n") {
 		if i == 0 {
 			line = "jrun: warning: " + line
 		} else {

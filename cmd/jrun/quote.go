@@ -3,7 +3,8 @@ package main
 import (
 	"fmt"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/jrun-hpc/jrun/printable"
 )
 
 // shellLine writes words so that a shell reads them back.
@@ -22,7 +23,7 @@ func shellWord(s string) string {
 	switch {
 	case s != "" && strings.Trim(s, plainLetters) == "":
 		return s
-	case isPrintable(s):
+	case printable.Is(s):
 		return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 	}
 	// $'…' of POSIX.1-2024, so that nothing can play tricks with the terminal.
@@ -45,20 +46,4 @@ func shellWord(s string) string {
 	}
 	b.WriteByte('\'')
 	return b.String()
-}
-
-// isPrintable reports whether s is text without control characters.
-func isPrintable(s string) bool {
-	if !utf8.ValidString(s) {
-		return false
-	}
-	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e })
-}
-
-// cut shortens a line for a table.
-func cut(s string, most int) string {
-	if utf8.RuneCountInString(s) <= most {
-		return s
-	}
-	return string([]rune(s)[:most-1]) + "…"
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/jrun-hpc/jrun/image"
 	"github.com/jrun-hpc/jrun/image/provenance"
 	"github.com/jrun-hpc/jrun/image/store"
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
 )
@@ -126,7 +127,7 @@ func differenceLine(d provenance.Difference) string {
 
 // shellWordIfOdd keeps control characters from the terminal.
 func shellWordIfOdd(s string) string {
-	if isPrintable(s) {
+	if printable.Is(s) {
 		return s
 	}
 	return shellWord(s)

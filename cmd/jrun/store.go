@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image"
 	"github.com/jrun-hpc/jrun/image/store"
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/jrun-hpc/jrun/quantity"
 	"github.com/jrun-hpc/jrun/runtime/identity"
 	"github.com/spf13/cobra"
@@ -116,9 +116,9 @@ func (t storeStatus) print(out io.Writer) error {
 	}
 	fmt.Fprintln(table, "\nDIGEST\tSIZE\tLAST USED\tSTATE")
 	for _, i := range t.Images {
-		state := strings.Join(strings.Fields(fault.Printable(i.Why)), " ") // the reason of a pin may be anything
+		state := printable.Line(i.Why) // the reason of a pin may be anything
 		if i.Removed {
-			state = "jrun gc would remove it: " + i.Why
+			state = "jrun gc would remove it: " + state
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", shortDigest(i.Digest), quantity.Size(i.SizeBytes), i.LastUsed.Local().Format(time.DateTime), state)
 	}

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image"
 	"github.com/jrun-hpc/jrun/image/provenance"
 	"github.com/jrun-hpc/jrun/image/store"
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/spf13/cobra"
 )
 
@@ -204,7 +204,7 @@ func oneLine(err error) string {
 	if errors.As(err, &f) {
 		text = f.Error()
 	}
-	return strings.Join(strings.Fields(text), " ")
+	return printable.Line(text)
 }
 
 // stored looks for the converted image.

@@ -97,7 +97,7 @@ func TestErrors(t *testing.T) {
 		{"text", "text/plain", "404 page not found\n", "", "404 page not found"},
 		{"broken JSON", "application/json", `{"errors":[`, "", ""},
 		{"wrong JSON", "application/json", `{"errors":"no"}`, "", ""},
-		{"a terminal's commands", "text/plain", "a\x1b[2Jb\nc\xff", "", "a[2Jb c�"},
+		{"a terminal's commands", "text/plain", "a\x1b[2Jb\nc\xff", "", "a�[2Jb c�"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

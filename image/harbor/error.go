@@ -9,8 +9,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/jrun-hpc/jrun/printable"
 )
 
 // Error is Harbor's refusal.
@@ -72,7 +72,7 @@ func ParseError(body []byte) (code, message string) {
 	case len(body) == 0, body[0] == '<':
 		return "", ""
 	case body[0] != '{':
-		return "", printable(string(body))
+		return "", oneLine(string(body))
 	}
 	type item struct {
 		Code    any    `json:"code"`
@@ -91,13 +91,13 @@ func ParseError(body []byte) (code, message string) {
 	var messages []string
 	for _, e := range said.Errors {
 		if c, ok := e.Code.(string); ok && code == "" {
-			code = printable(c)
+			code = oneLine(c)
 		}
-		if m := printable(once(e.Message)); m != "" {
+		if m := oneLine(once(e.Message)); m != "" {
 			messages = append(messages, m)
 		}
 	}
-	return code, printable(strings.Join(messages, "; "))
+	return code, oneLine(strings.Join(messages, "; "))
 }
 
 // once is what Harbor has said twice: "unauthorized: unauthorized".
@@ -110,25 +110,5 @@ func once(message string) string {
 	return message
 }
 
-// printable makes one line of text that cannot steer a terminal. strings.Map
-// replaces what is not UTF-8.
-func printable(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) {
-			return ' '
-		}
-		if !unicode.IsPrint(r) {
-			return -1
-		}
-		return r
-	}, s)
-	s = strings.TrimSpace(s)
-	if len(s) <= maxMessage {
-		return s
-	}
-	cut := maxMessage
-	for !utf8.RuneStart(s[cut]) {
-		cut--
-	}
-	return s[:cut] + "…"
-}
+// oneLine makes one line of bounded length of what Harbor says.
+func oneLine(s string) string { return printable.CutBytes(printable.Line(s), maxMessage) }

@@ -44,7 +44,7 @@ func (d *detective) missing(ctx context.Context) Cause {
 	}
 	if json.Unmarshal(got.body, &list) == nil {
 		for _, tag := range list.Tags {
-			d.found.Tags = append(d.found.Tags, printable(tag))
+			d.found.Tags = append(d.found.Tags, oneLine(tag))
 		}
 	}
 	return NoTag

@@ -67,7 +67,7 @@ func (d *detective) policy(ctx context.Context) Cause {
 				cause = rule(project.Metadata, artifact)
 			}
 			if d.found.Vulnerabilities != nil {
-				d.found.Vulnerabilities.Gate = printable(project.Metadata.Severity)
+				d.found.Vulnerabilities.Gate = oneLine(project.Metadata.Severity)
 			}
 		}
 	}
@@ -130,11 +130,11 @@ func findings(s *ScanOverview) *Findings {
 		return nil
 	}
 	f := &Findings{
-		Worst: printable(s.Severity), Total: s.Counts.Total, Fixable: s.Counts.Fixable,
+		Worst: oneLine(s.Severity), Total: s.Counts.Total, Fixable: s.Counts.Fixable,
 		BySeverity: map[string]int{}, Scanned: s.Ended,
 	}
 	for severity, n := range s.Counts.BySeverity {
-		f.BySeverity[printable(severity)] = n
+		f.BySeverity[oneLine(severity)] = n
 	}
 	return f
 }
@@ -183,8 +183,8 @@ func worst(all []Vulnerability) []Vulnerability {
 // printableFinding is v for a terminal: reports come from a scanner's database.
 func printableFinding(v Vulnerability) Vulnerability {
 	return Vulnerability{
-		ID: printable(v.ID), Package: printable(v.Package), Version: printable(v.Version),
-		FixVersion: printable(v.FixVersion), Severity: printable(v.Severity),
+		ID: oneLine(v.ID), Package: oneLine(v.Package), Version: oneLine(v.Version),
+		FixVersion: oneLine(v.FixVersion), Severity: oneLine(v.Severity),
 	}
 }
 

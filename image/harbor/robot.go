@@ -99,7 +99,7 @@ func (c *Client) SystemRobot(ctx context.Context, name string) (Robot, error) {
 			return r, err
 		}
 	}
-	return Robot{}, &Error{Status: http.StatusNotFound, Message: "there is no robot " + printable(name), Method: http.MethodGet, Path: robotsPath}
+	return Robot{}, &Error{Status: http.StatusNotFound, Message: "there is no robot " + oneLine(name), Method: http.MethodGet, Path: robotsPath}
 }
 
 // SystemRobots are all that belong to no project.

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/printable"
 )
 
 // Bounds of a line of strangers' text: what fits on a terminal twice, and what is
@@ -24,7 +24,7 @@ func line(text string) string {
 	}
 	for l := range strings.Lines(withoutTags(strings.ReplaceAll(text, "\r", "\n"))) {
 		l = strings.Join(strings.Fields(strings.TrimLeft(l, "#>*=- \t")), " ")
-		if l = shorten(fault.Printable(l)); l != "" {
+		if l = shorten(printable.Text(l)); l != "" {
 			return l
 		}
 	}

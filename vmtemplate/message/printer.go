@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/printable"
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
 	"golang.org/x/text/message/catalog"
@@ -104,7 +105,7 @@ func (p *Printer) argument(a any) any {
 	case error:
 		return p.Cause(v)
 	case string: // registries, packages and files may say anything
-		return fault.Printable(v)
+		return printable.Text(v)
 	}
 	return a
 }
@@ -129,7 +130,7 @@ func size(n int64) string {
 func (p *Printer) Cause(err error) string {
 	var ours *Error
 	if !errors.As(err, &ours) {
-		return fault.Printable(p.system(err))
+		return printable.Text(p.system(err))
 	}
 	if ours.Why == nil {
 		return p.Text(ours.What)

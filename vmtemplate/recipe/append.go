@@ -1,8 +1,7 @@
 package recipe
 
 import (
-	"bufio"
-	"errors"
+	"crypto/rand"
 	"fmt"
 	"io"
 	"strconv"
@@ -11,6 +10,33 @@ import (
 
 	"github.com/jrun-hpc/jrun/vmtemplate/secret"
 )
+
+// Begin writes the first line of a new record, which tells it from all others.
+func Begin(w io.Writer) error {
+	return event{beginning, [][2]string{{"id", rand.Text()}}}.write(w)
+}
+
+// ID is what Begin has written into a record; empty if it has not.
+func ID(r io.Reader) (string, error) {
+	id := ""
+	err := events(r, func(e event) error {
+		if id == "" && e.kind == beginning {
+			id = e.get("id")
+		}
+		return nil
+	})
+	return id, err
+}
+
+// Holds reports whether a record holds the one whose ID is id.
+func Holds(r io.Reader, id string) (bool, error) {
+	found := false
+	err := events(r, func(e event) error {
+		found = found || e.kind == beginning && e.get("id") == id
+		return nil
+	})
+	return found, err
+}
 
 // Append records a command that was not typed, as the shells' hooks do it. A command
 // that has not Ended is recorded as one that never came back.
@@ -41,29 +67,17 @@ func stamp(t time.Time) string { return fmt.Sprintf("%d.%09d", t.Unix(), t.Nanos
 // Redact copies a record without the secrets in its commands. What a workspace keeps on
 // a disk is that; a record as the hooks write it belongs on a tmpfs.
 func Redact(w io.Writer, r io.Reader) error {
-	in := bufio.NewReader(io.LimitReader(r, mostRecord))
-	for {
-		line, err := in.ReadString('\n')
-		if e, ok := parseEvent(strings.TrimSuffix(line, "\n")); ok {
-			for i := range e.fields {
-				e.fields[i][1] = redactField(e.fields[i][0], e.fields[i][1])
-			}
-			if err := e.write(w); err != nil {
-				return err
-			}
+	return events(r, func(e event) error {
+		for i := range e.fields {
+			e.fields[i][1] = redactField(e.fields[i][0], e.fields[i][1])
 		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("reading the record: %w", err)
-		}
-	}
+		return e.write(w)
+	})
 }
 
 func redactField(name, value string) string {
 	switch name {
-	case "at", "n", "shell", "parent", "status", "before":
+	case "at", "id", "n", "shell", "parent", "status", "before":
 		return value
 	case "alias": // name=text
 		alias, text, _ := strings.Cut(value, "=")

@@ -14,7 +14,8 @@
 // A line without the dot was cut, by a kill or a full disk, and is passed over; each event
 // begins with a line end, so that it does not continue such a line. Commands that jbuild
 // itself runs (--run), and files that it brings in, are appended in the same form (Append,
-// AppendCopy).
+// AppendCopy). A record that was begun with Begin has an ID, which it keeps when it is added
+// to another: so whoever was killed meanwhile sees whether it was (ID, Holds).
 //
 // In bash and zsh the text is what the shell's history gets: as typed, with all lines of a
 // here-document, after expansion of !! and the like. A bash that is started within the

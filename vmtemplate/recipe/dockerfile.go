@@ -6,6 +6,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
 	"mvdan.cc/sh/v3/syntax"
 )
@@ -27,18 +28,8 @@ func (o *output) add(instruction string) {
 // comment adds lines that do nothing. Whatever the text is, it stays a comment.
 func (o *output) comment(text string) {
 	for l := range strings.SplitSeq(text, "\n") {
-		o.add("# " + printable(l))
+		o.add("# " + printable.Text(l))
 	}
-}
-
-// printable takes characters away that would end a line or command a terminal.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 || r == 0x2028 || r == 0x2029 {
-			return ' '
-		}
-		return r
-	}, s)
 }
 
 // workdir goes into a directory, which is made if it is not there.

@@ -147,22 +147,34 @@ func parseEvent(line string) (event, bool) {
 	return e, true
 }
 
-// Parse reads a record. What is cut or unknown in it is passed over: a session that was
-// killed in the middle of a line has still done all that stands before.
-func Parse(r io.Reader) (Record, error) {
-	p := parser{open: map[string]int{}, shells: map[string]int{}, seen: map[string]string{}}
+// beginning is the kind of a record's first event; see Begin.
+const beginning = "record"
+
+// events reads a record. What is cut in it is passed over.
+func events(r io.Reader, each func(event) error) error {
 	in := bufio.NewReader(io.LimitReader(r, mostRecord))
 	for {
 		line, err := in.ReadString('\n')
 		if e, ok := parseEvent(strings.TrimSuffix(line, "\n")); ok {
-			p.add(e)
+			if err := each(e); err != nil {
+				return err
+			}
 		}
 		if errors.Is(err, io.EOF) {
-			break
+			return nil
 		}
 		if err != nil {
-			return Record{}, fmt.Errorf("reading the record: %w", err)
+			return fmt.Errorf("reading the record: %w", err)
 		}
+	}
+}
+
+// Parse reads a record. What is cut or unknown in it is passed over: a session that was
+// killed in the middle of a line has still done all that stands before.
+func Parse(r io.Reader) (Record, error) {
+	p := parser{open: map[string]int{}, shells: map[string]int{}, seen: map[string]string{}}
+	if err := events(r, func(e event) error { p.add(e); return nil }); err != nil {
+		return Record{}, err
 	}
 	p.record.Commands = split(p.record.Commands, p.numbers)
 	return p.record, nil

@@ -60,3 +60,32 @@ func TestEventTimes(t *testing.T) {
 		}
 	}
 }
+
+// TestBeginning: a record is known by its first line, also within another and without its
+// secrets.
+func TestBeginning(t *testing.T) {
+	var first, second, all bytes.Buffer
+	for _, w := range []*bytes.Buffer{&first, &second} {
+		if err := Begin(w); err != nil {
+			t.Fatal(err)
+		}
+		if err := Append(w, Command{Text: "ls", Start: time.Unix(1, 0)}); err != nil {
+			t.Fatal(err)
+		}
+		if err := Redact(&all, bytes.NewReader(w.Bytes())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for text, want := range map[string]bool{all.String(): true, first.String(): false, "": false, "\n1\trecord\tid=": false} {
+		id, err := ID(bytes.NewReader(second.Bytes()))
+		if err != nil || len(id) < 20 {
+			t.Fatalf("the id is %q: %v", id, err)
+		}
+		if held, err := Holds(strings.NewReader(text), id); err != nil || held != want {
+			t.Errorf("held %v, %v by\n%s", held, err, text)
+		}
+	}
+	if id, err := ID(strings.NewReader("\n1\tstart\tid=7\t.\n")); err != nil || id != "" {
+		t.Errorf("what was not begun has the id %q, %v", id, err)
+	}
+}

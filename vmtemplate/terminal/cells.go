@@ -2,7 +2,7 @@ package terminal
 
 import (
 	"github.com/charmbracelet/x/ansi"
-	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/printable"
 	"golang.org/x/text/width"
 )
 
@@ -48,7 +48,7 @@ type line []cell
 // cut makes cells of text, in which nothing can control the terminal.
 func cut(text string, s style) line {
 	var l line
-	rest := fault.Printable(text)
+	rest := printable.Text(text)
 	for rest != "" {
 		cluster, columns := ansi.FirstGraphemeCluster(rest, ansi.GraphemeWidth)
 		rest = rest[len(cluster):]

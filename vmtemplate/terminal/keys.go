@@ -56,7 +56,7 @@ func decode(buf []byte, final bool) (k key, n int) {
 		return key{}, 0
 	}
 	r, size := utf8.DecodeRune(buf)
-	if r == utf8.RuneError || !unicode.IsPrint(r) && !unicode.Is(unicode.M, r) && r != 0x200d && r != 0x3000 {
+	if r == utf8.RuneError || !typeable(r) {
 		return key{}, size
 	}
 	return key{name: "text", text: string(r)}, size
@@ -115,6 +115,10 @@ func ifFinal(final bool, n int) (key, int) {
 	return key{}, 0
 }
 
+// typeable reports whether a character can be part of an answer: what prints, the joiner
+// of emoji, and the space between Japanese words.
+func typeable(r rune) bool { return unicode.IsPrint(r) || r == 0x200d || r == 0x3000 }
+
 // oneLine is pasted text as one line, without what does not print.
 func oneLine(text string) string {
 	text = strings.TrimSpace(text)
@@ -122,7 +126,7 @@ func oneLine(text string) string {
 		switch {
 		case r == '\n' || r == '\r' || r == '\t':
 			return ' '
-		case !unicode.IsPrint(r) && !unicode.Is(unicode.M, r):
+		case !typeable(r):
 			return -1
 		}
 		return r

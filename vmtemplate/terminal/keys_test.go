@@ -38,6 +38,7 @@ func TestDecode(t *testing.T) {
 		"alt":                 {"\x1bax", []string{"text:x"}},
 		"controls":            {"\x03\r\n\x7f\t\x00", []string{"ctrl+c", "enter", "enter", "backspace", "tab"}},
 		"a paste":             {"\x1b[200~a\nb\x1b[31mc\x1b[201~x", []string{"text:a b[31mc", "text:x"}},
+		"a wide paste":        {"\x1b[200~山田\u3000太郎\x1b[201~", []string{"text:山田\u3000太郎"}},
 		"half a sequence":     {"\x1b[1;", nil},
 		"a broken sequence":   {"\x1b[1\rx", []string{"enter", "text:x"}},
 		"a wide blank":        {"\u3000", []string{"text:\u3000"}},

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/jrun-hpc/jrun/vmtemplate/flow"
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
 )
@@ -88,7 +88,7 @@ func (p *plain) nextLine(ctx context.Context) (string, error) {
 	}
 }
 
-func (p *plain) say(text string) { fmt.Fprint(p.out, fault.Printable(text)) }
+func (p *plain) say(text string) { fmt.Fprint(p.out, printable.Text(text)) }
 
 // head is what stands above an answer.
 func (p *plain) head(a flow.Asked) {

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/jrun-hpc/jrun/vmtemplate/web/bench"
 )
 
@@ -70,7 +70,7 @@ func (w words) shelf(shelf bench.Shelf) pageShelf {
 		out.Quota = &pageQuota{shelf.Quota.Used, shelf.Quota.Limit}
 	}
 	for _, i := range shelf.Images {
-		image := pageImage{i.Repository, fault.Printable(i.Name), fault.Printable(i.Description), []pageTag{}}
+		image := pageImage{i.Repository, printable.Text(i.Name), printable.Text(i.Description), []pageTag{}}
 		for _, t := range i.Tags {
 			tag := pageTag{Name: t.Name, Reference: t.Reference, Bytes: t.Bytes, Pushed: moment(t.Pushed), Pulled: moment(t.Pulled), Immutable: t.Immutable}
 			if t.Scan != nil {
@@ -82,7 +82,7 @@ func (w words) shelf(shelf bench.Shelf) pageShelf {
 		out.Images = append(out.Images, image)
 	}
 	for _, m := range shelf.Members {
-		out.Members = append(out.Members, pageMember{m.ID, fault.Printable(m.Name), w.say(m.Role), m.Own})
+		out.Members = append(out.Members, pageMember{m.ID, printable.Text(m.Name), w.say(m.Role), m.Own})
 	}
 	return out
 }

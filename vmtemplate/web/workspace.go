@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/jrun-hpc/jrun/vmtemplate/flow"
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
 )
@@ -29,7 +29,7 @@ func (s *Server) serveFinish(w http.ResponseWriter, r *http.Request) {
 	program, err := s.o.Bench.Busy(r.Context())
 	if err == nil && program != "" {
 		if !in.Anyway {
-			writeJSON(w, http.StatusConflict, failure{Error: "program", Text: s.words(r).Say("web.finish.program", fault.Printable(program))})
+			writeJSON(w, http.StatusConflict, failure{Error: "program", Text: s.words(r).Say("web.finish.program", printable.Line(program))})
 			return
 		}
 		err = s.o.Bench.HangUp(r.Context())
@@ -72,13 +72,13 @@ func (s *Server) serveChanges(w http.ResponseWriter, r *http.Request) {
 		Suspects []suspect `json:"suspects"`
 	}{Summary: p.summary(c), Packages: []changed{}, Files: c.Files, Bytes: c.Bytes, Left: []left{}, Suspects: []suspect{}}
 	for _, pkg := range c.Packages {
-		out.Packages = append(out.Packages, changed{pkg.Manager, fault.Printable(pkg.Name), fault.Printable(pkg.Was), fault.Printable(pkg.Is)})
+		out.Packages = append(out.Packages, changed{pkg.Manager, printable.Text(pkg.Name), printable.Text(pkg.Was), printable.Text(pkg.Is)})
 	}
 	for _, l := range c.Left {
 		out.Left = append(out.Left, left{p.say(l.Text()), l.Files, l.Bytes})
 	}
 	for _, suspected := range c.Suspects {
-		out.Suspects = append(out.Suspects, suspect{fault.Printable(suspected.Path), p.say(suspected.Why)})
+		out.Suspects = append(out.Suspects, suspect{printable.Text(suspected.Path), p.say(suspected.Why)})
 	}
 	writeJSON(w, http.StatusOK, out)
 }

@@ -8,9 +8,9 @@
 // A shell records what is typed in it (package recipe), into a file in a directory of
 // the machine that a reboot empties, because there may be passwords in it. When the
 // session ends, or the next one begins after a kill, the record is added to the
-// workspace's own without them. Commands that are given to jbuild run, and files that
-// are copied in, are recorded in the same way. While a shell runs, its
-// record stays the shell's, and is read as it is so far.
+// workspace's own without them; once, whenever jbuild is killed meanwhile. Commands that
+// are given to jbuild run, and files that are copied in, are recorded in the same way.
+// While a shell runs, its record stays the shell's, and is read as it is so far.
 //
 // # What goes up
 //

@@ -16,8 +16,8 @@ import (
 // recordFile is a workspace's own record, without secrets, in its directory.
 const recordFile = "record"
 
-// openRecord makes the file that a shell records to, empty, and returns its path. Until
-// closeRecord it is the shell's.
+// openRecord makes the file that a shell records to and returns its path. Until
+// closeRecord it is the shell's, and that of those which begin meanwhile.
 func (s *Workshop) openRecord(w *workspace.Workspace) (string, error) {
 	s.recording.Lock()
 	defer s.recording.Unlock()
@@ -25,11 +25,10 @@ func (s *Workshop) openRecord(w *workspace.Workspace) (string, error) {
 		return "", err
 	}
 	path := s.rawRecord(w)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return "", fmt.Errorf("recording: %w", err)
-	}
-	if err := os.WriteFile(path, nil, 0o600); err != nil {
-		return "", fmt.Errorf("recording: %w", err)
+	if s.live[w.ID()] == 0 {
+		if err := beginRecord(path); err != nil {
+			return "", fmt.Errorf("recording: %w", err)
+		}
 	}
 	if s.live == nil {
 		s.live = map[string]int{}
@@ -53,25 +52,20 @@ func (s *Workshop) rawRecord(w *workspace.Workspace) string {
 	return filepath.Join(s.Store.RunDir(), "records", w.ID())
 }
 
-// foldRecord adds what a shell has recorded to the workspace's own record, without
-// the secrets in it, and removes it. After a kill it is the next one's work. While a shell
-// records it stays. s.recording is locked.
+// foldRecord adds what a shell has recorded to the workspace's own record. After a kill
+// it is the next one's work. While a shell records it stays. s.recording is locked.
 func (s *Workshop) foldRecord(w *workspace.Workspace) error {
 	if s.live[w.ID()] > 0 {
 		return nil
 	}
-	raw, err := os.Open(s.rawRecord(w))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
+	dir, err := w.Dir()
 	if err != nil {
-		return fmt.Errorf("reading what was typed: %w", err)
-	}
-	defer raw.Close()
-	if err := s.append(w, func(f *os.File) error { return recipe.Redact(f, raw) }); err != nil {
 		return err
 	}
-	return os.Remove(raw.Name())
+	if err := fold(s.rawRecord(w), filepath.Join(dir, recordFile)); err != nil {
+		return fmt.Errorf("keeping what was typed: %w", err)
+	}
+	return nil
 }
 
 // note adds to the workspace's record, after what was recorded before.

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/jrun-hpc/jrun/printable"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -98,7 +99,7 @@ func sumList(sums map[string]string) string {
 func bagInfo(b Bundle, files int, size int64) string {
 	var out bytes.Buffer
 	line := func(label, value string) {
-		if value = oneLine(value); value != "" {
+		if value = printable.Line(value); value != "" {
 			fmt.Fprintf(&out, "%s: %s\n", label, value)
 		}
 	}

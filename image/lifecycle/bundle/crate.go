@@ -6,6 +6,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/opencontainers/go-digest"
 )
 
@@ -156,7 +157,7 @@ func imageEntities(b Bundle, image Image) []entity {
 // and wrote is not known.
 func runEntity(b Bundle, r Record, person string) entity {
 	run := entity{
-		"@id": "#run-" + strings.TrimSuffix(path.Base(r.File), ".json"), "@type": "CreateAction", "name": oneLine(r.Job),
+		"@id": "#run-" + strings.TrimSuffix(path.Base(r.File), ".json"), "@type": "CreateAction", "name": printable.Line(r.Job),
 		"startTime": r.Started.Format("2006-01-02T15:04:05Z"), "agent": ref(person), "subjectOf": ref(crateID(r.File)), "object": ref(commandID(r)),
 	}
 	for _, image := range b.Images {

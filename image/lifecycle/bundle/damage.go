@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/printable"
 )
 
 // Problem is what is wrong with a file.
@@ -49,7 +50,7 @@ type findings struct {
 func (f *findings) add(file, format string, args ...any) {
 	f.lock.Lock()
 	defer f.lock.Unlock()
-	p := Problem{File: oneLine(short(file)), Why: oneLine(short(fmt.Sprintf(format, args...)))}
+	p := Problem{File: printable.Line(short(file)), Why: printable.Line(short(fmt.Sprintf(format, args...)))}
 	switch {
 	case f.known[p]:
 	case len(f.all) >= mostProblems:

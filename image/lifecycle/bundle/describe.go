@@ -7,8 +7,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/opencontainers/go-digest"
 	imgspec "github.com/opencontainers/image-spec/specs-go/v1"
 )
@@ -130,14 +130,4 @@ func (*maker) titles(image *Image, top manifest, labels map[string]string) {
 }
 
 // short cuts a text that may be of any length.
-func short(s string) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	if len(s) <= mostText {
-		return s
-	}
-	cut := mostText
-	for !utf8.RuneStart(s[cut]) {
-		cut--
-	}
-	return s[:cut] + "…"
-}
+func short(s string) string { return printable.CutBytes(strings.ToValidUTF8(s, "\uFFFD"), mostText) }

@@ -11,6 +11,8 @@ import (
 	"text/template"
 	"time"
 	"unicode"
+
+	"github.com/jrun-hpc/jrun/printable"
 )
 
 //go:embed readme.html readme.txt
@@ -44,7 +46,7 @@ func readme(b Bundle) (html, text []byte, err error) {
 		}
 	}
 	functions := map[string]any{
-		"line": oneLine, "size": sizeText, "day": day, "shell": shellWord, "wide": wide,
+		"line": printable.Line, "size": sizeText, "day": day, "shell": shellWord, "wide": wide,
 		"views":     func() []view { return views(b) },
 		"command":   commandText,
 		"recipeURL": recipeURL,
@@ -96,20 +98,6 @@ func recipeURL(dir, file string) string {
 	return b.String()
 }
 
-// oneLine is text without what controls a terminal or begins a new line.
-func oneLine(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) {
-			return ' '
-		}
-		if !unicode.IsPrint(r) {
-			return '\uFFFD'
-		}
-		return r
-	}, s)
-	return strings.TrimSpace(s)
-}
-
 func day(t time.Time) string {
 	if t.IsZero() {
 		return "-"
@@ -136,7 +124,7 @@ const mostWords = 200
 func commandText(words []string) string {
 	quoted := make([]string, len(words))
 	for i, w := range words {
-		quoted[i] = shellWord(oneLine(w))
+		quoted[i] = shellWord(printable.Line(w))
 	}
 	runes := []rune(strings.Join(quoted, " "))
 	if len(runes) > mostWords {

@@ -8,6 +8,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/jrun-hpc/jrun/printable"
 )
 
 // write writes a file of the payload and remembers that it belongs there.
@@ -81,7 +83,7 @@ func digests(b Bundle) []byte {
 			lines = append(lines, fmt.Sprintf("%s  %s/%s", image.Digest, b.Registry, image.Repository))
 		}
 		for _, a := range image.Accessories {
-			lines = append(lines, fmt.Sprintf("%s  %s/%s (%s of %s)", a.Digest, b.Registry, image.Repository, oneLine(a.Type), a.Subject))
+			lines = append(lines, fmt.Sprintf("%s  %s/%s (%s of %s)", a.Digest, b.Registry, image.Repository, printable.Line(a.Type), a.Subject))
 		}
 	}
 	slices.SortFunc(lines, func(a, b string) int {

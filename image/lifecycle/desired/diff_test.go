@@ -99,7 +99,7 @@ func TestText(t *testing.T) {
 		t.Errorf("it is %q", plain)
 	}
 	var b strings.Builder
-	if err := p.Write(&b, true); err != nil || !strings.HasPrefix(b.String(), "\x1b[31m- member a\uFFFD[2J\uFFFDb of c: x\x1b[0m\n") {
+	if err := p.Write(&b, true); err != nil || !strings.HasPrefix(b.String(), "\x1b[31m- member a\uFFFD[2J b of c: x\x1b[0m\n") {
 		t.Errorf("in colour it is %q, %v", b.String(), err)
 	}
 }

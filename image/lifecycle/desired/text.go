@@ -5,7 +5,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/printable"
 )
 
 // Line is a change as a line of a diff, without its end.
@@ -22,12 +22,7 @@ func (c Change) Line() string {
 	if c.Reason != "" {
 		fmt.Fprintf(&b, " (%s)", c.Reason)
 	}
-	return oneLine(b.String())
-}
-
-// oneLine keeps names from outside from making lines of their own.
-func oneLine(text string) string {
-	return fault.Printable(strings.NewReplacer("\n", "\uFFFD", "\t", "\uFFFD").Replace(text))
+	return printable.Line(b.String())
 }
 
 // Colours of a terminal.
@@ -79,8 +74,8 @@ func (w *printer) rest(p Plan) {
 	if len(p.Problems) > 0 {
 		w.heading("Problems, which no change solves:")
 		for _, problem := range p.Problems {
-			w.line("!", oneLine(fmt.Sprintf("  ! %s: %s", problem.Subject, problem.Why)))
-			w.line("", oneLine("    next: "+problem.Next))
+			w.line("!", "  ! "+printable.Line(fmt.Sprintf("%s: %s", problem.Subject, problem.Why)))
+			w.line("", "    next: "+printable.Line(problem.Next))
 		}
 	}
 }

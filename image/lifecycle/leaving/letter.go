@@ -7,8 +7,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/lifecycle/people"
+	"github.com/jrun-hpc/jrun/printable"
 )
 
 // Kinds of letters: the names of their templates.
@@ -102,7 +102,7 @@ func (o *Office) deliver(ctx context.Context, now time.Time, d *Departure) error
 		}
 		err := o.Post.Send(ctx, l)
 		if errors.Is(err, ErrUndeliverable) {
-			d.tell(now, fault.Printable(err.Error()))
+			d.tell(now, printable.Text(err.Error()))
 			continue
 		}
 		if err != nil {

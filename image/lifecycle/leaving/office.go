@@ -8,6 +8,7 @@ import (
 
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/lifecycle/audit"
+	"github.com/jrun-hpc/jrun/printable"
 )
 
 // Office does what departures need. Its peers may fail, and the process may be killed
@@ -178,11 +179,11 @@ func (o *Office) note(now time.Time, d *Departure, s step, err error) {
 		d.Troubles = append(d.Troubles, Trouble{Step: string(s), Since: now})
 		t = &d.Troubles[len(d.Troubles)-1]
 	}
-	t.Last, t.Times, t.Why = now, t.Times+1, fault.Printable(err.Error())
+	t.Last, t.Times, t.Why = now, t.Times+1, printable.Text(err.Error())
 	t.Next = "it is tried again in the next round; to try it now: jadm leavers run " + d.ID()
 	var f *fault.Error
 	if errors.As(err, &f) && f.Next != "" {
-		t.Next = fault.Printable(f.Next)
+		t.Next = printable.Text(f.Next)
 	}
 	if !t.Told && o.Rules.AdminMail != "" && now.Sub(t.Since) >= time.Duration(o.Rules.TroubleDays)*24*time.Hour {
 		t.Told = true

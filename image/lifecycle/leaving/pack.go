@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/opencontainers/go-digest"
 )
 
@@ -161,7 +162,7 @@ func (o *Office) remake(ctx context.Context, now time.Time, d *Departure, b *Bun
 		return fmt.Errorf("putting the damaged bundle %s aside: %w", b.Dir, err)
 	}
 	d.Bundles = slices.DeleteFunc(d.Bundles, func(other Bundle) bool { return other.Dir == b.Dir })
-	d.enter(Frozen, now, "a bundle is damaged, and is made again: "+fault.Printable(why.Error()))
+	d.enter(Frozen, now, "a bundle is damaged, and is made again: "+printable.Text(why.Error()))
 	return errAgain
 }
 

@@ -2,16 +2,14 @@ package mirror
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
-	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image"
 	"github.com/jrun-hpc/jrun/image/lifecycle/state"
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/opencontainers/go-digest"
 )
 
@@ -184,14 +182,4 @@ func reasonOf(err error) Reason {
 }
 
 // oneLine is an error for a terminal, of bounded length: images can make theirs long.
-func oneLine(err error) string {
-	text := strings.Join(strings.Fields(fault.Printable(err.Error())), " ")
-	if len(text) <= mostErrorText {
-		return text
-	}
-	cut := mostErrorText
-	for !utf8.RuneStart(text[cut]) {
-		cut--
-	}
-	return fmt.Sprintf("%s…", text[:cut])
-}
+func oneLine(err error) string { return printable.CutBytes(printable.Line(err.Error()), mostErrorText) }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/lifecycle/people"
+	"github.com/jrun-hpc/jrun/printable"
 )
 
 //go:embed catalogue/*.txt
@@ -116,7 +117,7 @@ func render(file, text string, over page) (Text, error) {
 		return Text{}, err
 	}
 	rendered.Subject = oneLine(rendered.Subject)
-	rendered.Body = fault.Printable(strings.Trim(rendered.Body, "\n") + "\n")
+	rendered.Body = printable.Text(strings.Trim(rendered.Body, "\n") + "\n")
 	return rendered, nil
 }
 
@@ -145,12 +146,8 @@ func (b *bounded) Write(p []byte) (int, error) {
 	return b.Builder.Write(p)
 }
 
+// mostLine bounds a header or a name, in bytes: RFC 5322 folds at 78, and ends at 998.
+const mostLine = 500
+
 // oneLine is text for a header or a name: without ends of lines, or any control.
-func oneLine(s string) string {
-	const most = 500 // bytes; RFC 5322 folds at 78, and ends at 998
-	s = strings.Join(strings.Fields(strings.ReplaceAll(fault.Printable(s), "\uFFFD", " ")), " ")
-	if len(s) > most {
-		s = strings.ToValidUTF8(s[:most], "") + "…"
-	}
-	return s
-}
+func oneLine(s string) string { return printable.CutBytes(printable.Line(s), mostLine) }

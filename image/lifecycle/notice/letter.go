@@ -14,6 +14,7 @@ import (
 	"github.com/jrun-hpc/jrun/image/lifecycle/people"
 	"github.com/jrun-hpc/jrun/image/lifecycle/settings"
 	"github.com/jrun-hpc/jrun/image/lifecycle/state"
+	"github.com/jrun-hpc/jrun/printable"
 )
 
 // ErrNoAddress is wrapped by errors about somebody without a mail address.
@@ -105,7 +106,7 @@ func (p *Post) Way() string { return p.way.describe() }
 // wrap ErrNoAddress or ErrRefused when it is no use to try again.
 func (p *Post) Send(ctx context.Context, l Letter) (sent bool, err error) {
 	if l.To.Mail == "" {
-		return false, fault.Newf(ErrNoAddress, "write one into the directory, or tell them yourself", "cannot write to %s", fault.Printable(l.To.ID))
+		return false, fault.Newf(ErrNoAddress, "write one into the directory, or tell them yourself", "cannot write to %s", printable.Line(l.To.ID))
 	}
 	unlock, err := p.o.State.Lock(kind)
 	if err != nil {
@@ -142,7 +143,7 @@ func (p *Post) Send(ctx context.Context, l Letter) (sent bool, err error) {
 		return err == nil, errors.Join(err, saved)
 	}
 	if err != nil {
-		return false, fault.Newf(err, p.advice(err), "cannot send the letter %q to %s", l.Kind, fault.Printable(l.To.Mail))
+		return false, fault.Newf(err, p.advice(err), "cannot send the letter %q to %s", l.Kind, printable.Line(l.To.Mail))
 	}
 	return true, nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/printable"
 	gomail "github.com/wneessen/go-mail"
 )
 
@@ -28,7 +29,7 @@ const between = "\n-------------------------------------------------------------
 func (p *Post) message(l Letter, date time.Time) (message, error) {
 	to, err := mail.ParseAddress(l.To.Mail)
 	if err != nil || strings.ContainsAny(l.To.Mail, "\r\n") {
-		return message{}, fault.Newf(ErrNoAddress, "correct it in the directory", "cannot write to %s: %q is no address", fault.Printable(l.To.ID), l.To.Mail)
+		return message{}, fault.Newf(ErrNoAddress, "correct it in the directory", "cannot write to %s: %q is no address", printable.Line(l.To.ID), l.To.Mail)
 	}
 	m := message{id: p.messageID(l.Key), key: l.Key, from: p.sender(), to: &mail.Address{Name: oneLine(l.To.Name), Address: to.Address}, date: date}
 	if p.o.Mail.ReplyTo != "" {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/go-analyze/charts"
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/jrun-hpc/jrun/quantity"
 )
 
@@ -91,11 +92,8 @@ func label(s string) string {
 			return '’'
 		}
 		return r
-	}, plain(s))
-	if runes := []rune(s); len(runes) > most {
-		return string(runes[:most-1]) + "…"
-	}
-	return s
+	}, printable.Line(s))
+	return printable.CutRunes(s, most)
 }
 
 // roomy makes a label as wide as it may be on somebody's screen: it is measured with a

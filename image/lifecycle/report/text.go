@@ -9,7 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/jrun-hpc/jrun/quantity"
 )
 
@@ -33,7 +33,7 @@ func (r Report) Text(out io.Writer) error {
 		return err
 	}
 	for _, line := range r.notes("en") {
-		if _, err := fmt.Fprintln(out, plain(line)); err != nil {
+		if _, err := fmt.Fprintln(out, printable.Line(line)); err != nil {
 			return err
 		}
 	}
@@ -52,18 +52,12 @@ func (r Report) notes(language string) []string {
 	return all
 }
 
-// plain is text of others on one line of a terminal.
-func plain(s string) string { return strings.Join(strings.Fields(fault.Printable(s)), " ") }
-
 // mostName is how much of a name is in a table for people, in characters.
 const mostName = 40
 
 // column is a name in a table.
 func column(s string) string {
-	if runes := []rune(plain(s)); len(runes) > mostName {
-		return string(runes[:mostName-1]) + "…"
-	}
-	return plain(s)
+	return printable.CutRunes(printable.Line(s), mostName)
 }
 
 func limit(bytes int64) string {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/lifecycle/mirror"
+	"github.com/jrun-hpc/jrun/printable"
 )
 
 // Mirror is what the service tells and asks; *mirror.Mirror is one.
@@ -200,7 +201,7 @@ func (s *Service) Handler() http.Handler {
 type quietly struct{ log *slog.Logger }
 
 func (q quietly) Write(b []byte) (int, error) {
-	q.log.Debug("http", "said", fault.Printable(string(b)))
+	q.log.Debug("http", "said", printable.Text(string(b)))
 	return len(b), nil
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/lifecycle/mirror"
+	"github.com/jrun-hpc/jrun/printable"
 	"golang.org/x/sys/unix"
 )
 
@@ -111,8 +112,7 @@ func writeJSON(w http.ResponseWriter, value any) {
 // short is an error for others, on one line.
 func short(err error) string {
 	const most = 500
-	text := strings.Join(strings.Fields(fault.Printable(err.Error())), " ")
-	return strings.ToValidUTF8(text[:min(len(text), most)], "")
+	return printable.CutBytes(printable.Line(err.Error()), most)
 }
 
 // mostAnswer bounds what is read from the socket, in bytes.
@@ -158,7 +158,7 @@ func ask(ctx context.Context, socket, method, path string, answer any) error {
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, mostAnswer))
 	if err == nil && resp.StatusCode != http.StatusOK {
-		err = errors.New(strings.TrimSpace(fault.Printable(string(body))))
+		err = errors.New(strings.TrimSpace(printable.Text(string(body))))
 	}
 	if err == nil {
 		err = json.Unmarshal(body, answer)

@@ -7,7 +7,8 @@ import (
 	"iter"
 	"strings"
 	"time"
-	"unicode"
+
+	"github.com/jrun-hpc/jrun/printable"
 )
 
 // Lease is a VM that somebody has for a while.
@@ -62,7 +63,7 @@ func (l Lease) check() error {
 		return errors.New("it has no VM")
 	}
 	for _, name := range []string{l.VM, l.Owner, l.Host} {
-		if len(name) > mostName || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		if len(name) > mostName || !printable.Is(name) {
 			return fmt.Errorf("%.80q cannot be a name", name)
 		}
 	}

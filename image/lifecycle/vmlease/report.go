@@ -10,8 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/jrun-hpc/jrun/printable"
 )
 
 // Report is what a machine's jbuild says of one user's workspaces.
@@ -97,7 +97,7 @@ func (w Workspace) check() error {
 		return fmt.Errorf("%.80q is no name of a workspace", w.Name)
 	}
 	for _, text := range []string{w.Base, w.Pushed} {
-		if len(text) > mostText || !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		if len(text) > mostText || !printable.Is(text) {
 			return fmt.Errorf("workspace %s: %.80q is no name of an image", w.Name, text)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/printable"
 	"github.com/jrun-hpc/jrun/quantity"
 )
 
@@ -135,7 +135,7 @@ func (k *Keeper) notice(l Lease, c Concern, now time.Time) Notice {
 		n.Destroyed = l.Destroyed.In(zone).Format("2006-01-02 15:04 MST")
 	}
 	for _, one := range c.Lost {
-		line := LostLine{Host: one.Host, Name: one.Name, Base: fault.Printable(one.Base), Size: quantity.Size(one.Bytes), Pushed: fault.Printable(one.Pushed)}
+		line := LostLine{Host: one.Host, Name: one.Name, Base: printable.Line(one.Base), Size: quantity.Size(one.Bytes), Pushed: printable.Line(one.Pushed)}
 		if !one.Used.IsZero() {
 			line.Used = one.Used.In(zone).Format("2006-01-02")
 		}
