@@ -79,3 +79,17 @@ func TestTextsOfOddDepartures(t *testing.T) {
 		}
 	}
 }
+
+// TestStepsInJapanese: the letter about trouble names each step in its own language.
+func TestStepsInJapanese(t *testing.T) {
+	post, err := notice.Open(notice.Options{Language: "ja", Registry: "h", State: state.Open(t.TempDir()), Audit: audit.None{}, Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []step{noticing, freezing, bundling, verifying, handing, removing, certify, closing, returning, letters} {
+		text, err := post.Render(notice.Letter{Kind: letterTrouble, Data: Facts{Trouble: Trouble{Step: string(s)}}}, "ja")
+		if err != nil || strings.Contains(text.Body, string(s)+"\n") {
+			t.Errorf("%s: %v\n%s", s, err, text.Body)
+		}
+	}
+}

@@ -377,3 +377,21 @@ func TestCertificateDays(t *testing.T) {
 		t.Errorf("to be had back until %s", got)
 	}
 }
+
+// TestFileNames: no two people have one place for their bundles, and none leads elsewhere.
+func TestFileNames(t *testing.T) {
+	seen := map[string]string{}
+	for _, id := range []string{"u001", "taro.s", "taro_s", "taro-s", "taro s", "taro/s", "..", "../x", "山田", "山由", "_2e", "."} {
+		name := fileName(id)
+		if other, ok := seen[name]; ok {
+			t.Errorf("%q and %q are both %s", id, other, name)
+		}
+		seen[name] = id
+		if strings.ContainsAny(name, "/.") || name == "" {
+			t.Errorf("%q is %q", id, name)
+		}
+	}
+	if got := fileName("20260001"); got != "20260001" {
+		t.Errorf("a student's number is %s", got)
+	}
+}

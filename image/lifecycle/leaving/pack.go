@@ -99,14 +99,18 @@ func (o *Office) bundleDir(d *Departure) string {
 	return filepath.Join(o.Rules.BundleDir, name)
 }
 
-// fileName keeps an ID from being another path.
+// fileName keeps an ID from being another path, and two IDs from being one: what is no
+// letter, digit or - is written as _ and its bytes, in hexadecimal digits.
 func fileName(id string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' {
-			return r
+	var b strings.Builder
+	for _, c := range []byte(id) {
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "_%02x", c)
 		}
-		return '_'
-	}, id)
+	}
+	return b.String()
 }
 
 // verify reads bundles back that have not been read yet.
