@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/v1/random"
+	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/harbor/fakeharbor"
 	"github.com/jrun-hpc/jrun/image/provenance"
 	"github.com/jrun-hpc/jrun/image/store"
@@ -222,5 +224,20 @@ func TestDryRunsAndJSON(t *testing.T) {
 	contains(t, s.ok("user", "place", login, home, "--dry-run"), "would put the logins for h/u001")
 	if _, err := s.jadm("user", "place", filepath.Join(s.dir, "none"), home, "--dry-run"); err == nil {
 		t.Error("a file that is not there would be placed")
+	}
+}
+
+// TestMistypedOptions: what means nothing is said, and not taken for something else.
+func TestMistypedOptions(t *testing.T) {
+	s := newImageSite(t, "")
+	for _, args := range [][]string{
+		{"user", "add", "--new", "--most", "-5"}, {"report", "--language", "xx"}, {"queue", "retry", "../x"}, {"audit", "show", "--outcome", "x"},
+		{"audit", "rotate", "--size", "-1"}, {"mail", "test", "a@example.org", "--language", "de"},
+	} {
+		_, err := s.jadm(args...)
+		var f *fault.Error
+		if !errors.As(err, &f) || f.Next == "" || strings.Contains(f.What, "cannot be asked") {
+			t.Errorf("jadm %s: %v", strings.Join(args, " "), err)
+		}
 	}
 }

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"text/tabwriter"
 	"time"
 
+	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/image/lifecycle/mirror"
 	"github.com/jrun-hpc/jrun/image/lifecycle/service"
 	"github.com/jrun-hpc/jrun/printable"
 	"github.com/jrun-hpc/jrun/quantity"
@@ -56,6 +59,9 @@ A pause after trouble with the registry or the store ends, too.`,
 				return err
 			}
 			socket, about := service.SocketIn(s.State), strings.Join(args, "")
+			if _, ok := mirror.ParseTarget(about); !ok && about != "" {
+				return fault.Newf(errors.New("there can be no such name at Harbor"), "see what has failed: jadm queue", "there is no project or repository %q", about)
+			}
 			if p.dryRun {
 				return p.dryRetry(cmd, socket, about)
 			}

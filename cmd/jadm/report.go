@@ -42,6 +42,9 @@ charts that needs nothing else.`,
 }
 
 func (p *program) runReport(cmd *cobra.Command, o reportOptions) error {
+	if o.language != "" && o.language != "en" && o.language != "ja" {
+		return fault.Newf(fmt.Errorf("%q is neither en nor ja", o.language), "write --language en or --language ja", "cannot understand the command line")
+	}
 	r, err := p.gather(cmd.Context())
 	if err != nil {
 		return err

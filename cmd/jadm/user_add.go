@@ -65,6 +65,8 @@ func (p *program) newUserAddCommand() *cobra.Command {
 			return errors.New("the ID of somebody is missing")
 		case len(args) != 1 && o.credentialOut != "" && !strings.Contains(o.credentialOut, placeholder):
 			return errors.New("each of several people needs a file of their own: --credential-out with {id} in it")
+		case o.most < 1:
+			return errors.New("--most is less than one")
 		case o.credentialOut == "-" && p.json:
 			return errors.New("--json and --credential-out - both print to standard output")
 		}
