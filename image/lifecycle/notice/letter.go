@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 
@@ -114,7 +115,8 @@ func (p *Post) Send(ctx context.Context, l Letter) (sent bool, err error) {
 	}
 	defer unlock()
 	var r record
-	err = p.o.State.Load(kind, l.Key, &r)
+	name := documentName(l.Key)
+	err = p.o.State.Load(kind, name, &r)
 	switch {
 	case errors.Is(err, state.ErrNotFound), errors.Is(err, state.ErrDamaged):
 		r = record{Begun: p.o.Now().UTC()}
@@ -128,7 +130,7 @@ func (p *Post) Send(ctx context.Context, l Letter) (sent bool, err error) {
 		return false, err
 	}
 	r.Kind, r.To, r.MessageID, r.Attempts = l.Kind, l.To.ID, m.id, r.Attempts+1
-	if err := p.o.State.Save(kind, l.Key, r); err != nil {
+	if err := p.o.State.Save(kind, name, r); err != nil {
 		return false, err
 	}
 	act := audit.Act{Action: "letter.send", Subject: l.To.ID, Details: map[string]string{"kind": l.Kind, "key": l.Key}}
@@ -139,7 +141,7 @@ func (p *Post) Send(ctx context.Context, l Letter) (sent bool, err error) {
 	} else {
 		r.Sent = p.o.Now().UTC()
 	}
-	if saved := p.o.State.Save(kind, l.Key, r); saved != nil {
+	if saved := p.o.State.Save(kind, name, r); saved != nil {
 		return err == nil, errors.Join(err, saved)
 	}
 	if err != nil {
@@ -151,11 +153,25 @@ func (p *Post) Send(ctx context.Context, l Letter) (sent bool, err error) {
 // Sent is when the letter of a key was sent; zero if it was not.
 func (p *Post) Sent(key string) (time.Time, error) {
 	var r record
-	err := p.o.State.Load(kind, key, &r)
+	err := p.o.State.Load(kind, documentName(key), &r)
 	if errors.Is(err, state.ErrNotFound) {
 		err = nil
 	}
 	return r.Sent, err
+}
+
+// mostName is what a key may take of a file's name, escaped; file systems have 255, and an
+// ID of twenty Chinese characters takes 180.
+const mostName = 200
+
+// documentName is what a letter's document and file are called: as its key, or if that is too
+// long for a file, as a sum of it.
+func documentName(key string) string {
+	if len(url.QueryEscape(key)) <= mostName {
+		return key
+	}
+	sum := sha256.Sum256([]byte(key))
+	return "sum-" + hex.EncodeToString(sum[:16])
 }
 
 func (p *Post) advice(err error) string {

@@ -61,7 +61,7 @@ func (w *directoryWay) send(_ context.Context, m message) error {
 	if err != nil {
 		return err
 	}
-	name := url.QueryEscape(m.key) // as package state does, which has refused what is too long
+	name := url.QueryEscape(documentName(m.key)) // as package state does
 	if strings.HasPrefix(name, ".") {
 		name = "%2E" + name[1:]
 	}

@@ -237,3 +237,23 @@ func TestRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestLongKey: a letter about people with long names goes out, and once.
+func TestLongKey(t *testing.T) {
+	post, dir := open(t, "directory = \"letters\"\n")
+	key := "leaving/" + strings.Repeat("山田", 30) + "/20261129T120000.000Z/2027-03-31/colleague/" + strings.Repeat("花", 20)
+	for i, want := range []bool{true, false} {
+		if sent, err := post.Send(t.Context(), notice.Letter{To: hanako, Kind: "test", Key: key}); err != nil || sent != want {
+			t.Errorf("time %d: %v, %v", i, sent, err)
+		}
+	}
+	if sent, err := post.Send(t.Context(), notice.Letter{To: hanako, Kind: "test", Key: key + "2"}); err != nil || !sent {
+		t.Errorf("another one: %v, %v", sent, err)
+	}
+	if at, err := post.Sent(key); err != nil || at.IsZero() {
+		t.Errorf("it was sent %v, %v", at, err)
+	}
+	if letters, err := os.ReadDir(filepath.Join(dir, "letters")); err != nil || len(letters) != 2 {
+		t.Errorf("%d letters, %v", len(letters), err)
+	}
+}
