@@ -203,6 +203,9 @@ func TestKilledLeaver(t *testing.T) {
 	if got := s.jadm("user", "leave", "u001", "--on", on, "--admin", "lab=s001"); !strings.Contains(got, "notice, 90 days before") {
 		t.Errorf("it says %s", got)
 	}
+	if got := s.jadm("leavers", "--json"); !strings.Contains(got, `"id": "u001"`) || !strings.Contains(got, `"supervisor": "s001"`) {
+		t.Errorf("programs read %s", got)
+	}
 	kills := 0
 	for _, day := range []int{11, 75, 94, 101, 132, 165} {
 		s.day = day

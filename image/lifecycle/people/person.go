@@ -12,16 +12,16 @@ var ErrUnknown = errors.New("the directory knows nobody of this name")
 
 // Person is somebody with an account.
 type Person struct {
-	ID         string    // name to log in with, as Harbor writes it; a student's number may be all digits
-	Name       string    // as people write it; ID if it is not known
-	Mail       string    // empty if it is not known
-	Language   string    // en, ja; empty if it is not known
-	UID        int       // on the compute servers; -1 if it is not known
-	GID        int       // of the primary group; -1 if it is not known
-	Groups     []string  // DNs, or names where people come from a CSV file
-	Supervisor string    // ID of who takes over; empty if it is not known
-	Disabled   bool      // the account is locked
-	Expires    time.Time // when the account ends, or ended; zero for never
+	ID         string    `json:"id"`                   // name to log in with, as Harbor writes it; a student's number may be all digits
+	Name       string    `json:"name"`                 // as people write it; ID if it is not known
+	Mail       string    `json:"mail,omitempty"`       // empty if it is not known
+	Language   string    `json:"language,omitempty"`   // en, ja; empty if it is not known
+	UID        int       `json:"uid"`                  // on the compute servers; -1 if it is not known
+	GID        int       `json:"gid"`                  // of the primary group; -1 if it is not known
+	Groups     []string  `json:"groups,omitempty"`     // DNs, or names where people come from a CSV file
+	Supervisor string    `json:"supervisor,omitempty"` // ID of who takes over; empty if it is not known
+	Disabled   bool      `json:"disabled,omitempty"`   // the account is locked
+	Expires    time.Time `json:"expires,omitzero"`     // when the account ends, or ended; zero for never
 }
 
 // Ended reports whether the account was over or locked at now.
