@@ -235,7 +235,7 @@ func TestCircle(t *testing.T) {
 	image.Accessories[0].Subject, image.Accessories[1].Subject, image.Accessories[1].Digest = second, image.Accessories[0].Digest, second
 	re := &restorer{r: RestoreRequest{Registry: other(t, "20260001").registry(), Workers: 1}, have: map[digest.Digest]string{}}
 	re.root = must(openBundle(dir))
-	defer re.root.Close() //nolint:errcheck // it was only read
+	defer re.root.Close()
 	ended := make(chan error, 1)
 	go func() { ended <- re.push(t.Context(), image) }()
 	select {

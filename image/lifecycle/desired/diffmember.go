@@ -37,11 +37,12 @@ func (d *differ) member(key memberKey) {
 		d.add(c)
 	case wanted && is.Role != want.role:
 		c.Kind, c.After, c.act = "member.role", want.role.String(), changeRole{is.ID, want.role}
-		if ours && lower(want.role, is.Role) && d.lost() != "" {
+		switch isLower := lower(want.role, is.Role); {
+		case ours && isLower && d.lost() != "":
 			c.Needs, c.Reason = NeedsPrune, d.lost()
-		} else if ours {
+		case ours:
 			c.Reason = "somebody has changed it"
-		} else if lower(want.role, is.Role) {
+		case isLower:
 			c.Needs, c.Reason = NeedsPrune, "jadm did not give it"
 		}
 		d.add(c)
