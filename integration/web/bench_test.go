@@ -3,7 +3,9 @@
 package web
 
 import (
+	"bytes"
 	"compress/gzip"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -144,6 +146,30 @@ func TestPlaces(t *testing.T) {
 	p.choose(p.text("page.bench.files"))
 	p.sees(".files .failure")
 	p.reads("energy.dat")
+}
+
+// TestThere: a large file that is there is not sent before somebody has said that it may be
+// replaced.
+func TestThere(t *testing.T) {
+	s, p := openStage(t, loggedIn(), look{lang: "en"})
+	p.inside()
+	p.choose(p.text("page.bench.files"))
+	p.reads("main.py")
+	file := filepath.Join(t.TempDir(), "mesh.dat")
+	for n, answer := range []string{"true", "false", "true"} {
+		if err := os.WriteFile(file, bytes.Repeat([]byte{byte('0' + n)}, 2e6), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		eval[any](p, "(() => { performance.clearResourceTimings(); window.said = 0; window.confirm = () => { said = performance.getEntriesByType('resource').filter((e) => e.name.includes('overwrite=')).length + 1; return "+answer+"; }; })()")
+		p.do(chromedp.SetUploadFiles(chromedp.CSS("[data-pick=files]"), []string{file}))
+		p.until("end of it", "!document.querySelector('.sending') && (said || "+fmt.Sprint(n == 0)+") && (!!document.querySelector('.files [role=status]').innerText === "+fmt.Sprint(answer == "true")+")")
+		if said := eval[int](p, "said"); said != min(n, 1) {
+			t.Errorf("time %d: before the question there were %d uploads", n, said-1)
+		}
+	}
+	if got, _ := s.File("/root/mesh.dat"); got == "" || got[0] != '2' {
+		t.Errorf("it has %d bytes of %.1q", len(got), got)
+	}
 }
 
 // TestDownload: what is taken out is the file, and while it comes one sees it.

@@ -142,7 +142,23 @@ func TestProgram(t *testing.T) {
 	p.reads(p.text("page.changes.lead"))
 	p.fine("program-inside")
 
+	// A program that was stopped is like an editor with something that is not saved.
+	p.press(".xterm")
+	p.keys("sed -u s/^/got:/\r")
+	p.keys("a line\r")
+	p.terminal("got:a line") // it runs
+	p.key("z", ctrl)
+	p.terminal("Stopped")
 	p.choose(p.text("page.bench.finish"))
+	p.reads(p.text("web.finish.program", "sed"))
+	p.choose(p.text("page.bench.stay"))
+	p.until("keyboard in the terminal", "document.activeElement.className.includes('xterm')")
+	p.keys("fg\r")
+	p.keys("another\r")
+	p.terminal("got:another")
+	p.choose(p.text("page.bench.finish"))
+	p.reads(p.text("web.finish.program", "sed"))
+	p.choose(p.text("page.bench.anyway"))
 	p.asked("flow.next")
 	p.choose(p.text("flow.next.upload"))
 	p.asked("flow.image")

@@ -77,6 +77,12 @@ export async function ask(method, path, { query, body, raw, signal } = {}) {
   throw new ApiError(told.error ?? "failed", told.text ?? "", told.why, told.next);
 }
 
+// there reports whether there is a file or a folder already.
+export async function there(path) {
+  const answer = await fetch(address("/api/bench/file", { path }), { method: "HEAD", headers: headers() }).catch(() => null);
+  return answer?.ok ?? false;
+}
+
 // send uploads a file with progress, which fetch cannot tell.
 export function send(path, query, file, progress) {
   const request = new XMLHttpRequest();

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import { ask, save, send } from "../api.js";
+import { ask, save, send, there } from "../api.js";
 import { store, useStore } from "../store.js";
 import { bytes, date, shown, t } from "../text.js";
 import { dropped, picked } from "./dropped.js";
@@ -14,6 +14,7 @@ const outcome = store({ problems: [], said: "" });
 const place = store("/root"); // the folder that is shown
 const arrived = store(0); // how often something has come in
 export const hover = store(false); // files are held over the page
+const large = 1e6; // bytes: worth a question before
 let stop = null;
 let drop = null;
 let workbench = 0;
@@ -33,8 +34,8 @@ addEventListener("beforeunload", (e) => (sending.get() || taking.get()) && e.pre
 async function add(things) {
   if (things.length === 0 || sending.get()) return;
   outcome.set({ problems: [], said: "" });
-  const problems = await bring(things, place.get());
-  outcome.set({ problems, said: problems.length === 0 ? t("files.done") : "" });
+  const { problems, whole } = await bring(things, place.get());
+  outcome.set({ problems, said: whole ? t("files.done") : "" });
   arrived.set((n) => n + 1);
 }
 
@@ -58,7 +59,8 @@ async function take(path, name) {
   }
 }
 
-// bring sends things into a folder, one after the other. It returns the problems.
+// bring sends things into a folder, one after the other. It returns the problems, and
+// whether all is there.
 async function bring(things, folder) {
   const all = things.reduce((sum, x) => sum + (x.file?.size ?? 0), 0);
   const files = things.filter((x) => x.file).length;
@@ -66,6 +68,7 @@ async function bring(things, folder) {
   let n = 0;
   let replace; // all or none of those that are there, when it has been asked
   let stopped = false;
+  let left = false; // one that was not to be replaced
   const problems = [];
   const failed = (path, error) => problems.push({ kind: error.kind, text: `${path}: ${error.message || t("problem")}`, why: error.why, next: error.next });
   for (const { path, file } of things) {
@@ -86,11 +89,17 @@ async function bring(things, folder) {
       return s.done;
     };
     try {
-      await put(false).catch((error) => {
-        if (error.kind !== "exists") throw error;
+      const again = () => {
         replace ??= confirm(files > 1 ? t("files.overwrite.all", path) : t("files.overwrite", path));
         if (replace) return put(true);
+        left = true;
         return undefined;
+      };
+      // A browser hears that a file is there when it has sent all of its own.
+      if (file.size > large && (await there(to))) await again();
+      else await put(false).catch((error) => {
+        if (error.kind !== "exists") throw error;
+        return again();
       });
     } catch (error) {
       if (error.name !== "AbortError") failed(path, error);
@@ -100,7 +109,7 @@ async function bring(things, folder) {
   }
   sending.set(null);
   stop = null;
-  return problems;
+  return { problems, whole: problems.length === 0 && !stopped && !left };
 }
 
 const most = 500; // names that are shown at first
