@@ -8,7 +8,8 @@
 // folder that the image was made of. Each is asked for the whole tree (what
 // lstat, readlink, listxattr and hashing tell of every name, and which names
 // are hard links of one file), for every directory's listing, and for bytes at
-// odd places, also from many goroutines at once.
+// odd places, also from many goroutines at once; but for the latter two where
+// neither the image nor the view is ours.
 //
 // # Images
 //

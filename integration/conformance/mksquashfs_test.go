@@ -8,6 +8,14 @@ import (
 	"testing"
 )
 
+// known is a folder that does not change, and is looked at once.
+type known struct {
+	folder
+	entries map[string]entry
+}
+
+func (k known) tree(...string) (map[string]entry, error) { return k.entries, nil }
+
 // TestImagesOfMksquashfs packs one folder in many ways and compares every view
 // of every image with the folder.
 func TestImagesOfMksquashfs(t *testing.T) {
@@ -15,6 +23,14 @@ func TestImagesOfMksquashfs(t *testing.T) {
 		t.Skip("mksquashfs is not installed: integration/setup.sh test")
 	}
 	source := makeFolder(t)
+	truth := known{folder: folder{"the folder", source, []func(*entry){blindToHoles}}}
+	if os.Geteuid() != 0 {
+		truth.blinds = append(truth.blinds, blindToXattrs)
+	}
+	var err error
+	if truth.entries, err = truth.folder.tree(); err != nil {
+		t.Fatal(err)
+	}
 	images := map[string]string{
 		"gzip 128K":                "-comp gzip -b 128K",
 		"gzip 4K":                  "-comp gzip -b 4K",
@@ -41,11 +57,12 @@ func TestImagesOfMksquashfs(t *testing.T) {
 			if out, err := exec.Command("mksquashfs", args...).CombinedOutput(); err != nil {
 				t.Fatalf("mksquashfs: %v\n%s", err, out)
 			}
-			truth := folder{"the folder", source, []func(*entry){blindToHoles}}
-			if os.Geteuid() != 0 {
-				truth.blinds = append(truth.blinds, blindToXattrs)
-			}
-			check(t, truth, views(t, image))
+			all := views(t, image)
+			ours := all[:min(2, len(all))]
+			check(t, truth, ours)
+			// Bytes at odd places of an image that is mksquashfs's, read by the kernel, would be
+			// a test of these two.
+			compareTrees(t, truth, truth.entries, all[len(ours):])
 		})
 	}
 }

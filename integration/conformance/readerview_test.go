@@ -91,7 +91,7 @@ func (v readerView) describe(ino *reader.Inode, read bool) (entry, error) {
 			h := sha256.New()
 			_, err = io.CopyBuffer(struct{ io.Writer }{h}, struct{ io.Reader }{
 				io.NewSectionReader(readerFile{v.r, *ino}, 0, e.Size),
-			}, make([]byte, 1<<20))
+			}, make([]byte, min(e.Size+1, 1<<20)))
 			e.SHA256 = hex.EncodeToString(h.Sum(nil))
 		}
 	case squash.TypeSymlink:

@@ -50,7 +50,7 @@ func describe(path string, read bool) (File, error) {
 	case unix.S_IFREG:
 		f.Type, f.Size = 'f', st.Size
 		if read {
-			f.SHA256, err = hashFile(path)
+			f.SHA256, err = hashFile(path, st.Size)
 		}
 	case unix.S_IFDIR:
 		f.Type = 'd'
@@ -71,24 +71,28 @@ func describe(path string, read bool) (File, error) {
 	return f, err
 }
 
-func hashFile(path string) (string, error) {
+// hashFile reads a file in pieces of a MiB, or in one that is as long as it is: most are short.
+func hashFile(path string, sizeBytes int64) (string, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return "", err
 	}
 	defer file.Close()
 	h := sha256.New()
-	if _, err := io.CopyBuffer(struct{ io.Writer }{h}, struct{ io.Reader }{file}, make([]byte, 1<<20)); err != nil {
+	if _, err := io.CopyBuffer(struct{ io.Writer }{h}, struct{ io.Reader }{file}, make([]byte, min(sizeBytes+1, 1<<20))); err != nil {
 		return "", fmt.Errorf("reading %s: %w", path, err)
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 func readXattrs(path string) (map[string]string, error) {
-	list := make([]byte, 64<<10)
-	n, err := unix.Llistxattr(path, list)
-	if errors.Is(err, unix.ENOTSUP) { // the kernel, for a squashfs without any
+	n, err := unix.Llistxattr(path, nil)
+	if errors.Is(err, unix.ENOTSUP) || err == nil && n == 0 { // the former the kernel says of a squashfs without any
 		return nil, nil
+	}
+	list := make([]byte, 64<<10)
+	if err == nil {
+		n, err = unix.Llistxattr(path, list)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("listing extended attributes of %s: %w", path, err)

@@ -15,47 +15,59 @@ import (
 	"github.com/jrun-hpc/jrun/vmtemplate/terminal"
 )
 
+// types answers a question of the plain session, when the cursor stands behind it: what comes
+// earlier is shown before it.
+func (c *conversation) types(text string) {
+	c.t.Helper()
+	c.Until(func() string {
+		column, row, _ := c.Cursor()
+		if lines := strings.Split(c.Text(), "\n"); row < len(lines) && column > 0 && strings.HasSuffix(lines[row], ":") {
+			return ""
+		}
+		return "the cursor is behind no question"
+	})
+	c.Type(text)
+}
+
 // TestPlainJourney is the whole way on a terminal that can do nothing.
 func TestPlainJourney(t *testing.T) {
 	for _, lang := range message.Languages {
 		t.Run(lang, func(t *testing.T) {
 			c := begin(t, fakeengine.New(), lang, "dumb")
 			c.asks("flow.login.user", "harbor.example.ac.jp")
-			c.asks("terminal.plain.line")
-			c.Type("taro\r")
+			c.types("taro\r")
 			c.asks("terminal.plain.secret")
-			c.Type("himitsu\r")
+			c.types("himitsu\r")
 			c.asks("flow.what")
 			c.picture("01-login")
-			c.Type("7\r")
+			c.types("7\r")
 			c.asks("terminal.plain.number", 2)
-			c.Type("1\r")
+			c.types("1\r")
 			c.asks("terminal.plain.choose-search", 1)
-			c.Type("pyth\r")
+			c.types("pyth\r")
 			c.Wait("1) shared/python")
-			c.Type("1\r")
+			c.types("1\r")
 			c.asks("flow.base-tag", "shared/python")
 			c.picture("02-base")
-			c.Type("\r")
+			c.types("\r")
 			c.asks("flow.workspace")
-			c.Type("My Solver\r")
+			c.types("My Solver\r")
 			c.asks("flow.name.form")
-			c.Type("solver\r")
+			c.types("solver\r")
 			c.Wait("[solver] ~ #")
 			c.Type("exit\r")
 			c.asks("flow.next")
 			c.picture("03-changes")
-			c.Type("\r")
+			c.types("\r")
 			c.asks("flow.image")
-			c.Type("\r")
+			c.types("\r")
 			c.asks("flow.tag")
-			c.Type("\r")
+			c.types("\r")
 			c.asks("flow.kind")
 			c.picture("04-uploaded")
-			c.Type("4\r")
+			c.types("4\r")
 			c.asks("flow.done")
-			c.Wait("[2]:") // the question after it
-			c.Type("0\r")
+			c.types("0\r")
 			if err := c.end(); err != nil {
 				t.Errorf("the session ended with %v", err)
 			}
