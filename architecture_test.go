@@ -59,6 +59,7 @@ var allowed = map[string][]string{
 	"vmtemplate/trial":      {"squash/writer", "runtime/launch", "vmtemplate/workspace"},
 	"cmd/jbuild":            {"fault", "printable", "image", "interrupt", "vmtemplate", "runtime/launch", "runtime/sandbox"},
 	"cmd/jrun-stages":       {"runtime/sandbox"},
+	"cmd/manual":            {},
 	"cmd/jrun":              {"fault", "interrupt", "pbs", "quantity", "printable", "presence", "squash", "squash/reader", "squash/writer", "image", "image/store", "image/provenance", "runtime/batch", "runtime/hostmount", "runtime/hostprogram", "runtime/identity", "runtime/inject", "runtime/launch", "runtime/mpi", "runtime/nodecache", "runtime/sandbox", "runtime/spokesman"},
 	"integration":           {"fault", "pbs", "squash", "image", "runtime", "integration"},
 	"integration/web/stage": {"vmtemplate"}, // the page with nothing real behind it
