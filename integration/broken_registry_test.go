@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/jrun-hpc/jrun/integration/campaign"
 )
 
 // blobFault answers a request for a blob in a wrong way.
@@ -179,14 +181,14 @@ func firstAnswers(names ...string) func(*http.Request) string {
 	}
 }
 
-// TestBrokenRegistry meets faults once for every blob and, when soaking, at
-// every request: all of them when soaking, three otherwise.
+// TestBrokenRegistry meets faults once for every blob and, when campaign.Soaking(), at
+// every request: all of them when campaign.Soaking(), three otherwise.
 func TestBrokenRegistry(t *testing.T) {
-	chance := newCampaign(t)
+	chance := campaign.Random(t)
 	want, _ := referenceOf(t, campaignImages[0])
 	names := slices.Sorted(maps.Keys(blobFaults))
 	chance.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
-	for _, name := range names[:slice(3, len(names))] {
+	for _, name := range names[:campaign.Slice(3, len(names))] {
 		fault := blobFaults[name]
 		t.Run("once/"+name, func(t *testing.T) {
 			faults := []string{name}
@@ -203,7 +205,7 @@ func TestBrokenRegistry(t *testing.T) {
 			s.ok("pull", "-q", ref(campaignImages[0]))
 			want.requireWhole(s)
 		})
-		if !soaking {
+		if !campaign.Soaking() {
 			continue
 		}
 		t.Run("always/"+name, func(t *testing.T) {
@@ -252,11 +254,11 @@ func fetchedBytes(t *testing.T) int {
 
 // TestUnreliableRegistry answers at random for a while.
 func TestUnreliableRegistry(t *testing.T) {
-	chance := newCampaign(t)
+	chance := campaign.Random(t)
 	want, _ := referenceOf(t, campaignImages[0])
 	names := slices.Sorted(maps.Keys(blobFaults))
 	counts := map[bool]int{}
-	for end := time.Now().Add(slice(2*time.Second, 3*time.Minute)); time.Now().Before(end); {
+	for end := time.Now().Add(campaign.Slice(2*time.Second, 3*time.Minute)); time.Now().Before(end); {
 		seed := chance.Uint64()
 		m, _ := brokenRegistry(t, sometimes(rand.New(rand.NewPCG(seed, 0)), 0.3, names))
 		s := freshSession(t)

@@ -11,7 +11,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -21,33 +20,6 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/jrun-hpc/jrun/integration/images"
 )
-
-// soaking says whether campaigns run in full (JRUN_SOAK=1, by soak.sh) or as
-// the short slices that belong to every run of the tests.
-var soaking = os.Getenv("JRUN_SOAK") != ""
-
-// slice is how much of a campaign to do.
-func slice[T int | time.Duration](short, long T) T {
-	if soaking {
-		return long
-	}
-	return short
-}
-
-// newCampaign returns a test's source of chance. What it decides is the same
-// for the same JRUN_SEED, which is printed; the scheduling of processes is not.
-func newCampaign(t *testing.T) *rand.Rand {
-	t.Helper()
-	seed := uint64(time.Now().UnixNano())
-	if text := os.Getenv("JRUN_SEED"); text != "" {
-		var err error
-		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatalf("JRUN_SEED: %v", err)
-		}
-	}
-	t.Logf("repeat with: JRUN_SEED=%d", seed)
-	return rand.New(rand.NewPCG(seed, uint64(len(t.Name()))))
-}
 
 // campaignImages are four images that convert in a moment and share their lower
 // layers.

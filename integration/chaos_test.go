@@ -13,18 +13,20 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jrun-hpc/jrun/integration/campaign"
 )
 
 // TestChaosOfPulls lets 64 processes pull four images into one store, kills one
 // in four at a random moment, and removes images now and then, so that there is
 // always something to convert.
 func TestChaosOfPulls(t *testing.T) {
-	chance := newCampaign(t)
+	chance := campaign.Random(t)
 	want, took := referenceOf(t, campaignImages...)
 	s := freshSession(t)
 	var group sync.WaitGroup
 	var pulled, killed, removed atomic.Int64
-	end := time.Now().Add(slice(8*time.Second, 5*time.Minute))
+	end := time.Now().Add(campaign.Slice(8*time.Second, 5*time.Minute))
 	for range 64 {
 		chance := rand.New(rand.NewPCG(chance.Uint64(), 0))
 		group.Go(func() {
@@ -90,12 +92,12 @@ func pullAndKill(s *session, image string, moment time.Duration) (syscall.Signal
 // they end with is not said then, but they end; nothing of them stays; and the
 // next run works.
 func TestChaosOfSandboxes(t *testing.T) {
-	chance := newCampaign(t)
+	chance := campaign.Random(t)
 	s := newSession(t)
 	s.ok("pull", "-q", ref(minimal))
 	before := leftovers(s.user)
 	rounds, kills, survivors := 0, map[string]int{}, 0
-	for end := time.Now().Add(slice(8*time.Second, 5*time.Minute)); time.Now().Before(end) && !t.Failed(); rounds++ {
+	for end := time.Now().Add(campaign.Slice(8*time.Second, 5*time.Minute)); time.Now().Before(end) && !t.Failed(); rounds++ {
 		ranks := make([]*exec.Cmd, 32)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		for i := range ranks {

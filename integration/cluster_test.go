@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/jrun-hpc/jrun/integration/campaign"
 	"github.com/jrun-hpc/jrun/integration/images"
 )
 
@@ -193,7 +194,7 @@ func TestNodesAgree(t *testing.T) {
 			}
 		}
 	})
-	for job := range slice(3, 30) {
+	for job := range campaign.Slice(3, 30) {
 		digests := make(chan string, 16)
 		var ranks sync.WaitGroup
 		for rank := range cap(digests) {
@@ -231,11 +232,11 @@ func TestNodesAgree(t *testing.T) {
 // TestChaosOnNodes: pulls, runs and collections on two nodes of a file system that
 // loses replies and has no locks, with kills at random.
 func TestChaosOnNodes(t *testing.T) {
-	chance := newCampaign(t)
+	chance := campaign.Random(t)
 	want, took := referenceOf(t, campaignImages...)
 	s := freshSession(t)
 	c := newCluster(t, s, 2, "-attr-delay", "500ms", "-stale-handles", "-no-locks", "-lost-replies", "0.02", "-seed", fmt.Sprint(chance.Uint64()))
-	end := time.Now().Add(slice(8*time.Second, 5*time.Minute))
+	end := time.Now().Add(campaign.Slice(8*time.Second, 5*time.Minute))
 	var group sync.WaitGroup
 	var pulled, killed, collected atomic.Int64
 	for i := range 12 {

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/jrun-hpc/jrun/integration/campaign"
 	"golang.org/x/sys/unix"
 )
 
@@ -73,10 +74,10 @@ func (f *failing) arm(n int, errno syscall.Errno) (count int, what string) {
 }
 
 // TestFailingStore makes each operation that changes the store fail, once with
-// EIO and once with ENOSPC: all of them when soaking, some otherwise.
+// EIO and once with ENOSPC: all of them when campaign.Soaking(), some otherwise.
 func TestFailingStore(t *testing.T) {
 	needRoot(t, "mounts a failing file system")
-	chance := newCampaign(t)
+	chance := campaign.Random(t)
 	want, _ := referenceOf(t, campaignImages[0])
 	s := freshSession(t)
 	f := mountFailing(t, s)
@@ -88,7 +89,7 @@ func TestFailingStore(t *testing.T) {
 	// The first and last operations are the interesting ones: those in between
 	// are writes of blocks.
 	positions := chance.Perm(total)
-	if !soaking {
+	if !campaign.Soaking() {
 		positions = append(positions[:4], total-1, total-2-chance.IntN(8))
 	}
 	failures := map[string]int{}
@@ -97,7 +98,7 @@ func TestFailingStore(t *testing.T) {
 			t.Logf("%d of %d operations done", i+1, len(positions))
 		}
 		for _, errno := range []syscall.Errno{syscall.EIO, syscall.ENOSPC} {
-			if !soaking && errno == syscall.EIO != (i%2 == 0) {
+			if !campaign.Soaking() && errno == syscall.EIO != (i%2 == 0) {
 				continue
 			}
 			// The directories that the first pull makes are part of it.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/jrun-hpc/jrun/integration/campaign"
 	"golang.org/x/sys/unix"
 )
 
@@ -13,11 +14,11 @@ import (
 // files, at random places; and then into the same ones made bigger.
 func TestFullStores(t *testing.T) {
 	needRoot(t, "mounts small file systems")
-	chance := newCampaign(t)
+	chance := campaign.Random(t)
 	want, _ := referenceOf(t, campaignImages[0])
 	const enough = 64 << 20
 	failed := 0
-	for range slice(5, 60) {
+	for range campaign.Slice(5, 60) {
 		options := fmt.Sprintf("mode=0777,size=%d,nr_inodes=1000", 4096*(1+chance.IntN(2500)))
 		if chance.IntN(4) == 0 {
 			options = fmt.Sprintf("mode=0777,size=%d,nr_inodes=%d", enough, 2+chance.IntN(12))

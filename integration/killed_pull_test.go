@@ -6,17 +6,19 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jrun-hpc/jrun/integration/campaign"
 )
 
 // TestKilledPulls kills pulls at random moments, half of them near the end,
 // where files get their names. Whatever the moment: what is visible is whole,
 // and the next pull works, gives the same bytes, and sweeps.
 func TestKilledPulls(t *testing.T) {
-	chance := newCampaign(t)
+	chance := campaign.Random(t)
 	want, took := referenceOf(t, campaignImages[0])
 	s := freshSession(t)
 	killed := 0
-	for range slice(15, 200) {
+	for range campaign.Slice(15, 200) {
 		moment := time.Duration(chance.Float64() * 1.1 * float64(took))
 		if chance.IntN(2) == 0 {
 			moment = time.Duration((0.7 + 0.5*chance.Float64()) * float64(took))

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jrun-hpc/jrun/integration/campaign"
 	"github.com/jrun-hpc/jrun/integration/ordinary"
 )
 
@@ -22,7 +23,7 @@ import (
 // sandbox. Then all that is jrun's ends by itself, nothing of it stays, and the next
 // program runs.
 func TestChaosOfLaunchers(t *testing.T) {
-	chance := newCampaign(t)
+	chance := campaign.Random(t)
 	rounds, kills, left := 0, map[string]int{}, map[string]int{}
 	total := func() (sum int) {
 		for _, n := range kills {
@@ -38,8 +39,8 @@ func TestChaosOfLaunchers(t *testing.T) {
 		s.env["TMPDIR"] = s.dir // for Open MPI's folder of the session
 		sessions[l.name] = s
 	}
-	end := time.Now().Add(slice(8*time.Second, time.Hour))
-	for ; time.Now().Before(end) && total() < slice(100, 1000) && !t.Failed(); rounds++ {
+	end := time.Now().Add(campaign.Slice(8*time.Second, time.Hour))
+	for ; time.Now().Before(end) && total() < campaign.Slice(100, 1000) && !t.Failed(); rounds++ {
 		l := mpiLaunchers[rounds%len(mpiLaunchers)]
 		s := sessions[l.name]
 		before := leftovers(s.user)
@@ -59,7 +60,7 @@ func TestChaosOfLaunchers(t *testing.T) {
 	}
 	t.Logf("%d rounds; killed: %v; files that the MPIs left: %v", rounds, kills, left)
 	for _, name := range []string{"latency", "jrun-holder", "mpirun.openmpi", "mpirun.mpich", "hydra_pmi_proxy"} {
-		if soaking && kills[name] == 0 {
+		if campaign.Soaking() && kills[name] == 0 {
 			t.Errorf("no %s was killed", name)
 		}
 	}

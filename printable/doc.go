@@ -33,7 +33,7 @@
 // Where text is printed, not where it is read: what is compared, stored or sent must stay
 // as it is. What is printed from JSON needs nothing, as encoding/json escapes it. Words
 // of a command that is to be typed again are quoted instead, so that it stays the
-// command (cmd/jrun). What a person types or pastes is filtered where it comes in
+// command (package shellword). What a person types or pastes is filtered where it comes in
 // (vmtemplate/terminal).
 //
 // # What is not done

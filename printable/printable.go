@@ -9,10 +9,12 @@ import (
 // ideographicSpace is white space that Japanese text has, and no ASCII space.
 const ideographicSpace = '\u3000'
 
+func shows(r rune) bool { return r == ideographicSpace || unicode.IsPrint(r) }
+
 // Text is text of several lines in which nothing commands a terminal.
 func Text(text string) string {
 	return strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' || r == ideographicSpace || unicode.IsPrint(r) {
+		if r == '\n' || r == '\t' || shows(r) {
 			return r
 		}
 		return utf8.RuneError
@@ -24,7 +26,7 @@ func Line(text string) string { return Text(strings.Join(strings.Fields(text), "
 
 // Is reports whether text is one line that shows all that it is.
 func Is(text string) bool {
-	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
+	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return !shows(r) })
 }
 
 // CutBytes is text, of which what is more than a number of bytes is an ellipsis.

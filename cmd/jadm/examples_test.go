@@ -7,61 +7,18 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jrun-hpc/jrun/cmd/manual"
 	"github.com/spf13/cobra"
 )
 
-// commandsIn are the commands of a piece of shell that call jadm, as words. It knows
-// what examples use: quotes, comments, lines that go on, && and |, redirections.
+// commandsIn are the commands of a piece of shell that call jadm, as words.
 func commandsIn(t *testing.T, shell string) [][]string {
 	t.Helper()
-	var all [][]string
-	var words []string
-	var word strings.Builder
-	inWord, quote, comment := false, rune(0), false
-	endWord := func() {
-		if inWord {
-			words = append(words, word.String())
-		}
-		word.Reset()
-		inWord = false
+	calls, err := manual.Calls("jadm", shell)
+	if err != nil {
+		t.Error(err)
 	}
-	endCommand := func() {
-		endWord()
-		for i, w := range words {
-			// "sudo -u jadm jadm plan" has the account's name before the program's.
-			if w == "jadm" && (i == 0 || words[i-1] != "-u" && words[i-1] != "--account") {
-				all = append(all, words[i+1:])
-				break
-			}
-		}
-		words = nil
-	}
-	for _, r := range strings.ReplaceAll(shell, "\\\n", " ") {
-		switch {
-		case comment && r != '\n':
-		case quote != 0 && r == quote:
-			quote = 0
-		case quote != 0:
-			word.WriteRune(r)
-		case r == '\'' || r == '"':
-			quote, inWord = r, true
-		case r == '#' && !inWord:
-			comment = true
-		case strings.ContainsRune("\n&|;<>", r):
-			comment = false
-			endCommand()
-		case r == ' ' || r == '\t':
-			endWord()
-		default:
-			word.WriteRune(r)
-			inWord = true
-		}
-	}
-	if quote != 0 {
-		t.Errorf("a quote is not closed: %s", shell)
-	}
-	endCommand()
-	return all
+	return calls
 }
 
 // understood reports what jadm does not understand of a command line; nothing is done.

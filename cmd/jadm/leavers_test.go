@@ -20,6 +20,7 @@ import (
 	"github.com/jrun-hpc/jrun/image/harbor"
 	"github.com/jrun-hpc/jrun/image/harbor/fakeharbor"
 	"github.com/jrun-hpc/jrun/image/lifecycle/leaving"
+	"github.com/jrun-hpc/jrun/integration/campaign"
 	"github.com/opencontainers/go-digest"
 )
 
@@ -191,12 +192,7 @@ func (s *site) departure() (d struct {
 // TestKilledLeaver: somebody leaves, over months, and each jadm leavers run is killed with
 // SIGKILL many times. Nothing is lost, nothing is doubled.
 func TestKilledLeaver(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	if given, err := strconv.ParseUint(os.Getenv("JRUN_SEED"), 10, 64); err == nil {
-		seed = given
-	}
-	t.Logf("JRUN_SEED=%d", seed)
-	rng := rand.New(rand.NewPCG(seed, 0))
+	rng := campaign.Random(t)
 	s := newSite(t)
 	want := s.pushSome()
 	on := time.Now().AddDate(0, 0, 100).Format(time.DateOnly)

@@ -13,6 +13,7 @@ import (
 	"github.com/jrun-hpc/jrun/printable"
 	"github.com/jrun-hpc/jrun/runtime/inject"
 	"github.com/jrun-hpc/jrun/runtime/launch"
+	"github.com/jrun-hpc/jrun/shellword"
 	"github.com/spf13/cobra"
 )
 
@@ -97,7 +98,7 @@ func printExplanation(out io.Writer, e launch.Explanation) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "image      %s %s\n", e.Image, e.Digest)
 	if len(e.Command) > 0 {
-		fmt.Fprintf(&b, "command    %s\n", shellLine(e.Command))
+		fmt.Fprintf(&b, "command    %s\n", shellword.ShowLine(e.Command))
 	}
 	fmt.Fprintf(&b, "directory  %s\n\n", e.Dir)
 	for _, item := range e.Items {

@@ -12,6 +12,7 @@ import (
 	"github.com/jrun-hpc/jrun/image"
 	"github.com/jrun-hpc/jrun/image/provenance"
 	"github.com/jrun-hpc/jrun/printable"
+	"github.com/jrun-hpc/jrun/shellword"
 	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
 )
@@ -108,7 +109,7 @@ func printHistory(out io.Writer, jobs []provenance.Job) error {
 		if n := len(j.Runs) - 1; n > 0 {
 			more = fmt.Sprintf(" (and %d more)", n)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s%s\n", shellWord(j.Job), r.Started.Local().Format(time.DateTime), familiar(r),
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s%s\n", shellword.Show(j.Job), r.Started.Local().Format(time.DateTime), familiar(r),
 			digestWord(r.Image.Digest), printable.CutRunes(commandOf(r), commandWidth), more)
 	}
 	return table.Flush()
@@ -117,9 +118,9 @@ func printHistory(out io.Writer, jobs []provenance.Job) error {
 // familiar is the image's name as a person wrote it, or shorter.
 func familiar(r provenance.Record) string {
 	if ref, err := image.ParseReference(r.Image.Reference); err == nil {
-		return shellWord(ref.Familiar())
+		return shellword.Show(ref.Familiar())
 	}
-	return shellWord(r.Image.Name)
+	return shellword.Show(r.Image.Name)
 }
 
 // commandOf is the command of a run, for people.
@@ -127,7 +128,7 @@ func commandOf(r provenance.Record) string {
 	if r.Command.Shell {
 		return "(shell)"
 	}
-	return shellLine(r.Command.Words())
+	return shellword.ShowLine(r.Command.Words())
 }
 
 // digestWord is enough of a digest for a person.
@@ -152,10 +153,10 @@ func chooseRun(j provenance.Job, number int, command string) (provenance.Record,
 	}
 	if number != 0 {
 		return provenance.Record{}, fault.Newf(fmt.Errorf("it has %d:%s", len(j.Runs), list),
-			fmt.Sprintf("choose one: %s --run N %s", command, shellWord(j.Job)), "the job %s has no run %d", j.Job, number)
+			fmt.Sprintf("choose one: %s --run N %s", command, shellword.Show(j.Job)), "the job %s has no run %d", j.Job, number)
 	}
 	return provenance.Record{}, fault.Newf(errors.New("it ran several things:"+list),
-		fmt.Sprintf("choose one: %s --run N %s", command, shellWord(j.Job)), "cannot tell which run of the job %s is meant", j.Job)
+		fmt.Sprintf("choose one: %s --run N %s", command, shellword.Show(j.Job)), "cannot tell which run of the job %s is meant", j.Job)
 }
 
 // completeJobs offers ids of the latest jobs.

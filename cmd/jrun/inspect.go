@@ -12,6 +12,7 @@ import (
 	"github.com/jrun-hpc/jrun/image/store"
 	"github.com/jrun-hpc/jrun/printable"
 	"github.com/jrun-hpc/jrun/quantity"
+	"github.com/jrun-hpc/jrun/shellword"
 	"github.com/spf13/cobra"
 )
 
@@ -89,8 +90,8 @@ func (i *inspection) print(out io.Writer, object store.Object) error {
 	if !i.Created.IsZero() {
 		row("fetched", i.Created.Local().Format(time.DateTime))
 	}
-	row("entry point", shellLine(config.Entrypoint))
-	row("command", shellLine(config.Cmd))
+	row("entry point", shellword.ShowLine(config.Entrypoint))
+	row("command", shellword.ShowLine(config.Cmd))
 	row("directory", config.WorkingDir)
 	for _, pair := range config.Env {
 		row("environment", pair)

@@ -3,24 +3,8 @@
 package main
 
 import (
-	"os"
-
+	"github.com/jrun-hpc/jrun/cmd/manual"
 	"github.com/spf13/cobra"
-	"github.com/spf13/cobra/doc"
 )
 
-// The manual pages are written by a build of their own, so that jrun does not
-// carry a Markdown renderer to every node.
-func init() {
-	extraCommands = append(extraCommands, &cobra.Command{
-		Use:    "man DIRECTORY",
-		Hidden: true,
-		Args:   cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := os.MkdirAll(args[0], 0o755); err != nil {
-				return err
-			}
-			return doc.GenManTree(cmd.Root(), &doc.GenManHeader{Title: "JRUN", Section: "1", Source: "jrun"}, args[0])
-		},
-	})
-}
+func init() { extraCommands = append(extraCommands, manual.NewCommand((*cobra.Command).Root)) }

@@ -15,6 +15,7 @@ import (
 	"github.com/jrun-hpc/jrun/image/provenance"
 	"github.com/jrun-hpc/jrun/image/store"
 	"github.com/jrun-hpc/jrun/printable"
+	"github.com/jrun-hpc/jrun/shellword"
 	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
 )
@@ -76,7 +77,7 @@ func (o reproduceOptions) command(job string, flags ...string) string {
 	if o.run != 0 {
 		words = append(words, "--run", strconv.Itoa(o.run))
 	}
-	return shellLine(append(words, job))
+	return shellword.ShowLine(append(words, job))
 }
 
 func (s *session) reproduce(ctx context.Context, out io.Writer, r provenance.Record, o reproduceOptions, command []string) error {
@@ -130,7 +131,7 @@ func shellWordIfOdd(s string) string {
 	if printable.Is(s) {
 		return s
 	}
-	return shellWord(s)
+	return shellword.Show(s)
 }
 
 // obtainAgain finds the very image that a record is about.
@@ -149,7 +150,7 @@ func (s *session) obtainAgain(ctx context.Context, was provenance.Record, name s
 	if f := was.Image.File; f != nil && want == "" {
 		if same, there := f.Unchanged(); there && !same {
 			return store.Object{}, image.Resolved{}, fault.Newf(errors.New("the file has been written to since, and it has no digest to compare"),
-				"run it as it is now: jrun run "+shellWord(f.Path)+" COMMAND\nor put back the file of then, with its time (cp -p)", "%s is not what the job %s ran", f.Path, was.Job)
+				"run it as it is now: jrun run "+shellword.Show(f.Path)+" COMMAND\nor put back the file of then, with its time (cp -p)", "%s is not what the job %s ran", f.Path, was.Job)
 		}
 	}
 	resolved, err := s.resolve(ctx, name)
@@ -163,7 +164,7 @@ func (s *session) obtainAgain(ctx context.Context, was provenance.Record, name s
 	}
 	if err == nil && object.Digest != want {
 		err = fault.Newf(fmt.Errorf("it holds %s now; the job ran %s", digestWord(object.Digest), want),
-			"find a copy of then; jrun why "+shellWord(was.Job)+" tells where it came from", "%s is not what the job %s ran", name, was.Job)
+			"find a copy of then; jrun why "+shellword.Show(was.Job)+" tells where it came from", "%s is not what the job %s ran", name, was.Job)
 	}
 	return object, resolved, err
 }
@@ -179,7 +180,7 @@ func (s *session) goneFault(was provenance.Record, want digest.Digest, err error
 		next = fmt.Sprintf("have it back from the store, keep it and use that:\njrun gc --undelete %s\njrun pin %s --reason WHY\n%s", want, want, again)
 	default:
 		why = fmt.Errorf("neither the registry nor the store has %s any more: %w", was.Image.Resolved, statusOf(err))
-		next = fmt.Sprintf("ask the owner of the image to push %s again\nor see what the name stands for now: jrun why %s", want, shellWord(was.Job))
+		next = fmt.Sprintf("ask the owner of the image to push %s again\nor see what the name stands for now: jrun why %s", want, shellword.Show(was.Job))
 	}
 	return fault.Newf(why, next, "the image of the job %s is gone", was.Job)
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -190,23 +189,6 @@ func TestChooseRun(t *testing.T) {
 	job.Runs = job.Runs[:1]
 	if _, err := chooseRun(job, 0, "jrun reproduce"); err != nil {
 		t.Errorf("the only one: %v", err)
-	}
-}
-
-// TestShellWord lets a shell read words back.
-func TestShellWord(t *testing.T) {
-	bash, err := exec.LookPath("bash")
-	if err != nil {
-		t.Skip("there is no bash")
-	}
-	for _, word := range []string{"plain", "", "a b", "it's", "$HOME", "`x`", "a\nb\t\\'", "\x1b[31m\x7f", "日本", "\xff", "*", "-x", "~", "a\u202eb", "a\u2066b", "#", "!x"} {
-		out, err := exec.CommandContext(t.Context(), bash, "-c", "printf %s "+shellWord(word)).Output()
-		if err != nil || string(out) != word {
-			t.Errorf("%q was written as %s and read as %q, %v", word, shellWord(word), out, err)
-		}
-		if strings.ContainsAny(shellWord(word), "\x1b\x7f\n\u202e\u2066") {
-			t.Errorf("%q was written with control characters: %q", word, shellWord(word))
-		}
 	}
 }
 

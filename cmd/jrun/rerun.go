@@ -10,6 +10,7 @@ import (
 	"github.com/jrun-hpc/jrun/image"
 	"github.com/jrun-hpc/jrun/image/provenance"
 	"github.com/jrun-hpc/jrun/runtime/launch"
+	"github.com/jrun-hpc/jrun/shellword"
 )
 
 // rerun is a record, ready to be run again.
@@ -152,9 +153,9 @@ func (a rerun) line(pull string) string {
 	if len(a.launch.Args) > 0 {
 		words = append(append(words, "--"), a.launch.Args...)
 	}
-	line := shellLine(words)
+	line := shellword.ShowLine(words)
 	if a.inDirectory {
-		line = "cd " + shellWord(a.directory) + " && " + line
+		line = "cd " + shellword.Show(a.directory) + " && " + line
 	}
 	return line
 }

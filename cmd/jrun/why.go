@@ -13,6 +13,7 @@ import (
 	"github.com/jrun-hpc/jrun/image/provenance"
 	"github.com/jrun-hpc/jrun/image/store"
 	"github.com/jrun-hpc/jrun/printable"
+	"github.com/jrun-hpc/jrun/shellword"
 	"github.com/spf13/cobra"
 )
 
@@ -254,9 +255,9 @@ func (w whyReport) print(out io.Writer, zone *time.Location) error {
 			command += fmt.Sprintf(" (and %d more; jrun history --json has all)", n)
 		}
 		lines := [][2]string{
-			{"job", fmt.Sprintf("%s, run %d, %s on %s", shellWord(w.Job), i.Runs[0], r.Started.In(zone).Format(time.DateTime), shellWord(r.Host))},
+			{"job", fmt.Sprintf("%s, run %d, %s on %s", shellword.Show(w.Job), i.Runs[0], r.Started.In(zone).Format(time.DateTime), shellword.Show(r.Host))},
 			{"command", command},
-			{"image", shellWord(i.Image.Name)},
+			{"image", shellword.Show(i.Image.Name)},
 			{"digest", digestLine(i.Image)},
 			{"why", i.Why},
 			{"now", i.Now.Words},

@@ -26,6 +26,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/jrun-hpc/jrun/image"
 	"github.com/jrun-hpc/jrun/image/store"
+	"github.com/jrun-hpc/jrun/integration/campaign"
 	"github.com/jrun-hpc/jrun/integration/images"
 	"github.com/jrun-hpc/jrun/presence"
 
@@ -44,16 +45,12 @@ import (
 //
 // JRUN_SEED=N plays one world again. 500 are played, and 10,000 with JRUN_SOAK=1.
 func TestNoStaleRun(t *testing.T) {
-	worlds := 500
-	if os.Getenv("JRUN_SOAK") != "" && !testing.Short() {
-		worlds = 10_000
+	worlds := campaign.Slice(500, 10_000)
+	if testing.Short() {
+		worlds = 500
 	}
-	first := uint64(time.Now().UnixNano())
-	if text := os.Getenv("JRUN_SEED"); text != "" {
-		var err error
-		if first, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatalf("JRUN_SEED: %v", err)
-		}
+	first := campaign.Seed(t)
+	if _, given := campaign.Given(t); given {
 		worlds = 1
 	}
 	pool := newPool(t)

@@ -5,7 +5,6 @@ package builder
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -13,31 +12,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jrun-hpc/jrun/integration/campaign"
 )
-
-// soaking says whether campaigns run in full (JRUN_SOAK=1, by soak.sh).
-var soaking = os.Getenv("JRUN_SOAK") != ""
-
-func slice(short, long int) int {
-	if soaking {
-		return long
-	}
-	return short
-}
-
-// newCampaign is a test's source of chance, repeated by JRUN_SEED.
-func newCampaign(t *testing.T) *rand.Rand {
-	t.Helper()
-	seed := uint64(time.Now().UnixNano())
-	if text := os.Getenv("JRUN_SEED"); text != "" {
-		var err error
-		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatalf("JRUN_SEED: %v", err)
-		}
-	}
-	t.Logf("repeat with: JRUN_SEED=%d", seed)
-	return rand.New(rand.NewPCG(seed, uint64(len(t.Name()))))
-}
 
 // witness is a shell command that prints a sum of all that a workspace should hold.
 const witness = "cd / && find opt usr/bin etc -xdev -type f ! -name hosts ! -name resolv.conf ! -name mtab | sort | xargs cat | sha256sum; jviewer"
@@ -65,7 +42,7 @@ func (s *session) killedRef(tag string) string {
 // TestKilled: SIGKILL at random moments of everything that works with a workspace. It is
 // never lost or changed, and the next command works.
 func TestKilled(t *testing.T) {
-	chance := newCampaign(t)
+	chance := campaign.Random(t)
 	eachUser(t, func(t *testing.T, s *session) {
 		s.run("new", "--base", ref(base), "--name", "w").ok()
 		s.run("run", "w", "--", "sh", "-ec", lab.packages.Use()+"; apt-get -q install -y jviewer; head -c 3000000 /dev/urandom >/opt/data").ok()
@@ -73,7 +50,7 @@ func TestKilled(t *testing.T) {
 		s.run("new", "--base", ref(base), "--name", "y").ok()
 		took := map[string]time.Duration{} // of an undisturbed one
 		killed := 0
-		for i := range slice(10, 200) {
+		for i := range campaign.Slice(10, 200) {
 			names := []string{"new", "run", "save", "squash", "push", "export", "rename", "test"}
 			name := names[chance.IntN(len(names))]
 			if i < len(names) {
@@ -102,7 +79,7 @@ func TestKilled(t *testing.T) {
 		s.run("push", "w", s.killedRef("last")).ok()
 		s.run("list").ok()
 		s.nothingLeft()
-		t.Logf("%d of %d were killed", killed, slice(10, 200))
+		t.Logf("%d of %d were killed", killed, campaign.Slice(10, 200))
 	})
 }
 

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jrun-hpc/jrun/integration/campaign"
 )
 
 // TestPowerCut: the disk as it is at a random moment of an operation, as after a power
@@ -27,7 +29,7 @@ func TestPowerCut(t *testing.T) {
 			t.Fatalf("%v: run integration/setup.sh test", err)
 		}
 	}
-	chance := newCampaign(t)
+	chance := campaign.Random(t)
 	s := newSession(t, lab.plain)
 	d := newDisk(t, s)
 	s.run("new", "--base", ref(base), "--name", "w").ok()
@@ -35,7 +37,7 @@ func TestPowerCut(t *testing.T) {
 	want := s.run("run", "w", "--", "sh", "-c", witness).ok().stdout
 	d.unmount()
 	golden := d.snapshot("golden")
-	for i := range slice(5, 60) {
+	for i := range campaign.Slice(5, 60) {
 		names := []string{"new", "save", "push", "run", "squash", "export"}
 		name := names[i%len(names)]
 		d.restore(golden)

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/jrun-hpc/jrun/integration/campaign"
 )
 
 // leastSame is which part of the sessions must give the same packages again.
@@ -15,13 +17,13 @@ const leastSame = 0.95
 // TestReplay: sessions by chance, of installing, writing, failing and looking around,
 // are made again from the recipe that was written down; most give the same packages.
 func TestReplay(t *testing.T) {
-	chance := newCampaign(t)
+	chance := campaign.Random(t)
 	s := newSession(t, lab.plain)
 	if lab.ranges != nil && chance.IntN(2) == 0 {
 		s = newSession(t, lab.ranges)
 	}
 	samePackages, sameFiles := 0, 0
-	sessions := slice(5, 50)
+	sessions := campaign.Slice(5, 50)
 	for i := range sessions {
 		script := invent(chance)
 		name := fmt.Sprintf("w%d", i)

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
+
+	"github.com/jrun-hpc/jrun/integration/campaign"
 )
 
 // memoryLimit is what a conversion may use, whatever the image's size.
@@ -27,7 +29,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		return
 	}
 	mib := 1 << 10
-	if os.Getenv("JRUN_SOAK") != "" {
+	if campaign.Soaking() {
 		mib = 10 << 10
 	} else if testing.Short() {
 		mib = 128

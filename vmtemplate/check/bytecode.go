@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jrun-hpc/jrun/shellword"
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
 )
 
@@ -131,7 +132,7 @@ func compile(x *examination, dirs paths) []message.Text {
 				python = "/" + own
 			}
 		}
-		all = append(all, message.Plain(quote(python)+" -m compileall -q -f "+quote(dir)))
+		all = append(all, message.Plain(shellword.Quote(python)+" -m compileall -q -f "+shellword.Quote(dir)))
 	}
 	return all
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/jrun-hpc/jrun/runtime/identity"
+	"github.com/jrun-hpc/jrun/shellword"
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
 )
 
@@ -38,9 +39,9 @@ func makeLocale(p packageManager, name string) []message.Text {
 	short, _, _ := strings.Cut(language, "_")
 	switch p {
 	case apt:
-		return []message.Text{message.Plain("apt-get update && apt-get install -y locales && localedef -i " + quote(language) + " -f UTF-8 " + quote(name))}
+		return []message.Text{message.Plain("apt-get update && apt-get install -y locales && localedef -i " + shellword.Quote(language) + " -f UTF-8 " + shellword.Quote(name))}
 	case dnf, yum:
-		return p.install("", "glibc-langpack-"+quote(short), "")
+		return p.install("", "glibc-langpack-"+shellword.Quote(short), "")
 	case zypper:
 		return p.install("", "glibc-locale", "")
 	}

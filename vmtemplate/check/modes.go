@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"strings"
 
+	"github.com/jrun-hpc/jrun/shellword"
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
 )
 
@@ -77,7 +78,7 @@ func chmod(change string, p paths) []message.Text {
 	}
 	command := "chmod " + change
 	for _, name := range p.shown {
-		command += " " + quote(name)
+		command += " " + shellword.Quote(name)
 	}
 	return []message.Text{message.Plain(command)}
 }

@@ -2,7 +2,6 @@ package check
 
 import (
 	"io/fs"
-	"strings"
 
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
 )
@@ -55,14 +54,4 @@ func prefix(command, name string) string {
 		return ""
 	}
 	return command + name
-}
-
-// quote writes an argument for a shell.
-func quote(text string) string {
-	if text != "" && !strings.ContainsFunc(text, func(r rune) bool {
-		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-", r)
-	}) {
-		return text
-	}
-	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jrun-hpc/jrun/shellword"
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
 )
 
@@ -148,7 +149,7 @@ func (w *wasteful) list(x *examination, total int64) []Waste {
 func (k WasteKind) words(x *examination, places []string) (what message.Text, next []message.Text) {
 	command := "rm -rf"
 	for _, place := range places {
-		command += " " + quote(place)
+		command += " " + shellword.Quote(place)
 	}
 	remove := []message.Text{message.Plain(command)}
 	switch k {
@@ -181,9 +182,9 @@ func cleanCaches(p packageManager, places []string) []message.Text {
 		case (p == dnf || p == yum) && (strings.HasPrefix(place, "/var/cache/dnf") || place == "/var/cache/yum" || strings.HasPrefix(place, "/var/cache/libdnf")):
 			all = append(all, message.Plain(string(p)+" clean all"))
 		case strings.HasSuffix(place, "/pkgs"):
-			all = append(all, message.Plain(quote(strings.TrimSuffix(place, "/pkgs")+"/bin/conda")+" clean --all --yes"))
+			all = append(all, message.Plain(shellword.Quote(strings.TrimSuffix(place, "/pkgs")+"/bin/conda")+" clean --all --yes"))
 		default:
-			rest += " " + quote(place) + "/*"
+			rest += " " + shellword.Quote(place) + "/*"
 		}
 	}
 	if rest != "rm -rf" {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jrun-hpc/jrun/shellword"
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
 )
 
@@ -55,7 +56,7 @@ func condaCreate(file string, channels []string) string {
 	if len(channels) == 0 {
 		channel = " --channel conda-forge"
 	}
-	to := " --prefix " + condaPrefix + " --file " + quote(file)
+	to := " --prefix " + condaPrefix + " --file " + shellword.Quote(file)
 	// 'conda env create' knows no channels but the file's and the configuration's.
 	return condaPrelude + "if command -v micromamba >/dev/null; then micromamba create --yes" + channel + to +
 		"; elif command -v mamba >/dev/null; then " + condaChannel(channels) + "mamba env create" + to +

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/jrun-hpc/jrun/shellword"
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
 )
 
@@ -77,7 +78,7 @@ func detectList(name string, text []byte) (Kind, error) {
 func hintFor(base string) message.Text {
 	switch {
 	case base == "Dockerfile" || base == "Containerfile" || strings.HasSuffix(base, ".Dockerfile"):
-		return message.Plain("jbuild build -f " + quote(base) + " .")
+		return message.Plain("jbuild build -f " + shellword.Quote(base) + " .")
 	case base == "Manifest.toml":
 		return message.Of("starter.hint.manifest")
 	case base == "poetry.lock" || base == "Pipfile" || base == "Pipfile.lock" || base == "uv.lock" || base == "setup.py" || base == "setup.cfg":

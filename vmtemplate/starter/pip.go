@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	pep440 "github.com/aquasecurity/go-pep440-version"
+	"github.com/jrun-hpc/jrun/shellword"
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
 )
 
@@ -88,7 +89,7 @@ func (p *planner) pythonPlan(r *requirements, fits func(string) bool, what strin
 // pipInstall is what installs a requirements file, without questions and caches. Who
 // set SSL_CERT_FILE for a proxy means pip as well.
 func pipInstall(python, file string) string {
-	return `export PIP_CERT="${PIP_CERT:-${SSL_CERT_FILE:-}}" && ` + python + " -m pip install --no-input --no-cache-dir --disable-pip-version-check -r " + quote(file)
+	return `export PIP_CERT="${PIP_CERT:-${SSL_CERT_FILE:-}}" && ` + python + " -m pip install --no-input --no-cache-dir --disable-pip-version-check -r " + shellword.Quote(file)
 }
 
 // systemPackages installs what pip does not bring.

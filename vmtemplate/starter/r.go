@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jrun-hpc/jrun/shellword"
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
 )
 
@@ -212,4 +213,4 @@ func rNames(packages []rPackage) string {
 }
 
 // rscript runs code without the user's settings. Names in it have no quotes.
-func rscript(code string) string { return "Rscript --no-init-file -e " + quote(code) }
+func rscript(code string) string { return "Rscript --no-init-file -e " + shellword.Quote(code) }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io/fs"
-	"math/rand"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jrun-hpc/jrun/integration/campaign"
 	"github.com/jrun-hpc/jrun/vmtemplate/recipe"
 )
 
@@ -137,21 +137,16 @@ func TestFoldKilled(t *testing.T) {
 			}
 		}
 	}
-	seed := time.Now().UnixNano()
-	if s, err := strconv.ParseInt(os.Getenv("JRUN_SEED"), 10, 64); err == nil {
-		seed = s
-	}
-	t.Logf("JRUN_SEED=%d", seed)
-	random := rand.New(rand.NewSource(seed))
+	random := campaign.Random(t)
 	r := newRecords(t)
 	var want []string
 	for i := range 20 {
 		child := exec.Command(os.Args[0], "-test.run=^TestFoldKilled$")
 		child.Env = append(os.Environ(), childRecords+"="+filepath.Dir(r.own))
 		r.check(child.Start())
-		for end := time.Now().Add(time.Duration(random.Int63n(int64(60 * time.Millisecond)))); time.Now().Before(end); {
+		for end := time.Now().Add(time.Duration(random.Int64N(int64(60 * time.Millisecond)))); time.Now().Before(end); {
 			if _, err := os.Lstat(r.raw); errors.Is(err, fs.ErrNotExist) {
-				c := "echo " + strconv.Itoa(i) + strings.Repeat(" x", random.Intn(2000))
+				c := "echo " + strconv.Itoa(i) + strings.Repeat(" x", random.IntN(2000))
 				want = append(want, c)
 				next := records{t, r.raw + ".next", r.own}
 				next.typed(c)

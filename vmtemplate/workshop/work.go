@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jrun-hpc/jrun/shellword"
 	"github.com/jrun-hpc/jrun/vmtemplate/inside"
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
 	"github.com/jrun-hpc/jrun/vmtemplate/recipe"
@@ -70,7 +71,7 @@ func (s *Workshop) Exec(ctx context.Context, w *workspace.Workspace, args []stri
 	session.Args = args
 	words := make([]string, len(args))
 	for i, a := range args {
-		words[i] = quoted(a)
+		words[i] = shellword.Quote(a)
 	}
 	return s.recorded(ctx, w, strings.Join(words, " "), session)
 }
@@ -91,16 +92,6 @@ func (s *Workshop) recorded(ctx context.Context, w *workspace.Workspace, text st
 		return status, err
 	}
 	return status, s.note(w, func(f *os.File) error { return recipe.Redact(f, &raw) })
-}
-
-// plainWord is what a shell takes as it is.
-const plainWord = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=,+@%^"
-
-func quoted(word string) string {
-	if word != "" && strings.Trim(word, plainWord) == "" {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
 // CopyIn copies a file or directory into the workspace and records it.

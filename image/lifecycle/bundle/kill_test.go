@@ -2,11 +2,9 @@ package bundle
 
 import (
 	"errors"
-	"math/rand"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/harbor/fakeharbor"
+	"github.com/jrun-hpc/jrun/integration/campaign"
 )
 
 // childDir names the bundle that a process of the test makes, and childHarbor where
@@ -44,16 +43,7 @@ func TestKilled(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it starts many processes")
 	}
-	seed := time.Now().UnixNano()
-	if s, err := strconv.ParseInt(os.Getenv("JRUN_SEED"), 10, 64); err == nil {
-		seed = s
-	}
-	t.Logf("JRUN_SEED=%d", seed)
-	random := rand.New(rand.NewSource(seed))
-	soak, err := strconv.Atoi(os.Getenv("JRUN_SOAK"))
-	if err != nil || soak < 1 {
-		soak = 1
-	}
+	random := campaign.Random(t)
 	w := newWorld(t)
 	whole := filepath.Join(t.TempDir(), "b")
 	r := w.request()
@@ -62,7 +52,7 @@ func TestKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := contents(t, whole)
-	for range 2 * soak {
+	for range 2 * campaign.Times(t) {
 		dir := filepath.Join(t.TempDir(), "b")
 		for kills := 0; ; kills++ {
 			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestChild$")
@@ -71,7 +61,7 @@ func TestKilled(t *testing.T) {
 				t.Fatal(err)
 			}
 			// Later and later, so that it comes to an end on any machine.
-			timer := time.AfterFunc(time.Duration(random.Intn(12+2*kills))*time.Millisecond, func() { _ = cmd.Process.Kill() })
+			timer := time.AfterFunc(time.Duration(random.IntN(12+2*kills))*time.Millisecond, func() { _ = cmd.Process.Kill() })
 			err := cmd.Wait()
 			timer.Stop()
 			if err == nil {

@@ -7,11 +7,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jrun-hpc/jrun/integration/campaign"
 	imgspec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
@@ -265,13 +265,7 @@ func dieAfter(n int) func(string) error {
 
 // stride is 1 where JRUN_SOAK asks for thoroughness, and leaves out steps elsewhere:
 // most differ from those beside them by one file.
-func stride() int {
-	soak, err := strconv.Atoi(os.Getenv("JRUN_SOAK"))
-	if err != nil || soak < 1 {
-		soak = 1
-	}
-	return max(1, 7/soak)
-}
+func stride(t testing.TB) int { return max(1, 7/campaign.Times(t)) }
 
 // TestDieAtEveryStep: a run that ends at any change of the disk is gone on with, to the
 // same bytes, and nothing is downloaded twice.
@@ -285,7 +279,7 @@ func TestDieAtEveryStep(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := contents(t, whole)
-	for n := 0; n < steps; n += stride() {
+	for n := 0; n < steps; n += stride(t) {
 		dir := filepath.Join(t.TempDir(), "b")
 		r := w.request()
 		r.before = dieAfter(n)

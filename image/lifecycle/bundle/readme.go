@@ -13,6 +13,7 @@ import (
 	"unicode"
 
 	"github.com/jrun-hpc/jrun/printable"
+	"github.com/jrun-hpc/jrun/shellword"
 )
 
 //go:embed readme.html readme.txt
@@ -46,7 +47,7 @@ func readme(b Bundle) (html, text []byte, err error) {
 		}
 	}
 	functions := map[string]any{
-		"line": printable.Line, "size": sizeText, "day": day, "shell": shellWord, "wide": wide,
+		"line": printable.Line, "size": sizeText, "day": day, "shell": shellword.Show, "wide": wide,
 		"views":     func() []view { return views(b) },
 		"command":   commandText,
 		"recipeURL": recipeURL,
@@ -122,26 +123,7 @@ func sizeText(n int64) string {
 const mostWords = 200
 
 func commandText(words []string) string {
-	quoted := make([]string, len(words))
-	for i, w := range words {
-		quoted[i] = shellWord(printable.Line(w))
-	}
-	runes := []rune(strings.Join(quoted, " "))
-	if len(runes) > mostWords {
-		return string(runes[:mostWords]) + "…"
-	}
-	return string(runes)
-}
-
-// shellWord quotes a word that a shell would read as more than one, or do something with.
-func shellWord(w string) string {
-	safe := func(r rune) bool {
-		return r < 128 && (unicode.IsLetter(r) || unicode.IsDigit(r)) || strings.ContainsRune("._-+/:@=,%", r)
-	}
-	if w != "" && strings.IndexFunc(w, func(r rune) bool { return !safe(r) }) < 0 {
-		return w
-	}
-	return "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+	return printable.CutRunes(shellword.ShowLine(words), mostWords)
 }
 
 // wide underlines a title in text.

@@ -198,7 +198,7 @@ func TestRestoreDiesAtEveryRequest(t *testing.T) {
 			}
 			return
 		}
-		if n%(5*int64(stride())) != 0 { // each state differs from the one before by one request only
+		if n%(5*int64(stride(t))) != 0 { // each state differs from the one before by one request only
 			continue
 		}
 		if _, err := Restore(t.Context(), dir, RestoreRequest{Registry: there.registry()}); err != nil {

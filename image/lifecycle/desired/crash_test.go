@@ -14,6 +14,7 @@ import (
 	"github.com/jrun-hpc/jrun/image/harbor"
 	"github.com/jrun-hpc/jrun/image/harbor/fakeharbor"
 	"github.com/jrun-hpc/jrun/image/lifecycle/state"
+	"github.com/jrun-hpc/jrun/integration/campaign"
 )
 
 // errKilled is what a killed jadm would not see.
@@ -110,10 +111,7 @@ func TestInterrupted(t *testing.T) {
 	w := crashWorld(t)
 	w.apply(text, o)
 	want, wantOwned := w.snapshot(crashProjects...), ownedNames(w)
-	stride := 4
-	if os.Getenv("JRUN_SOAK") != "" {
-		stride = 1
-	}
+	stride := campaign.Slice(4, 1)
 	for i, mode := range []struct{ after, once bool }{{}, {after: true}, {once: true}, {true, true}} {
 		for n := i; ; n += stride {
 			name := fmt.Sprintf("request %d, after %v, once %v", n, mode.after, mode.once)

@@ -16,6 +16,7 @@ import (
 	"github.com/jrun-hpc/jrun/image/harbor"
 	"github.com/jrun-hpc/jrun/image/harbor/fakeharbor"
 	"github.com/jrun-hpc/jrun/image/lifecycle/people"
+	"github.com/jrun-hpc/jrun/integration/campaign"
 	"pgregory.net/rapid"
 )
 
@@ -149,16 +150,13 @@ func meddle(t *rapid.T, w *world) {
 	}
 }
 
-// campaign sets how many worlds rapid draws: JRUN_SOAK multiplies them, JRUN_SEED
+// draw sets how many worlds rapid draws: JRUN_SOAK multiplies them, JRUN_SEED
 // draws the same ones again.
-func campaign(t *testing.T, worlds int) {
+func draw(t *testing.T, worlds int) {
 	t.Helper()
-	if n, err := strconv.Atoi(os.Getenv("JRUN_SOAK")); err == nil {
-		worlds *= n
-	}
-	settings := map[string]string{"rapid.checks": strconv.Itoa(worlds)}
-	if seed := os.Getenv("JRUN_SEED"); seed != "" {
-		settings["rapid.seed"] = seed
+	settings := map[string]string{"rapid.checks": strconv.Itoa(worlds * campaign.Times(t))}
+	if seed, given := campaign.Given(t); given {
+		settings["rapid.seed"] = strconv.FormatUint(seed, 10)
 	}
 	for name, value := range settings {
 		if f := flag.Lookup(name); f == nil || f.Value.Set(value) != nil {
@@ -175,7 +173,7 @@ func campaign(t *testing.T, worlds int) {
 //   - without --prune nothing is gone or lowered that jadm has not made, and without
 //     --adopt no project is touched that it has not made.
 func TestAnyState(t *testing.T) {
-	campaign(t, 25)
+	draw(t, 25)
 	rapid.Check(t, func(rt *rapid.T) { anyState(t, rt) })
 }
 

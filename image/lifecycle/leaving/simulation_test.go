@@ -4,9 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -14,37 +12,20 @@ import (
 	"github.com/jrun-hpc/jrun/image/harbor"
 	"github.com/jrun-hpc/jrun/image/lifecycle/people"
 	"github.com/jrun-hpc/jrun/image/lifecycle/state"
+	"github.com/jrun-hpc/jrun/integration/campaign"
 	"github.com/opencontainers/go-digest"
 )
 
 // leavers is how many are simulated; JRUN_SOAK multiplies it.
 const leavers = 60
 
-func soak(t *testing.T) int {
-	n, err := strconv.Atoi(os.Getenv("JRUN_SOAK"))
-	if err != nil || n < 1 {
-		return 1
-	}
-	t.Logf("JRUN_SOAK=%d", n)
-	return n
-}
-
-func seed(t *testing.T) uint64 {
-	s := uint64(time.Now().UnixNano())
-	if given, err := strconv.ParseUint(os.Getenv("JRUN_SEED"), 10, 64); err == nil {
-		s = given
-	}
-	t.Logf("JRUN_SEED=%d", s)
-	return s
-}
-
 // TestLeavers lives the time of many leavers, each in a world of its own where all kinds
 // of things go wrong, and kills the process before and after each call that it makes: no
 // image is lost, and none is kept past its deadline.
 func TestLeavers(t *testing.T) {
-	s := seed(t)
+	s := campaign.Seed(t)
 	var kills, rounds, returned, removed, late int
-	for n := range leavers * soak(t) {
+	for n := range leavers * campaign.Times(t) {
 		l := newLife(t, rand.New(rand.NewPCG(s, uint64(n))), fmt.Sprintf("leaver %d", n))
 		l.killEverywhere()
 		l.live()
@@ -63,9 +44,9 @@ func TestLeavers(t *testing.T) {
 // TestOneKill kills each leaver's process once only, at each call in turn: what it does
 // next is not hidden by further kills.
 func TestOneKill(t *testing.T) {
-	s := seed(t)
+	s := campaign.Seed(t)
 	worlds, lives := 1, 0
-	for n := range worlds * soak(t) {
+	for n := range worlds * campaign.Times(t) {
 		for at := 1; ; at++ {
 			l := newLife(t, rand.New(rand.NewPCG(s, uint64(n))), fmt.Sprintf("leaver %d, killed at %d", n, at))
 			l.killAt(at)

@@ -20,6 +20,7 @@ import (
 	"github.com/jrun-hpc/jrun/image/harbor/fakeharbor"
 	"github.com/jrun-hpc/jrun/image/lifecycle/audit"
 	"github.com/jrun-hpc/jrun/image/lifecycle/state"
+	"github.com/jrun-hpc/jrun/integration/campaign"
 	"github.com/opencontainers/go-digest"
 )
 
@@ -82,7 +83,7 @@ func child() int {
 // after some time at random, while the registry changes; whatever it has left, the
 // next one makes the store the same as the registry.
 func TestKilledAtEachStep(t *testing.T) {
-	seed, soak := campaign(t)
+	seed, soak := campaign.Seed(t), campaign.Times(t)
 	random := rand.New(rand.NewPCG(seed, 0))
 	w := newWorld(t)
 	shadow := map[string]map[string]digest.Digest{} // of each repository its tags
@@ -201,18 +202,4 @@ func (w *world) wantSame(when string, shadow map[string]map[string]digest.Digest
 func isDigestName(name string) bool {
 	i := len(name) - len("@sha256:") - 64
 	return i > 0 && name[i] == '@'
-}
-
-// campaign is the seed, and by how much a campaign is to be longer than usual.
-func campaign(t *testing.T) (seed uint64, soak int) {
-	t.Helper()
-	seed, soak = uint64(time.Now().UnixNano()), 1
-	if s, err := strconv.ParseUint(os.Getenv("JRUN_SEED"), 10, 64); err == nil {
-		seed = s
-	}
-	if n, err := strconv.Atoi(os.Getenv("JRUN_SOAK")); err == nil && n > 0 {
-		soak = n
-	}
-	t.Logf("JRUN_SEED=%d JRUN_SOAK=%d", seed, soak)
-	return seed, soak
 }

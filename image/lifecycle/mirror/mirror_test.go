@@ -65,9 +65,9 @@ func TestFollowing(t *testing.T) {
 func TestIndexes(t *testing.T) {
 	w := newWorld(t)
 	w.fake.AddProject(fakeharbor.Project{Name: "p", Public: true})
-	intel, arm := imageFor(t, "intel", "amd64"), imageFor(t, "arm", "arm64")
+	intel, arm := fakeharbor.Image(t, "intel", "amd64"), fakeharbor.Image(t, "arm", "arm64")
 	index := v1.ImageIndex(empty.Index)
-	for img, p := range map[v1.Image]v1.Platform{intel: {OS: "linux", Architecture: "amd64"}, arm: {OS: "linux", Architecture: "arm64"}, imageFor(t, "power", "ppc64le"): {OS: "linux", Architecture: "ppc64le"}} {
+	for img, p := range map[v1.Image]v1.Platform{intel: {OS: "linux", Architecture: "amd64"}, arm: {OS: "linux", Architecture: "arm64"}, fakeharbor.Image(t, "power", "ppc64le"): {OS: "linux", Architecture: "ppc64le"}} {
 		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: img, Descriptor: v1.Descriptor{Platform: &p}})
 	}
 	d := w.fake.PushIndex("p/app", "1", index)

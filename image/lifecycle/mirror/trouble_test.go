@@ -58,7 +58,7 @@ func TestBroken(t *testing.T) {
 	broken := w.fake.PushManifest("p/app", "1", "application/vnd.oci.image.manifest.v1+json", fmt.Appendf(nil,
 		`{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":%q,"size":%d},"layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":%q,"size":6}]}`,
 		digest.FromString(config), len(config), layer))
-	other := w.fake.Push("p/arm", "1", imageFor(t, "arm", "arm64"))
+	other := w.fake.Push("p/arm", "1", fakeharbor.Image(t, "arm", "arm64"))
 	m, stop := w.mirror(onAMD64)
 	w.settle(m)
 	want := func(step string, attempts int) {

@@ -1,11 +1,9 @@
 package mirror
 
 import (
-	"archive/tar"
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/url"
 	"os"
@@ -15,9 +13,6 @@ import (
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/jrun-hpc/jrun/image"
 	"github.com/jrun-hpc/jrun/image/harbor"
 	"github.com/jrun-hpc/jrun/image/harbor/fakeharbor"
@@ -122,28 +117,7 @@ func (w *world) names(project string) map[string]digest.Digest {
 	return found
 }
 
-// testImage is a small image; seeds that differ make images that do.
-func testImage(t testing.TB, seed string) v1.Image { return imageFor(t, seed, "amd64") }
-
-func imageFor(t testing.TB, seed, architecture string) v1.Image {
-	t.Helper()
-	var b bytes.Buffer
-	w := tar.NewWriter(&b)
-	check(t, w.WriteHeader(&tar.Header{Name: "seed", Mode: 0o644, Size: int64(len(seed))}))
-	_, err := io.WriteString(w, seed)
-	check(t, err)
-	check(t, w.Close())
-	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b.Bytes())), nil })
-	check(t, err)
-	img, err := mutate.AppendLayers(empty.Image, layer)
-	check(t, err)
-	config, err := img.ConfigFile()
-	check(t, err)
-	config.OS, config.Architecture = "linux", architecture
-	img, err = mutate.ConfigFile(img, config)
-	check(t, err)
-	return img
-}
+func testImage(t testing.TB, seed string) v1.Image { return fakeharbor.Image(t, seed, "amd64") }
 
 func check(t testing.TB, err error) {
 	if err != nil {

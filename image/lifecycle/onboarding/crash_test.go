@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jrun-hpc/jrun/image/lifecycle/onboarding"
+	"github.com/jrun-hpc/jrun/integration/campaign"
 )
 
 // mortal is a transport whose process is killed at a request: the goroutine that asks
@@ -59,7 +60,7 @@ func TestKilledAtEveryRequest(t *testing.T) {
 	shared := tgt.project(unique("shared"))
 	tgt.settings.Shared = []string{shared}
 	step := 1
-	if tgt.fake == nil && os.Getenv("JRUN_SOAK") == "" {
+	if tgt.fake == nil && !campaign.Soaking() {
 		step = 4 // a real Harbor takes five minutes for all
 	}
 	for _, after := range []bool{false, true} {

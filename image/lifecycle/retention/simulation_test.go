@@ -3,7 +3,6 @@ package retention_test
 import (
 	"errors"
 	"maps"
-	"os"
 	"slices"
 	"strconv"
 	"testing"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/jrun-hpc/jrun/image/harbor"
 	"github.com/jrun-hpc/jrun/image/lifecycle/retention"
+	"github.com/jrun-hpc/jrun/integration/campaign"
 	"github.com/opencontainers/go-digest"
 )
 
@@ -18,13 +18,10 @@ import (
 // reports that are late or lost, kills at any step, and clocks that jump. JRUN_SOAK
 // multiplies the worlds; JRUN_SEED repeats one.
 func TestFiveYears(t *testing.T) {
-	worlds := 1
-	if soak, err := strconv.Atoi(os.Getenv("JRUN_SOAK")); err == nil {
-		worlds *= max(soak, 1)
-	}
-	seed := uint64(time.Now().UnixNano())
-	if given, err := strconv.ParseUint(os.Getenv("JRUN_SEED"), 10, 64); err == nil {
-		seed, worlds = given, 1
+	worlds := campaign.Times(t)
+	seed := campaign.Seed(t)
+	if _, given := campaign.Given(t); given {
+		worlds = 1
 	}
 	for i := range worlds {
 		seed := seed + uint64(i)

@@ -1,7 +1,6 @@
 package service_test
 
 import (
-	"archive/tar"
 	"bytes"
 	"context"
 	"fmt"
@@ -23,9 +22,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/jrun-hpc/jrun/image"
 	"github.com/jrun-hpc/jrun/image/harbor"
 	"github.com/jrun-hpc/jrun/image/harbor/fakeharbor"
@@ -34,6 +30,7 @@ import (
 	"github.com/jrun-hpc/jrun/image/lifecycle/service"
 	"github.com/jrun-hpc/jrun/image/lifecycle/state"
 	"github.com/jrun-hpc/jrun/image/store"
+	"github.com/jrun-hpc/jrun/integration/campaign"
 	"github.com/opencontainers/go-digest"
 )
 
@@ -149,25 +146,7 @@ func (s *site) settle() {
 	s.Fatalf("it does not come to an end: %+v", s.mirror.Status())
 }
 
-func testImage(t testing.TB, seed string) v1.Image {
-	t.Helper()
-	var b bytes.Buffer
-	w := tar.NewWriter(&b)
-	check(t, w.WriteHeader(&tar.Header{Name: "seed", Mode: 0o644, Size: int64(len(seed))}))
-	_, err := io.WriteString(w, seed)
-	check(t, err)
-	check(t, w.Close())
-	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b.Bytes())), nil })
-	check(t, err)
-	img, err := mutate.AppendLayers(empty.Image, layer)
-	check(t, err)
-	config, err := img.ConfigFile()
-	check(t, err)
-	config.OS, config.Architecture = "linux", "amd64"
-	img, err = mutate.ConfigFile(img, config)
-	check(t, err)
-	return img
-}
+func testImage(t testing.TB, seed string) v1.Image { return fakeharbor.Image(t, seed, "amd64") }
 
 // TestReadyBeforeTheJob: an image that was pushed is in the store before a job asks for
 // it, and the job's own look-up finds it without converting.
@@ -211,7 +190,7 @@ func TestReadyBeforeTheJob(t *testing.T) {
 // that is secret is in the log.
 func TestStorm(t *testing.T) {
 	const webhooks, senders, projects = 10_000, 8, 4
-	seed, soak := campaign(t)
+	seed, soak := campaign.Seed(t), campaign.Times(t)
 	s := newSite(t)
 	for i := range projects {
 		p := fmt.Sprint("p", i)
@@ -361,18 +340,4 @@ func heap() int64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
-}
-
-// campaign is the seed, and by how much a campaign is to be longer than usual.
-func campaign(t *testing.T) (seed uint64, soak int) {
-	t.Helper()
-	seed, soak = uint64(time.Now().UnixNano()), 1
-	if n, err := strconv.ParseUint(os.Getenv("JRUN_SEED"), 10, 64); err == nil {
-		seed = n
-	}
-	if n, err := strconv.Atoi(os.Getenv("JRUN_SOAK")); err == nil && n > 0 {
-		soak = n
-	}
-	t.Logf("JRUN_SEED=%d JRUN_SOAK=%d", seed, soak)
-	return seed, soak
 }

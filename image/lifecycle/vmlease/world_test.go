@@ -8,36 +8,14 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/jrun-hpc/jrun/image/lifecycle/audit"
 	"github.com/jrun-hpc/jrun/image/lifecycle/state"
+	"github.com/jrun-hpc/jrun/integration/campaign"
 )
-
-// soak is how many times as many worlds are played as by default.
-func soak(t *testing.T) int {
-	n, err := strconv.Atoi(os.Getenv("JRUN_SOAK"))
-	if err != nil && os.Getenv("JRUN_SOAK") != "" {
-		t.Fatalf("JRUN_SOAK: %v", err)
-	}
-	return max(1, n)
-}
-
-// seed is JRUN_SEED, or a new one, which is printed.
-func seed(t *testing.T) uint64 {
-	n := rand.Uint64()
-	if text := os.Getenv("JRUN_SEED"); text != "" {
-		var err error
-		if n, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatalf("JRUN_SEED: %v", err)
-		}
-	}
-	t.Logf("JRUN_SEED=%d", n)
-	return n
-}
 
 // ramDir is a directory in memory where there is one: worlds write a lot that need not
 // outlast them.
@@ -257,9 +235,9 @@ func (w *world) mostLetters() int { return 2 * (len(w.keeper.Rules.Days) + 2 + 3
 // the end; nor without one that named it, if it ran again a day later. Nobody is
 // written to more often than there is something to say.
 func TestNothingExpiresUnwarned(t *testing.T) {
-	first := seed(t)
+	first := campaign.Seed(t)
 	lost, checked, letters := 0, 0, 0
-	for i := range 12 * soak(t) {
+	for i := range 12 * campaign.Times(t) {
 		w := newWorld(t, first+uint64(i))
 		w.play()
 		lost, checked = lost+w.lost, checked+w.checked
