@@ -105,18 +105,12 @@ type trail struct{ file string }
 
 func (t trail) Acts(_ context.Context, departure string) ([]string, error) {
 	var ids []string
-	files, err := audit.Files(t.file)
-	if err != nil {
-		return nil, err
-	}
-	for _, file := range files {
-		for e, err := range audit.Entries(file) {
-			if err != nil {
-				return nil, err
-			}
-			if e.Details["departure"] == departure && e.Outcome == audit.Done {
-				ids = append(ids, e.ID)
-			}
+	for e, err := range audit.Entries(t.file) {
+		if err != nil {
+			return nil, err
+		}
+		if e.Details["departure"] == departure && e.Outcome == audit.Done {
+			ids = append(ids, e.ID)
 		}
 	}
 	return ids, nil
