@@ -104,8 +104,8 @@ func TestSession(t *testing.T) {
 	tgt.check(err)
 	id, err := c.CreateWebhook(ctx, p, harbor.Webhook{Name: "h", Enabled: true, Events: []string{harbor.EventPush}, Targets: []harbor.WebhookTarget{{Type: "http", Address: "http://127.0.0.1:1"}}})
 	tgt.check(err)
-	if n := len(asked.take()); n != 4 {
-		t.Errorf("there were %d requests", n)
+	if seen := asked.take(); len(seen) != 4 || slices.ContainsFunc(seen, func(line string) bool { return !strings.HasSuffix(line, " password") }) {
+		t.Errorf("asked for were %q", seen)
 	}
 	for what, ask := range map[string]func(*harbor.Client) (any, error){
 		"members":   func(c *harbor.Client) (any, error) { return harbor.All(c.Members(ctx, p)) },
@@ -160,6 +160,12 @@ func TestAlikeInPublic(t *testing.T) {
 		"retention": func() error { _, err := nobody.Retention(ctx, policy); return err },
 	} {
 		tgt.wantStatus(what, ask(), http.StatusUnauthorized)
+	}
+	// This is why not everything is asked with a session: all seems well.
+	private := tgt.newProject(harbor.NewProject{})
+	got := tgt.ask(http.MethodGet, "/api/v2.0/projects?page_size=100&name="+private, "", "Cookie: sid=of-yesterday")
+	if got.status != http.StatusOK || strings.Contains(string(got.body), private) {
+		t.Errorf("whose session has ended is told %d %s", got.status, got.body)
 	}
 }
 
