@@ -75,10 +75,10 @@ func (p *program) keeping() (*keeping, error) {
 // rules are those of a project: those of desired.toml, or else of jadm.toml.
 func (k *keeping) rules(project string) retention.Rules {
 	if k.file != nil {
-		if k, ok := k.file.Keep(project, k.owned[project].Person); ok {
+		if d, ok := k.file.Keep(project, k.owned[project].Person); ok {
 			return retention.Rules{
-				Last: k.Last, Hourly: k.Hourly, Daily: k.Daily, Weekly: k.Weekly, Monthly: k.Monthly, Yearly: k.Yearly,
-				Within: time.Duration(k.Within), UsedWithin: time.Duration(k.UsedWithin), Pinned: k.Pinned, Tags: k.Tags,
+				Last: d.Last, Hourly: d.Hourly, Daily: d.Daily, Weekly: d.Weekly, Monthly: d.Monthly, Yearly: d.Yearly,
+				Within: time.Duration(d.Within), UsedWithin: time.Duration(d.UsedWithin), Pinned: d.Pinned, Tags: d.Tags,
 			}
 		}
 	}
@@ -201,22 +201,22 @@ func (p *program) runRetain(ctx context.Context, out io.Writer, o retainOptions)
 	return nil
 }
 
-func (p *keeping) retain(ctx context.Context, k retention.Keeper, project string) (retained, error) {
+func (k *keeping) retain(ctx context.Context, keeper retention.Keeper, project string) (retained, error) {
 	one := retained{Plan: retention.Plan{Project: project}}
-	if slices.Contains(p.frozen, project) {
+	if slices.Contains(k.frozen, project) {
 		return one, nil // all of it goes into a bundle
 	}
-	now, rules := clock(), p.rules(project)
+	now, rules := clock(), k.rules(project)
 	var err error
-	if one.Plan, err = k.Plan(ctx, project, rules, now); err != nil || p.dryRun {
+	if one.Plan, err = keeper.Plan(ctx, project, rules, now); err != nil || k.dryRun {
 		return one, err
 	}
-	if one.Plan.Removes() { // somebody may have begun to leave while others had their turn
-		if p.frozen, _, err = leaving.FrozenIn(state.Open(p.loaded.State)); err != nil || slices.Contains(p.frozen, project) {
+	if one.Removes() { // somebody may have begun to leave while others had their turn
+		if k.frozen, _, err = leaving.FrozenIn(state.Open(k.loaded.State)); err != nil || slices.Contains(k.frozen, project) {
 			return retained{Plan: retention.Plan{Project: project}}, err
 		}
 	}
-	result, err := k.Apply(ctx, one.Plan, rules, now)
+	result, err := keeper.Apply(ctx, one.Plan, rules, now)
 	one.Result = &result
 	return one, err
 }

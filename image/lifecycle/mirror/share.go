@@ -103,7 +103,7 @@ func (m *Mirror) readers(ctx context.Context, project harbor.Project, directory 
 		case harbor.UserMember:
 			err = m.addPerson(ctx, directory, &found, member.Name, project.Name)
 		case harbor.GroupMember:
-			dn := ""
+			var dn string
 			if dn, err = m.groupDN(ctx, member.Entity); err == nil {
 				err = m.addGroup(ctx, directory, &found, dn, member.Name, project.Name)
 			}
