@@ -19,9 +19,11 @@ var errReported = errors.New("the failure has been reported")
 func run(args []string) int {
 	logrus.SetLevel(logrus.ErrorLevel) // libraries warn of what is no matter here
 	ctx, interrupted := interrupt.Until(context.Background())
-	root := newRootCommand()
+	p := &program{}
+	root := p.root()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
+	p.close()
 	if number := interrupted(); number != 0 && err != nil && !errors.Is(err, errReported) {
 		fmt.Fprintln(os.Stderr, "jadm: interrupted; run it again to go on")
 		return 128 + number

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -32,6 +33,12 @@ type program struct {
 	serving bool      // it is jadm serve
 	told    sync.Once // that it waits
 	loaded  *settings.Settings
+
+	mu   sync.Mutex // tasks of jadm serve ask for clients at any time
+	asks struct {
+		password string
+		client   *harbor.Client
+	}
 }
 
 // settings reads jadm.toml, once.
@@ -68,13 +75,36 @@ func (p *program) administrator() (s *settings.Settings, password string, client
 	return s, password, client, err
 }
 
-// harbor is the client of the site's Harbor, as its administrator.
+// harbor is the client of the site's Harbor, as its administrator. There is one, so that
+// there is one session; another one after the password in its file has changed.
 func (p *program) harbor() (*harbor.Client, error) {
 	s, password, client, err := p.administrator()
 	if err != nil {
 		return nil, err
 	}
-	return harbor.New(harbor.Options{Base: s.Harbor.Base(), HTTP: client, User: s.Harbor.User, Password: password, UserAgent: "jadm/" + version()}), nil
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.asks.client == nil || p.asks.password != password {
+		p.asks.password = password
+		p.asks.client = harbor.New(harbor.Options{
+			Base: s.Harbor.Base(), HTTP: client, User: s.Harbor.User, Password: password, Session: true, UserAgent: "jadm/" + version(),
+		})
+	}
+	return p.asks.client, nil
+}
+
+// goodbye is how long Harbor may take to end a session.
+const goodbye = 2 * time.Second
+
+// close leaves no session open at Harbor, where it would end by itself after an hour.
+func (p *program) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), goodbye)
+	defer cancel()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.asks.client != nil {
+		p.asks.client.EndSession(ctx)
+	}
 }
 
 // httpClient trusts those that the system trusts, and whoever is in caFile.

@@ -47,33 +47,47 @@ jadm.toml ([usage.keep]); without any everything stays. What is cited keeps its 
 	return cmd
 }
 
-// rulesOf are the rules of a project: those of desired.toml, or else of jadm.toml.
-func (p *program) rulesOf(project string) (retention.Rules, error) {
+// keeping is what is decided by the site about projects: read once, for all of them.
+type keeping struct {
+	*program
+	file   *desired.File // nil where there is none
+	owned  map[string]desired.Owned
+	frozen []string // projects of people who leave
+}
+
+func (p *program) keeping() (*keeping, error) {
 	s, err := p.settings()
 	if err != nil {
-		return retention.Rules{}, err
+		return nil, err
 	}
-	file, err := p.desired()
-	if err != nil {
-		return retention.Rules{}, err
+	k := &keeping{program: p}
+	if k.file, err = p.desired(); err != nil {
+		return nil, err
 	}
-	if file != nil {
-		owned, err := desired.LoadOwned(state.Open(s.State))
-		if err != nil {
-			return retention.Rules{}, err
+	if k.file != nil {
+		if k.owned, err = desired.LoadOwned(state.Open(s.State)); err != nil {
+			return nil, err
 		}
-		if k, ok := file.Keep(project, owned[project].Person); ok {
+	}
+	k.frozen, _, err = leaving.FrozenIn(state.Open(s.State))
+	return k, err
+}
+
+// rules are those of a project: those of desired.toml, or else of jadm.toml.
+func (k *keeping) rules(project string) retention.Rules {
+	if k.file != nil {
+		if d, ok := k.file.Keep(project, k.owned[project].Person); ok {
 			return retention.Rules{
-				Last: k.Last, Hourly: k.Hourly, Daily: k.Daily, Weekly: k.Weekly, Monthly: k.Monthly, Yearly: k.Yearly,
-				Within: time.Duration(k.Within), UsedWithin: time.Duration(k.UsedWithin), Pinned: k.Pinned, Tags: k.Tags,
-			}, nil
+				Last: d.Last, Hourly: d.Hourly, Daily: d.Daily, Weekly: d.Weekly, Monthly: d.Monthly, Yearly: d.Yearly,
+				Within: time.Duration(d.Within), UsedWithin: time.Duration(d.UsedWithin), Pinned: d.Pinned, Tags: d.Tags,
+			}
 		}
 	}
-	k := s.Usage.Keep
+	u := k.loaded.Usage.Keep
 	return retention.Rules{
-		Last: k.Last, Hourly: k.Hourly, Daily: k.Daily, Weekly: k.Weekly, Monthly: k.Monthly, Yearly: k.Yearly,
-		Within: age(k.Within), UsedWithin: age(k.UsedWithin), Pinned: k.Pinned, Tags: k.Tags,
-	}, nil
+		Last: u.Last, Hourly: u.Hourly, Daily: u.Daily, Weekly: u.Weekly, Monthly: u.Monthly, Yearly: u.Yearly,
+		Within: age(u.Within), UsedWithin: age(u.UsedWithin), Pinned: u.Pinned, Tags: u.Tags,
+	}
 }
 
 func age(a *quantity.Age) time.Duration {
@@ -159,6 +173,10 @@ func (p *program) runRetain(ctx context.Context, out io.Writer, o retainOptions)
 	if err != nil {
 		return err
 	}
+	site, err := p.keeping()
+	if err != nil {
+		return err
+	}
 	projects, err := p.projectsOr(ctx, o.projects)
 	if err != nil {
 		return err
@@ -166,7 +184,7 @@ func (p *program) runRetain(ctx context.Context, out io.Writer, o retainOptions)
 	all := []retained{}
 	var failed error
 	for _, project := range projects {
-		one, err := p.retainProject(ctx, k, project)
+		one, err := site.retain(ctx, k, project)
 		if err != nil {
 			one.Error = err.Error()
 			failed = errors.Join(failed, fmt.Errorf("%s: %w", project, err))
@@ -188,28 +206,22 @@ func (p *program) runRetain(ctx context.Context, out io.Writer, o retainOptions)
 	return nil
 }
 
-func (p *program) retainProject(ctx context.Context, k retention.Keeper, project string) (retained, error) {
+func (k *keeping) retain(ctx context.Context, keeper retention.Keeper, project string) (retained, error) {
 	one := retained{Plan: retention.Plan{Project: project}}
-	rules, err := p.rulesOf(project)
-	if err != nil {
-		return one, err
-	}
-	s, err := p.settings()
-	if err != nil {
-		return one, err
-	}
-	frozen, _, err := leaving.FrozenIn(state.Open(s.State))
-	if err != nil {
-		return one, err
-	}
-	if slices.Contains(frozen, project) {
+	if slices.Contains(k.frozen, project) {
 		return one, nil // all of it goes into a bundle
 	}
-	now := clock()
-	if one.Plan, err = k.Plan(ctx, project, rules, now); err != nil || p.dryRun {
+	now, rules := clock(), k.rules(project)
+	var err error
+	if one.Plan, err = keeper.Plan(ctx, project, rules, now); err != nil || k.dryRun {
 		return one, err
 	}
-	result, err := k.Apply(ctx, one.Plan, rules, now)
+	if one.Removes() { // somebody may have begun to leave while others had their turn
+		if k.frozen, _, err = leaving.FrozenIn(state.Open(k.loaded.State)); err != nil || slices.Contains(k.frozen, project) {
+			return retained{Plan: retention.Plan{Project: project}}, err
+		}
+	}
+	result, err := keeper.Apply(ctx, one.Plan, rules, now)
 	one.Result = &result
 	return one, err
 }

@@ -20,8 +20,9 @@ Exit status:
   128+n after signal n
 `
 
-func newRootCommand() *cobra.Command {
-	p := &program{}
+func newRootCommand() *cobra.Command { return new(program).root() }
+
+func (p *program) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "jadm",
 		Short:         "Look after people and images over time",

@@ -114,12 +114,16 @@ func (p *program) retainAgain(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	site, err := p.keeping()
+	if err != nil {
+		return err
+	}
 	projects, err := p.projectsOr(ctx, nil)
 	if err != nil {
 		return err
 	}
 	for _, project := range projects {
-		if _, e := p.retainProject(ctx, k, project); e != nil {
+		if _, e := site.retain(ctx, k, project); e != nil {
 			err = errors.Join(err, fmt.Errorf("%s: %w", project, e))
 		}
 		if ctx.Err() != nil {

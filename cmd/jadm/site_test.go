@@ -148,7 +148,7 @@ func TestPlanAndApply(t *testing.T) {
 	changed := func() bool {
 		t.Helper()
 		for _, r := range fake.TakeRequests() {
-			if r.Method != http.MethodGet {
+			if r.Method != http.MethodGet && r.Path != "/c/login" {
 				return true
 			}
 		}
@@ -250,5 +250,30 @@ func TestAskNumber(t *testing.T) {
 		if err := askNumber(strings.NewReader(typed), &out, 3); (err == nil) != right {
 			t.Errorf("%q: %v", typed, err)
 		}
+	}
+}
+
+// TestNoSessionStays: who asks much logs in, and out at the end.
+func TestNoSessionStays(t *testing.T) {
+	fake, file := newDesiredSite(t)
+	text := ""
+	for i := range 12 {
+		text += fmt.Sprintf("[lab.l%d]\nadmins = [\"local:u%d\"]\n", i, i)
+		fake.AddUser(fakeharbor.User{Name: fmt.Sprintf("u%d", i), Password: "x", Local: true})
+	}
+	write(t, file, text)
+	for _, command := range []string{"apply", "plan"} {
+		if status := run([]string{command}); status != 0 {
+			t.Fatalf("%s ends with %d", command, status)
+		}
+	}
+	logins := 0
+	for _, r := range fake.TakeRequests() {
+		if r.Method == http.MethodPost && r.Path == "/c/login" && r.Status == http.StatusOK {
+			logins++
+		}
+	}
+	if logins != 1 || fake.Sessions() != 0 {
+		t.Errorf("after %d logins there are %d sessions", logins, fake.Sessions())
 	}
 }

@@ -14,12 +14,14 @@ import (
 
 // Artifact is a manifest or an index, with what Harbor knows of it.
 type Artifact struct {
-	ID        int64         `json:"id"`
-	Digest    digest.Digest `json:"digest"`
-	Type      string        `json:"type"` // IMAGE, CHART, …
-	MediaType string        `json:"manifest_media_type"`
-	SizeBytes int64         `json:"size"` // config, layers and manifest, compressed
-	Pushed    time.Time     `json:"push_time"`
+	ID int64 `json:"id"`
+	// Repository is its repository, with the project; only of ProjectArtifacts.
+	Repository string        `json:"repository_name"`
+	Digest     digest.Digest `json:"digest"`
+	Type       string        `json:"type"` // IMAGE, CHART, …
+	MediaType  string        `json:"manifest_media_type"`
+	SizeBytes  int64         `json:"size"` // config, layers and manifest, compressed
+	Pushed     time.Time     `json:"push_time"`
 	// Pulled is the last GET of the manifest; zero for never. HEAD does not
 	// count, so an image that runs daily out of a store may look unused.
 	Pulled      time.Time   `json:"pull_time"`

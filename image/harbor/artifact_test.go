@@ -2,8 +2,10 @@ package harbor_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -186,5 +188,85 @@ func TestArtifactsOfAnIndex(t *testing.T) {
 	tgt.check(tgt.admin.AddTag(ctx, p, "app", child, "amd64"))
 	if n := list(); n != 2 {
 		t.Errorf("with a tag of its own, %d artifacts are listed", n)
+	}
+}
+
+// TestProjectArtifacts: what all repositories of a project have, as each of them has it,
+// over more than one page.
+func TestProjectArtifacts(t *testing.T) {
+	tgt := newTarget(t)
+	ctx := t.Context()
+	p := tgt.newProject(harbor.NewProject{})
+	for range 101 {
+		tgt.push(p+"/many", "latest")
+	}
+	index, _ := tgt.pushIndex(p+"/deep/index", "1", 2)
+	tgt.push(p+"/app", "a")
+	got, err := harbor.All(tgt.admin.ProjectArtifacts(ctx, p))
+	tgt.check(err)
+	want := map[string]harbor.Artifact{}
+	for _, repository := range []string{"many", "deep/index", "app"} {
+		for a, err := range tgt.admin.Artifacts(ctx, p, repository) {
+			tgt.check(err)
+			a.Repository = p + "/" + repository
+			want[a.Digest.String()] = a
+		}
+	}
+	found := map[string]harbor.Artifact{}
+	for _, a := range got {
+		found[a.Digest.String()] = a
+	}
+	if diff := cmp.Diff(want, found); diff != "" || len(got) != 103 {
+		t.Errorf("%d artifacts (-by repository +by project):\n%s", len(got), diff)
+	}
+	if last := got[len(got)-1]; last.Repository != p+"/app" || got[len(got)-2].Digest != index {
+		t.Errorf("the last is of %s", last.Repository)
+	}
+	_, err = harbor.All(tgt.admin.ProjectArtifacts(ctx, unique("none")))
+	tgt.wantStatus("a missing project", err, http.StatusNotFound)
+}
+
+// TestProjectArtifactsOfOldHarbor: before 2.12 each repository is asked.
+func TestProjectArtifactsOfOldHarbor(t *testing.T) {
+	tgt := fakeTarget(t, fakeharbor.Options{NoProjectArtifacts: true})
+	p := tgt.newProject(harbor.NewProject{})
+	tgt.push(p+"/app", "a")
+	tgt.push(p+"/deep/app", "a")
+	var got []string
+	for a, err := range tgt.admin.ProjectArtifacts(t.Context(), p) {
+		tgt.check(err)
+		got = append(got, a.Repository)
+	}
+	if diff := cmp.Diff([]string{p + "/app", p + "/deep/app"}, slices.Sorted(slices.Values(got))); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	_, err := harbor.All(tgt.admin.ProjectArtifacts(t.Context(), unique("none")))
+	tgt.wantStatus("a missing project", err, http.StatusNotFound)
+}
+
+// TestProjectArtifactsChange: a list that grows shorter between two pages is read again.
+func TestProjectArtifactsChange(t *testing.T) {
+	pages := 0
+	c, n := asking(t, harbor.Options{}, func(w http.ResponseWriter, r *http.Request) {
+		pages++
+		first, count, total := 1, 100, 150
+		if pages > 1 { // one of the first page is gone
+			total = 149
+		}
+		if r.URL.Query().Get("page") == "2" {
+			first, count = 102, 49
+		} else if pages > 1 {
+			first = 2
+		}
+		var items []string
+		for i := range count {
+			items = append(items, fmt.Sprintf(`{"id":%d,"repository_name":"p/app"}`, first+i))
+		}
+		w.Header().Set("X-Total-Count", strconv.Itoa(total))
+		_, _ = fmt.Fprintf(w, "[%s]", strings.Join(items, ","))
+	})
+	all, err := harbor.All(c.ProjectArtifacts(t.Context(), "p"))
+	if err != nil || len(all) != 149 || n.Load() != 4 {
+		t.Errorf("%d artifacts by %d requests: %v", len(all), n.Load(), err)
 	}
 }

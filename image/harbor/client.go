@@ -16,6 +16,10 @@ type Options struct {
 	HTTP *http.Client
 	// User and Password are sent with Basic; without User nobody is logged in.
 	User, Password string
+	// Session lets the client log in as Harbor's portal does, after some questions: who
+	// asks thousands pays for the password once. Only reading goes that way, and nothing
+	// whose answer would be another one for nobody. End it with EndSession.
+	Session bool
 	// UserAgent shows up in Harbor's logs and audit trail.
 	UserAgent string
 	// RetryDelay is the first pause before a request is repeated; each further
@@ -33,6 +37,7 @@ type Client struct {
 	user, password string
 	agent          string
 	delay, total   time.Duration
+	session        *session // nil: none is wanted
 }
 
 // Defaults of Options.
@@ -54,11 +59,14 @@ func New(o Options) *Client {
 	if c.total == 0 {
 		c.total = retryTotal
 	}
+	if o.Session {
+		c.session = &session{}
+	}
 	own := http.Client{}
 	if o.HTTP != nil {
 		own = *o.HTTP
 	}
-	own.Jar = nil // a POST with Harbor's session cookie is 403, even with Basic
+	own.Jar = nil // a POST with Harbor's session cookie is 403, even with Basic; see session.go
 	// A password goes nowhere but to the Harbor that was named.
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	c.http = &own
@@ -71,7 +79,7 @@ func (c *Client) User() string { return c.user }
 // nobody is c without its credential.
 func (c *Client) nobody() *Client {
 	other := *c
-	other.user, other.password = "", ""
+	other.user, other.password, other.session = "", "", nil
 	return &other
 }
 

@@ -18,7 +18,9 @@
 //   - Slashes in a repository's name are encoded twice, because nginx before
 //     Harbor decodes them once.
 //   - No cookies. Harbor sends a session with every answer and refuses a POST
-//     that brings it back (CSRF), in spite of the password.
+//     that brings it back (CSRF), in spite of the password. Who asks for a
+//     session (Options.Session) gets one of its own, for some lists only: see
+//     session.go.
 //   - No redirects. A password is sent to the host that was named, and nowhere
 //     else.
 //   - Any refusal is an *Error, whatever its body is: JSON in two shapes, text,

@@ -119,11 +119,16 @@ func (c *Client) request(ctx context.Context, q call) (*http.Request, error) {
 	return r, nil
 }
 
-// once asks a single time. The error is an *Error when Harbor answered.
-func (c *Client) once(ctx context.Context, q call) (answer, error) {
+// send asks a single time, with the session whose id is given, or else with the password.
+// The error is an *Error when Harbor answered.
+func (c *Client) send(ctx context.Context, q call, session string) (answer, error) {
 	r, err := c.request(ctx, q)
 	if err != nil {
 		return answer{}, err
+	}
+	if session != "" {
+		r.Header.Del("Authorization")
+		r.AddCookie(&http.Cookie{Name: sessionCookie, Value: session})
 	}
 	resp, err := c.http.Do(r)
 	if err != nil {

@@ -28,6 +28,7 @@
 //	cold         the start of a Python program from slow storage, with and without a start-up profile
 //	storm        32 Python processes that start and import at once, as ranks of a job do
 //	builder      jbuild, from a base to an image in the registry, against buildah and podman
+//	site         jadm with thousands of people: how often it asks Harbor, and what it takes
 //	mpi          latency and bandwidth between two ranks, inside and outside
 //
 // Without root, parts that need it (the kernel's mount, storage with shared

@@ -39,6 +39,7 @@ var parts = []part{
 	{"mpi", benchMPI, true},
 	{"pbs", benchPBS, true},
 	{"builder", benchBuilder, true},
+	{"site", benchSite, true},
 }
 
 // needSubjects says whether a chosen part measures with an image.
@@ -53,7 +54,7 @@ func main() {
 	var o options
 	flag.IntVar(&o.rounds, "rounds", 5, "how often each thing is measured")
 	short := flag.Bool("short", false, "one round only, to see that everything works")
-	only := flag.String("only", "", "measure only some of conversion,scaling,again,files,cold,storm,start,mpi,pbs,builder (default all)")
+	only := flag.String("only", "", "measure only some of conversion,scaling,again,files,cold,storm,start,mpi,pbs,builder,site (default all)")
 	images := flag.String("images", "sci", "the images to measure with, of sci,big; making the big one takes four minutes and 15 GB of disk, once, and measuring it 12 GB of memory")
 	flag.StringVar(&o.dir, "dir", memory, "where work files go; memory by default, so that no disk is measured")
 	flag.Parse()

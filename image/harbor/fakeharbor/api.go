@@ -43,11 +43,13 @@ type apiKey struct{}
 
 // serveAPI is what holds for all calls: sessions, and the database.
 func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request, who *identity) {
-	if _, err := r.Cookie("sid"); err == nil && r.Method != http.MethodGet && r.Method != http.MethodHead {
+	if _, err := r.Cookie(sidCookie); err == nil && r.Method != http.MethodGet && r.Method != http.MethodHead {
 		refuse(w, http.StatusForbidden, "FORBIDDEN", "CSRF token not found in request")
 		return
 	}
-	http.SetCookie(w, &http.Cookie{Name: "sid", Value: strconv.FormatInt(s.id(), 16), Path: "/", HttpOnly: true})
+	if s.ofSession(r) == nil {
+		http.SetCookie(w, &http.Cookie{Name: sidCookie, Value: strconv.FormatInt(s.id(), 16), Path: "/", HttpOnly: true})
+	}
 	if s.switches.databaseDown.on {
 		s.withoutDatabase(w, r, who)
 		return
@@ -120,6 +122,7 @@ func (s *Server) routes() *http.ServeMux {
 		"GET " + projects + "/repositories": s.in("repository", "list", s.listRepositories),
 		"GET " + repos:                      s.in("repository", "read", s.getRepository),
 		"DELETE " + repos:                   s.in("repository", "delete", s.deleteRepository),
+		"GET " + projects + "/artifacts":    s.in("artifact", "list", s.listProjectArtifacts),
 		"GET " + repos + "/artifacts":       s.in("artifact", "list", s.listArtifacts),
 		"POST " + repos + "/artifacts":      s.in("artifact", "create", s.copyArtifact),
 		"GET " + artifacts:                  s.in("artifact", "read", s.getArtifact),

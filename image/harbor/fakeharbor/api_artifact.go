@@ -80,6 +80,37 @@ func (s *Server) listArtifacts(c apiCall, p *project) {
 	c.list(all)
 }
 
+// listProjectArtifacts is for who has logged in, even where everybody may pull. (What it
+// is sorted by is not looked at: it is always by id.)
+func (s *Server) listProjectArtifacts(c apiCall, p *project) {
+	if !c.who.known() {
+		c.forbid()
+		return
+	}
+	if s.o.NoProjectArtifacts {
+		c.w.Header().Set("Content-Type", "application/json")
+		reply(c.w, http.StatusNotFound, object{"code": 404, "message": "path " + c.r.URL.Path + " was not found"})
+		return
+	}
+	var all []object
+	var listed []*artifact
+	of := map[*artifact]*repository{}
+	for _, repo := range p.repos {
+		for _, a := range repo.artifacts {
+			if repo.listed(a) {
+				listed, of[a] = append(listed, a), repo
+			}
+		}
+	}
+	slices.SortFunc(listed, func(a, b *artifact) int { return int(a.id - b.id) })
+	for _, a := range listed {
+		o := c.artifactJSON(of[a], a)
+		o["repository_name"] = of[a].full()
+		all = append(all, o)
+	}
+	c.list(all)
+}
+
 // withArtifact is the artifact of the path, or nil when it has answered.
 func (c apiCall) withArtifact(p *project) (*repository, *artifact) {
 	repo := c.withRepo(p)

@@ -90,6 +90,8 @@ type identity struct {
 	// token has the rights of when it was given out, by project.
 	token   map[string][]string
 	expires time.Time
+	// formRefused says that a login at the portal came without its token.
+	formRefused bool
 }
 
 func (w *identity) name() string {
@@ -110,9 +112,15 @@ func (s *Server) whoever(r *http.Request) *identity {
 	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok && strings.HasPrefix(r.URL.Path, "/v2/") {
 		return s.bearer(token)
 	}
+	if r.URL.Path == "/c/login" && r.Method == http.MethodPost {
+		u, sound := s.portalLogin(r)
+		return &identity{user: u, formRefused: !sound}
+	}
 	name, password, ok := r.BasicAuth()
 	if !ok {
-		return &identity{}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return &identity{user: s.ofSession(r)}
 	}
 	s.mu.Lock()
 	bot := s.robotLogin(name, password)
@@ -121,10 +129,7 @@ func (s *Server) whoever(r *http.Request) *identity {
 		return &identity{robot: bot}
 	}
 	u, pause := s.login(name, password)
-	select {
-	case <-time.After(pause):
-	case <-r.Context().Done():
-	}
+	sleep(r, pause)
 	if u == nil {
 		return &identity{}
 	}
@@ -132,6 +137,14 @@ func (s *Server) whoever(r *http.Request) *identity {
 	defer s.mu.Unlock()
 	u.arriving = false
 	return &identity{user: u}
+}
+
+// sleep lets a request wait, unless its client goes.
+func sleep(r *http.Request, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-r.Context().Done():
+	}
 }
 
 // lock refuses all logins of a name for a while, whether anybody is called so

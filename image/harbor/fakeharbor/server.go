@@ -28,6 +28,8 @@ type Options struct {
 	// AuthMode is ldap_auth; or db_auth, where all users are local; or oidc_auth,
 	// where a user's password is the CLI secret.
 	AuthMode string
+	// NoProjectArtifacts is Harbor before 2.12, which lists artifacts by repository only.
+	NoProjectArtifacts bool
 	// Distribution3 keeps images with distribution 3, which goes on with an upload
 	// that broke off, and not with 2.8, which does not.
 	Distribution3 bool
@@ -65,6 +67,8 @@ type Server struct {
 	tokens     map[string]*identity
 	locks      map[string]time.Time // by the name as it was sent
 	uploads    map[string]*upload
+	sessions   map[string]*user // by the cookie
+	csrf       []string         // cookies of forms that were given out
 	lastID     int64
 	deliveries sync.WaitGroup
 }
@@ -73,7 +77,7 @@ type Server struct {
 type Request struct {
 	Method string
 	Path   string // as it was sent, without the query
-	User   string // of Basic, as claimed; "(token)" for Bearer, "" for nobody
+	User   string // of Basic, as claimed; "(token)" for Bearer, "(session)" for a cookie, "" for nobody
 	Agent  string // User-Agent
 	Bytes  int64  // of the body that have come
 	Status int    // 499, as nginx writes it, when the client had gone
@@ -101,7 +105,7 @@ func New(o Options) *Server {
 	if o.AuthMode == "" {
 		o.AuthMode = "ldap_auth"
 	}
-	s := &Server{o: o, backend: registry.New(registry.Logger(log.New(io.Discard, "", 0))), tokens: map[string]*identity{}, locks: map[string]time.Time{}, uploads: map[string]*upload{}}
+	s := &Server{o: o, backend: registry.New(registry.Logger(log.New(io.Discard, "", 0))), tokens: map[string]*identity{}, locks: map[string]time.Time{}, uploads: map[string]*upload{}, sessions: map[string]*user{}}
 	s.users = []*user{{User: User{Name: AdminUser, Password: AdminPassword, Admin: true, Local: true}, id: s.id(), created: time.Now()}}
 	s.api = s.routes()
 	s.Server = httptest.NewUnstartedServer(s)
@@ -220,6 +224,9 @@ func claimed(r *http.Request) string {
 	if r.Header.Get("Authorization") != "" {
 		return "(token)"
 	}
+	if _, err := r.Cookie(sidCookie); err == nil {
+		return "(session)"
+	}
 	return ""
 }
 
@@ -232,6 +239,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, who *identity) {
 	switch path := r.URL.Path; {
 	case path == "/v2" || strings.HasPrefix(path, "/v2/"):
 		s.serveV2(w, r, who)
+	case isPortal(path):
+		s.servePortal(w, r, who)
 	case path == "/service/token":
 		s.serveToken(w, r, who)
 	case strings.HasPrefix(path, "/api/v2.0/"):

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/jrun-hpc/jrun/image/harbor"
 )
@@ -31,21 +32,25 @@ type ActualProject struct {
 	robots  map[string]harbor.Robot // by the name within the project
 }
 
+// Parts are what of a project is to be read, beside the project itself and its quota.
+// Each is a request.
+type Parts struct{ Members, Robots, Webhooks, Immutable, Retention bool }
+
 // atOnce is how many questions Harbor is asked at a time: it serves jobs meanwhile.
 const atOnce = 4
 
 // few is how many projects are asked for one by one; for more, Harbor lists all.
 const few = 20
 
-// Read asks Harbor for the projects with the names, as its administrator. Those that
-// it has not are not in the answer.
-func Read(ctx context.Context, client *harbor.Client, names []string) (*Actual, error) {
+// Read asks Harbor for projects by their names, as its administrator. Those that it has
+// not are not in the answer, and of the others the parts that are not wanted.
+func Read(ctx context.Context, client *harbor.Client, wanted map[string]Parts) (*Actual, error) {
 	a := &Actual{Account: client.User(), Projects: map[string]*ActualProject{}}
 	groups, err := harbor.All(client.Groups(ctx))
 	if err != nil {
 		return nil, fmt.Errorf("listing Harbor's groups: %w", err)
 	}
-	projects, err := find(ctx, client, names)
+	projects, err := find(ctx, client, sortedKeys(wanted))
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +66,7 @@ func Read(ctx context.Context, client *harbor.Client, names []string) (*Actual, 
 			return nil, err
 		}
 	}
-	return a, a.each(func(p *ActualProject) error { return p.read(ctx, client, dns) })
+	return a, a.each(func(p *ActualProject) error { return p.read(ctx, client, wanted[p.Name], dns) })
 }
 
 // find asks for the projects themselves.
@@ -108,75 +113,87 @@ func (a *Actual) allQuotas(ctx context.Context, client *harbor.Client) error {
 	return nil
 }
 
-// each does something for all projects, a few at a time, until the first error.
+// each does something for all projects, a few at a time, until the first error. Of
+// several, that of the project whose name comes first is told.
 func (a *Actual) each(do func(*ActualProject) error) error {
-	todo := make(chan *ActualProject)
+	names := sortedKeys(a.Projects)
+	failed := make([]error, len(names))
+	var next atomic.Int64
+	var stop atomic.Bool
 	var all sync.WaitGroup
-	var mu sync.Mutex
-	var first error
-	failed := func() bool {
-		mu.Lock()
-		defer mu.Unlock()
-		return first != nil
-	}
 	for range atOnce {
 		all.Go(func() {
-			for p := range todo {
-				if failed() {
-					continue
+			for !stop.Load() {
+				i := int(next.Add(1)) - 1
+				if i >= len(names) {
+					return
 				}
-				if err := do(p); err != nil {
-					mu.Lock()
-					if first == nil {
-						first = fmt.Errorf("asking Harbor for the project %s: %w", p.Name, err)
-					}
-					mu.Unlock()
+				if err := do(a.Projects[names[i]]); err != nil {
+					failed[i] = fmt.Errorf("asking Harbor for the project %s: %w", names[i], err)
+					stop.Store(true)
 				}
 			}
 		})
 	}
-	for _, name := range sortedKeys(a.Projects) {
-		todo <- a.Projects[name]
-	}
-	close(todo)
 	all.Wait()
-	return first
-}
-
-// read asks for what is in a project.
-func (p *ActualProject) read(ctx context.Context, client *harbor.Client, dns map[int64]string) error {
-	var err error
-	members, err := harbor.All(client.Members(ctx, p.Name))
-	if err != nil {
-		return err
-	}
-	p.setMembers(members, dns)
-	robots, err := harbor.All(client.Robots(ctx, p.ID))
-	if err != nil {
-		return err
-	}
-	p.setRobots(robots)
-	if p.Webhooks, err = harbor.All(client.Webhooks(ctx, p.Name)); err != nil {
-		return err
-	}
-	if p.Immutable, err = harbor.All(client.ImmutableRules(ctx, p.Name)); err != nil {
-		return err
-	}
-	if p.QuotaID == 0 {
-		quotas, err := harbor.All(client.ProjectQuotas(ctx, p.ID))
+	for _, err := range failed {
 		if err != nil {
 			return err
 		}
-		if len(quotas) > 0 {
-			p.QuotaID, p.Quota = quotas[0].ID, quotas[0].Usage
+	}
+	return nil
+}
+
+// read asks for what is in a project.
+func (p *ActualProject) read(ctx context.Context, client *harbor.Client, wanted Parts, dns map[int64]string) error {
+	for _, part := range []struct {
+		wanted bool
+		read   func() error
+	}{
+		{wanted.Members, func() error { return p.readMembers(ctx, client, dns) }},
+		{wanted.Robots, func() error { return p.readRobots(ctx, client) }},
+		{wanted.Webhooks, func() (err error) { p.Webhooks, err = harbor.All(client.Webhooks(ctx, p.Name)); return err }},
+		{wanted.Immutable, func() (err error) { p.Immutable, err = harbor.All(client.ImmutableRules(ctx, p.Name)); return err }},
+		{wanted.Retention, func() error { return p.readRetention(ctx, client) }},
+		{p.QuotaID == 0, func() error { return p.readQuota(ctx, client) }},
+	} {
+		if !part.wanted {
+			continue
+		}
+		if err := part.read(); err != nil {
+			return err
 		}
 	}
+	return nil
+}
+
+func (p *ActualProject) readMembers(ctx context.Context, client *harbor.Client, dns map[int64]string) error {
+	members, err := harbor.All(client.Members(ctx, p.Name))
+	p.setMembers(members, dns)
+	return err
+}
+
+func (p *ActualProject) readRobots(ctx context.Context, client *harbor.Client) error {
+	robots, err := harbor.All(client.Robots(ctx, p.ID))
+	p.setRobots(robots)
+	return err
+}
+
+func (p *ActualProject) readRetention(ctx context.Context, client *harbor.Client) error {
 	id, err := strconv.ParseInt(p.Metadata.RetentionID, 10, 64)
 	if err != nil {
 		return nil //nolint:nilerr // it has none
 	}
 	policy, err := client.Retention(ctx, id)
 	p.Retention = &policy
+	return err
+}
+
+func (p *ActualProject) readQuota(ctx context.Context, client *harbor.Client) error {
+	quotas, err := harbor.All(client.ProjectQuotas(ctx, p.ID))
+	if err == nil && len(quotas) > 0 {
+		p.QuotaID, p.Quota = quotas[0].ID, quotas[0].Usage
+	}
 	return err
 }
 

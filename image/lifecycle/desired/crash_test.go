@@ -149,7 +149,7 @@ func TestInterrupted(t *testing.T) {
 // while nobody could write it down is forgotten by the next look at Harbor.
 func ownedNames(w *world) map[string][]string {
 	all := map[string][]string{}
-	a, err := Read(context.Background(), w.client(), crashProjects)
+	a, err := Read(context.Background(), w.client(), whole(crashProjects))
 	w.check(err)
 	for project, o := range must(LoadOwned(w.state)) {
 		if o = o.settle(a.Projects[project], a.Account); !o.has() {
@@ -173,7 +173,7 @@ func ownedNames(w *world) map[string][]string {
 // wantLogins checks that what was kept of each robot is its secret now.
 func (w *world) wantLogins(when string) {
 	w.Helper()
-	a, err := Read(context.Background(), w.client(), crashProjects)
+	a, err := Read(context.Background(), w.client(), whole(crashProjects))
 	w.check(err)
 	checked := 0
 	for project, o := range must(LoadOwned(w.state)) {

@@ -34,22 +34,48 @@ func (q Question) resolve() (map[string]*target, []Problem) {
 	return targets, r.problems
 }
 
-// Names are the projects that Actual must have for the question to be answered: those
-// of the file and the people, and those that jadm has made. Actual is not used.
-func (q Question) Names() []string {
+// Needs are the projects that Actual must have for the question to be answered: those
+// of the file and the people, and those that jadm has made; and what it must have of each.
+// What neither should be nor is jadm's makes no difference, and is not asked for. Actual
+// is not used.
+func (q Question) Needs() map[string]Parts {
 	targets, _ := q.resolve()
-	var names []string
+	needs := map[string]Parts{}
 	for name, t := range targets {
 		if q.about(t) || q.owns(name) {
-			names = append(names, name)
+			needs[name] = t.parts().and(q.Owned[name].parts())
 		}
 	}
 	for name, o := range q.Owned {
 		if targets[name] == nil && o.Person == "" && q.owns(name) {
-			names = append(names, name)
+			needs[name] = o.parts()
 		}
 	}
-	return sorted(names)
+	return needs
+}
+
+// parts are those that the target is compared with. In a project that is exclusive
+// anything may be too much, but for Harbor's own policy.
+func (t *target) parts() Parts {
+	return Parts{
+		Members: t.exclusive || len(t.members) > 0, Robots: t.exclusive || len(t.robots) > 0, Webhooks: t.exclusive || len(t.webhooks) > 0,
+		Immutable: t.exclusive || len(t.rules.ImmutableTags) > 0, Retention: t.rules.HarborRetention != nil,
+	}
+}
+
+// parts are those without which jadm would forget what it has made.
+func (o Owned) parts() Parts {
+	return Parts{
+		Members: len(o.Members) > 0, Robots: len(o.Robots) > 0, Webhooks: len(o.Webhooks) > 0,
+		Immutable: len(o.Immutable) > 0, Retention: o.Retention != nil,
+	}
+}
+
+func (p Parts) and(o Parts) Parts {
+	return Parts{
+		Members: p.Members || o.Members, Robots: p.Robots || o.Robots, Webhooks: p.Webhooks || o.Webhooks,
+		Immutable: p.Immutable || o.Immutable, Retention: p.Retention || o.Retention,
+	}
 }
 
 // about reports whether a target is within the scope.
@@ -71,7 +97,7 @@ func (q Question) owns(project string) bool {
 }
 
 // Diff is what has to be done so that Harbor is as the file says. It depends on
-// nothing but q, and q.Actual must have all of q.Names.
+// nothing but q, and q.Actual must have all that q.Needs.
 func Diff(q Question) Plan {
 	targets, problems := q.resolve()
 	plan := Plan{Changes: []Change{}, Held: []Change{}, Problems: []Problem{}}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/jrun-hpc/jrun/image/harbor"
 	"github.com/jrun-hpc/jrun/image/lifecycle/people"
 )
@@ -32,7 +33,7 @@ func TestPeople(t *testing.T) {
 				t.Fatal(err)
 			}
 			q := Question{File: f, Actual: &Actual{}, Population: Population{Known: true, People: somebody}}
-			if got := q.Names(); !slices.Equal(got, tt.want) {
+			if got := sortedKeys(q.Needs()); !slices.Equal(got, tt.want) {
 				t.Errorf("projects are %q", got)
 			}
 			plan := Diff(q)
@@ -124,5 +125,25 @@ func TestLower(t *testing.T) {
 		if got := lower(tt.a, tt.b); got != tt.want {
 			t.Errorf("%v is lower than %v: %v", tt.a, tt.b, got)
 		}
+	}
+}
+
+// TestNeeds: what is neither wanted nor jadm's is not asked for.
+func TestNeeds(t *testing.T) {
+	f, err := parse("[lab.lab]\ndevelopers = [\"u001\"]\n[lab.bare]\n[lab.sole]\nexclusive = true\n[people]\nrobot.nodes = {}\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := int64(7)
+	q := Question{
+		File: f, Population: Population{Known: true, People: []people.Person{{ID: "u001"}}},
+		Owned: map[string]Owned{"bare": {Project: "bare", Made: true, Webhooks: map[string]int64{"h": 1}, Retention: &id}, "old": {Project: "old", Made: true, Immutable: map[string]int64{"v*": 1}}},
+	}
+	want := map[string]Parts{
+		"lab": {Members: true}, "bare": {Webhooks: true, Retention: true}, "old": {Immutable: true}, "u001": {Members: true, Robots: true},
+		"sole": {Members: true, Robots: true, Webhooks: true, Immutable: true},
+	}
+	if diff := cmp.Diff(want, q.Needs()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -148,7 +148,7 @@ func FuzzParse(f *testing.F) {
 		// Whatever is accepted can be planned.
 		q := Question{File: file, Actual: &Actual{}, Owned: map[string]Owned{}}
 		q.Population.People = somebody
-		q.Names()
+		q.Needs()
 		plan := Diff(q)
 		_ = lines(plan)
 		for _, c := range plan.Changes {

@@ -197,12 +197,18 @@ func anyState(t *testing.T, rt *rapid.T) {
 		o := Options{Adopt: rapid.Bool().Draw(rt, "adopt"), Prune: rapid.Bool().Draw(rt, "prune")}
 		site := w.site(text)
 		names := append([]string{"u001", "u002", "20260001", "suzuki"}, someProjects...)
-		before := must(Read(context.Background(), w.client(), names))
+		before := must(Read(context.Background(), w.client(), whole(names)))
 		owned := must(LoadOwned(w.state))
+		q := must(site.question(context.Background(), o))
+		q.Actual = must(Read(context.Background(), w.client(), whole(sortedKeys(q.Needs()))))
+		q.Lost = site.lost(q)
+		if seen, all := lines(must(site.Plan(context.Background(), o))), lines(Diff(q)); seen != all {
+			rt.Fatalf("%+v of\n%s\nwhat is asked for gives\n%s\nand all that there is\n%s", o, text, seen, all)
+		}
 		if plan, err := site.Apply(context.Background(), o, nil, nil); err != nil {
 			rt.Fatalf("%+v of\n%s\nfails: %v\n%s", o, text, err, lines(plan))
 		}
-		after := must(Read(context.Background(), w.client(), names))
+		after := must(Read(context.Background(), w.client(), whole(names)))
 		for _, name := range names {
 			p := before.Projects[name]
 			if p == nil {

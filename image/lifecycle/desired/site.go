@@ -65,9 +65,23 @@ func (s *Site) Apply(ctx context.Context, o Options, approve func(Plan) error, r
 }
 
 func (s *Site) plan(ctx context.Context, o Options) (Plan, *Actual, error) {
-	population, err := Populate(ctx, s.Directory, s.File, o.Scope)
+	q, err := s.question(ctx, o)
 	if err != nil {
 		return Plan{}, nil, err
+	}
+	actual, err := Read(ctx, s.Client, q.Needs())
+	if err != nil {
+		return Plan{}, nil, fault.New("cannot compare with Harbor", err, "see that Harbor is up, and that the account in jadm.toml is its administrator")
+	}
+	q.Actual, q.Lost = actual, s.lost(q)
+	return Diff(q), actual, nil
+}
+
+// question is all but what Harbor has.
+func (s *Site) question(ctx context.Context, o Options) (Question, error) {
+	population, err := Populate(ctx, s.Directory, s.File, o.Scope)
+	if err != nil {
+		return Question{}, err
 	}
 	owned, err := LoadOwned(s.State)
 	if err != nil {
@@ -75,15 +89,9 @@ func (s *Site) plan(ctx context.Context, o Options) (Plan, *Actual, error) {
 		if errors.Is(err, fs.ErrPermission) {
 			next = "run jadm as the account that owns " + s.State.Path()
 		}
-		return Plan{}, nil, fault.New("cannot read what jadm has made", err, next)
+		return Question{}, fault.New("cannot read what jadm has made", err, next)
 	}
-	q := Question{File: s.File, Owned: owned, Population: population, Now: s.Now(), Scope: o.Scope, Adopt: o.Adopt, Prune: o.Prune}
-	actual, err := Read(ctx, s.Client, q.Names())
-	if err != nil {
-		return Plan{}, nil, fault.New("cannot compare with Harbor", err, "see that Harbor is up, and that the account in jadm.toml is its administrator")
-	}
-	q.Actual, q.Lost = actual, s.lost(q)
-	return Diff(q), actual, nil
+	return Question{File: s.File, Owned: owned, Population: population, Now: s.Now(), Scope: o.Scope, Adopt: o.Adopt, Prune: o.Prune}, nil
 }
 
 // lost are robots whose login was kept and is not there any more.
@@ -101,6 +109,9 @@ func (s *Site) lost(q Question) map[RobotOf]bool {
 	return lost
 }
 
+// fewGroups is how many groups are asked for one by one, each with its members.
+const fewGroups = 5
+
 // Populate asks the directory for the people whom a plan is about, and for the groups
 // of the file. Without a directory nobody is known.
 func Populate(ctx context.Context, directory people.Directory, f *File, scope Scope) (Population, error) {
@@ -111,6 +122,13 @@ func Populate(ctx context.Context, directory people.Directory, f *File, scope Sc
 		return Population{}, fault.New("cannot tell who there is", errors.New("jadm.toml names no directory of people"), "say in [people] of jadm.toml where people are known: LDAP or a CSV file")
 	}
 	p := Population{Known: true, Groups: map[string]people.Group{}}
+	groups := f.groups()
+	if scope.Person == "" || len(groups) > fewGroups {
+		var err error
+		if directory, err = people.Snapshot(ctx, directory); err != nil {
+			return p, fault.New("cannot list the people of the directory", err, "see that the directory answers")
+		}
+	}
 	if scope.Person != "" {
 		one, err := directory.Person(ctx, scope.Person)
 		if err != nil {
@@ -120,7 +138,7 @@ func Populate(ctx context.Context, directory people.Directory, f *File, scope Sc
 	} else if err := p.addEverybody(ctx, directory); err != nil {
 		return p, err
 	}
-	for group := range f.groups() {
+	for _, group := range sortedKeys(groups) {
 		g, err := directory.Group(ctx, group)
 		switch {
 		case errors.Is(err, people.ErrUnknown):

@@ -168,11 +168,20 @@ func (w *world) wantNothing(text string, o Options) {
 	}
 }
 
+// whole is all of some projects.
+func whole(names []string) map[string]Parts {
+	all := map[string]Parts{}
+	for _, name := range names {
+		all[name] = Parts{true, true, true, true, true}
+	}
+	return all
+}
+
 // snapshot is what Harbor has, without ids and times.
 func (w *world) snapshot(names ...string) map[string][]string {
 	w.Helper()
 	c := harbor.New(harbor.Options{Base: w.base, User: w.user, Password: w.password})
-	a, err := Read(context.Background(), c, names)
+	a, err := Read(context.Background(), c, whole(names))
 	w.check(err)
 	all := map[string][]string{}
 	for name, p := range a.Projects {

@@ -44,6 +44,12 @@ func (m *Mirror) lookRepository(ctx context.Context, t Target, w why) error {
 	if err != nil {
 		return err
 	}
+	return m.compare(ctx, s, t, artifacts, w)
+}
+
+// compare does the difference between what the registry and the store have of a
+// repository, and notes what is to be converted.
+func (m *Mirror) compare(ctx context.Context, s *store.Store, t Target, artifacts []Artifact, w why) error {
 	held, err := m.held(ctx, s, t.Project)
 	if err != nil {
 		return err
@@ -73,22 +79,40 @@ func (m *Mirror) artifacts(ctx context.Context, t Target) ([]Artifact, error) {
 		if err != nil {
 			return nil, fmt.Errorf("listing %s: %w", t, err)
 		}
-		if a.Digest.Validate() != nil {
-			continue
+		if a.Digest.Validate() == nil {
+			all = append(all, known(a))
 		}
-		known := Artifact{
-			Digest: a.Digest, Image: a.Type == "IMAGE", Pushed: a.Pushed, SizeBytes: a.SizeBytes,
-			Index: a.MediaType == imgspec.MediaTypeImageIndex || a.MediaType == manifest.DockerV2ListMediaType,
-		}
-		for _, tag := range a.Tags {
-			known.Tags = append(known.Tags, tag.Name)
-			if tag.Pushed.After(known.Pushed) {
-				known.Pushed = tag.Pushed
-			}
-		}
-		all = append(all, known)
 	}
 	return all, nil
+}
+
+// artifactsOf are all that the registry has in a project, by repository.
+func (m *Mirror) artifactsOf(ctx context.Context, project string) (map[string][]Artifact, error) {
+	all := map[string][]Artifact{}
+	for a, err := range m.o.Harbor.ProjectArtifacts(ctx, project) {
+		if err != nil {
+			return nil, fmt.Errorf("listing the artifacts of %s: %w", project, err)
+		}
+		if t, ok := ParseTarget(a.Repository); ok && t.Project == project && t.Repository != "" && a.Digest.Validate() == nil {
+			all[t.Repository] = append(all[t.Repository], known(a))
+		}
+	}
+	return all, nil
+}
+
+// known is what matters of an artifact.
+func known(a harbor.Artifact) Artifact {
+	k := Artifact{
+		Digest: a.Digest, Image: a.Type == "IMAGE", Pushed: a.Pushed, SizeBytes: a.SizeBytes,
+		Index: a.MediaType == imgspec.MediaTypeImageIndex || a.MediaType == manifest.DockerV2ListMediaType,
+	}
+	for _, tag := range a.Tags {
+		k.Tags = append(k.Tags, tag.Name)
+		if tag.Pushed.After(k.Pushed) {
+			k.Pushed = tag.Pushed
+		}
+	}
+	return k
 }
 
 // held is what the store has of a project, with what is cited elsewhere.
@@ -177,5 +201,5 @@ func (m *Mirror) shareFirst(ctx context.Context, s *store.Store, name string) er
 	if err != nil {
 		return fmt.Errorf("looking at the project %s: %w", name, err)
 	}
-	return m.share(ctx, s, project)
+	return m.share(ctx, s, project, m.o.Directory)
 }

@@ -30,20 +30,11 @@ func (m *Mirror) lookProject(ctx context.Context, name string) ([]string, error)
 	}
 	names := map[string]bool{}
 	if isMade(s) {
-		if err := m.share(ctx, s, project); err != nil {
+		if err := m.share(ctx, s, project, m.o.Directory); err != nil {
 			return nil, err
 		}
-		held, err := m.held(ctx, s, name)
-		if err != nil {
+		if err := m.lookInside(ctx, s, name, names); err != nil {
 			return nil, err
-		}
-		for _, r := range m.repositoriesIn(held, name) {
-			names[r] = true
-		}
-		if !m.backlog.converts(name) {
-			if err := m.do(s, name, Orphans(held, m.o.Now().Add(-nameless))); err != nil {
-				return nil, err
-			}
 		}
 	}
 	for r, err := range m.o.Harbor.Repositories(ctx, name) {
@@ -55,6 +46,22 @@ func (m *Mirror) lookProject(ctx context.Context, name string) ([]string, error)
 		}
 	}
 	return slices.Sorted(maps.Keys(names)), nil
+}
+
+// lookInside removes what nothing leads to, and adds the repositories that the store has
+// of a project to names.
+func (m *Mirror) lookInside(ctx context.Context, s *store.Store, project string, names map[string]bool) error {
+	held, err := m.held(ctx, s, project)
+	if err != nil {
+		return err
+	}
+	for _, r := range m.repositoriesIn(held, project) {
+		names[r] = true
+	}
+	if m.backlog.converts(project) {
+		return nil
+	}
+	return m.do(s, project, Orphans(held, m.o.Now().Add(-nameless)))
 }
 
 // nameless is how long an object may have no name: somebody has just converted it.

@@ -77,6 +77,7 @@ type Mirror struct {
 	// Of the goroutine that looks alone:
 	cache  heldCache
 	shared map[string]time.Time // projects, and when their rights were last compared
+	dns    map[int64]string     // of Harbor's groups
 	left   map[string]bool      // what was said about people who were left out
 
 	// For whoever waits until there is nothing to do:
@@ -133,7 +134,7 @@ func New(o Options) (*Mirror, error) {
 	m := &Mirror{
 		o: o, clients: map[store.Platform]*image.Client{}, failures: known, troubles: newTroubles(),
 		marks: newMarks(o.mostMarks), backlog: newBacklog(o.mostMarks, o.Jobs),
-		nudge: make(chan struct{}, 1), shared: map[string]time.Time{}, left: map[string]bool{},
+		nudge: make(chan struct{}, 1), shared: map[string]time.Time{}, dns: map[int64]string{}, left: map[string]bool{},
 	}
 	for _, p := range o.Platforms {
 		m.clients[p] = m.newClient(p)

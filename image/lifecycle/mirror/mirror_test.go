@@ -1,6 +1,9 @@
 package mirror
 
 import (
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -103,4 +106,29 @@ func (w *world) site(project string) *store.Store {
 	s, err := store.OpenSite(w.root, store.Place{Registry: w.fake.Host, Project: project})
 	check(w, err)
 	return s
+}
+
+// TestRoundAsksForLists: a round in which nothing has changed asks once for all projects,
+// and for each twice: who belongs to it, and what is in it.
+func TestRoundAsksForLists(t *testing.T) {
+	w := newWorld(t)
+	w.fake.AddProject(fakeharbor.Project{Name: "empty"})
+	for _, project := range []string{"p", "q"} {
+		w.fake.AddProject(fakeharbor.Project{Name: project})
+		for i := range 4 {
+			w.fake.Push(fmt.Sprintf("%s/app-%d", project, i), "1", fakeharbor.Image(t, fmt.Sprint(project, i), "amd64"))
+		}
+	}
+	m, _ := w.mirror(onAMD64)
+	w.settle(m)
+	w.fake.TakeRequests()
+	w.round(m)
+	var got []string
+	for _, r := range w.fake.TakeRequests() {
+		got = append(got, strings.TrimPrefix(r.Path, "/api/v2.0"))
+	}
+	want := []string{"/projects", "/projects/p/members", "/projects/q/members", "/projects/p/artifacts", "/projects/q/artifacts"}
+	if !slices.Equal(got, want) {
+		t.Errorf("it asks for %q", got)
+	}
 }

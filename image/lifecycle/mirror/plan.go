@@ -2,7 +2,8 @@ package mirror
 
 import (
 	"context"
-	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/jrun-hpc/jrun/image/store"
 )
@@ -56,25 +57,17 @@ func (m *Mirror) planProject(ctx context.Context, project string, plan *Plan) er
 	for _, name := range m.repositoriesIn(held, project) {
 		repositories[name] = true
 	}
-	for r, err := range m.o.Harbor.Repositories(ctx, project) {
-		if isMissing(err) {
-			break
-		}
-		if err != nil {
-			return fmt.Errorf("listing the repositories of %s: %w", project, err)
-		}
-		if t, ok := ParseTarget(r.Name); ok && t.Repository != "" {
-			repositories[t.Repository] = true
-		}
+	listed, err := m.artifactsOf(ctx, project)
+	if err != nil && !isMissing(err) {
+		return err
+	}
+	for name := range listed {
+		repositories[name] = true
 	}
 	removed := map[string]bool{}
-	for name := range repositories {
+	for _, name := range slices.Sorted(maps.Keys(repositories)) {
 		t := Target{project, name}
-		artifacts, err := m.artifacts(ctx, t)
-		if err != nil && !isMissing(err) {
-			return err
-		}
-		d := Decide(t, m.base(t), artifacts, held, Wanted{Any: m.o.Choice.Wants(t), Platforms: m.o.Platforms, MaxBytes: m.o.MaxBytes}, m.o.Now())
+		d := Decide(t, m.base(t), listed[name], held, Wanted{Any: m.o.Choice.Wants(t), Platforms: m.o.Platforms, MaxBytes: m.o.MaxBytes}, m.o.Now())
 		for _, c := range d.Missing {
 			plan.Convert = append(plan.Convert, PlannedConversion{
 				Image: m.base(t), Digest: c.Artifact.Digest.String(), Tags: c.Artifact.Tags, Platform: c.Platform.String(), Bytes: c.Artifact.SizeBytes,

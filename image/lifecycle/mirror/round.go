@@ -1,26 +1,31 @@
 package mirror
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"time"
 
+	"github.com/jrun-hpc/jrun/image/harbor"
 	"github.com/jrun-hpc/jrun/image/store"
 )
 
 // round looks at everything, step by step: first at the rights of all projects, so
-// that who was removed does not wait for conversions, then at each repository.
+// that who was removed does not wait for conversions, then at what is in each project. It
+// asks for lists where there are any: with thousands of projects, most of which have
+// changed nothing, it would ask all day.
 type round struct {
 	m        *Mirror
 	began    time.Time
 	listed   bool
-	sharing  []string // projects whose rights are to be compared
-	projects []string // to be looked at
+	registry map[string]harbor.Project // what the registry listed
+	sharing  []string                  // projects whose rights are to be compared
+	projects []string                  // to be looked at
 	project  string
-	within   []string // repositories of project to be looked at
-	attempts int      // at the step that is next
+	crowd    crowd
+	attempts int // at the step that is next
 	skipped  int
 }
 
@@ -41,7 +46,7 @@ func (m *Mirror) beginRound() *round {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.rounds.Running = true
-	return &round{m: m, began: m.o.Now()}
+	return &round{m: m, began: m.o.Now(), crowd: crowd{of: m.o.Directory, now: m.o.Now}}
 }
 
 func (m *Mirror) endRound(r *round) {
@@ -63,7 +68,7 @@ func (r *round) step(ctx context.Context) (done bool, err error) {
 	err = r.try(ctx)
 	if err == nil {
 		r.attempts = 0
-		return r.listed && len(r.sharing)+len(r.projects)+len(r.within) == 0, nil
+		return r.listed && len(r.sharing)+len(r.projects) == 0, nil
 	}
 	r.attempts++
 	if isAway(err) || isFull(err) || !r.listed || r.attempts < stepTries {
@@ -79,28 +84,19 @@ func (r *round) step(ctx context.Context) (done bool, err error) {
 func (r *round) try(ctx context.Context) error {
 	switch {
 	case !r.listed:
-		if err := r.list(ctx); err != nil {
-			return err
-		}
+		return r.list(ctx)
 	case len(r.sharing) > 0:
 		r.project = r.sharing[0]
 		if err := r.shareOne(ctx); err != nil {
 			return err
 		}
 		r.advance()
-	case len(r.within) > 0:
-		if err := r.m.lookRepository(ctx, Target{r.project, r.within[0]}, routine); err != nil {
-			return err
-		}
-		r.advance()
 	case len(r.projects) > 0:
 		r.project = r.projects[0]
-		within, err := r.m.lookProject(ctx, r.project)
-		if err != nil {
+		if err := r.look(ctx); err != nil {
 			return err
 		}
 		r.advance()
-		r.within = within
 	}
 	return nil
 }
@@ -110,8 +106,6 @@ func (r *round) advance() {
 	switch {
 	case len(r.sharing) > 0:
 		r.sharing = r.sharing[1:]
-	case len(r.within) > 0:
-		r.within = r.within[1:]
 	case len(r.projects) > 0:
 		r.projects = r.projects[1:]
 	}
@@ -129,13 +123,13 @@ func (r *round) list(ctx context.Context) error {
 			names[p.Project] = true
 		}
 	}
-	r.sharing = slices.Sorted(maps.Keys(names))
+	r.sharing, r.registry = slices.Sorted(maps.Keys(names)), map[string]harbor.Project{}
 	for p, err := range r.m.o.Harbor.Projects(ctx, "") {
 		if err != nil {
 			return fmt.Errorf("listing projects: %w", err)
 		}
 		if (Target{Project: p.Name}).sound() {
-			names[p.Name] = true
+			names[p.Name], r.registry[p.Name] = true, p
 		}
 	}
 	r.projects, r.listed = slices.Sorted(maps.Keys(names)), true
@@ -144,16 +138,66 @@ func (r *round) list(ctx context.Context) error {
 
 // shareOne compares the rights of one project.
 func (r *round) shareOne(ctx context.Context) error {
-	project, err := r.m.o.Harbor.Project(ctx, r.project)
-	if isMissing(err) {
+	project, ok := r.registry[r.project]
+	if !ok {
 		return nil // it is looked at later
-	}
-	if err != nil {
-		return fmt.Errorf("looking at the project %s: %w", r.project, err)
 	}
 	s, err := store.OpenSite(r.m.o.Store, r.m.place(r.project))
 	if err != nil {
 		return err
 	}
-	return r.m.share(ctx, s, project)
+	return r.m.share(ctx, s, project, &r.crowd)
+}
+
+// look compares what is in one project: in one step, as what was listed of it must not be
+// older than what was looked at since because Harbor told of it.
+func (r *round) look(ctx context.Context) error {
+	m := r.m
+	s, err := store.OpenSite(m.o.Store, m.place(r.project))
+	if err != nil {
+		return err
+	}
+	m.cache.drop(s.Realm())
+	project, ok := r.registry[r.project]
+	if !ok { // a list that was read in pages may lack some
+		if project, err = m.o.Harbor.Project(ctx, r.project); isMissing(err) {
+			return m.lookMissing(ctx, s, r.project)
+		} else if err != nil {
+			return fmt.Errorf("looking at the project %s: %w", r.project, err)
+		}
+	}
+	made := isMade(s)
+	if !made && project.Repositories == 0 {
+		return nil
+	}
+	if made && m.shared[r.project].Before(r.began) {
+		if err := m.share(ctx, s, project, &r.crowd); err != nil {
+			return err
+		}
+	}
+	artifacts, err := m.artifactsOf(ctx, r.project)
+	if isMissing(err) {
+		return m.lookMissing(ctx, s, r.project)
+	}
+	if err != nil {
+		return err
+	}
+	names := map[string]bool{}
+	for name := range artifacts {
+		names[name] = true
+	}
+	if made {
+		if err := m.lookInside(ctx, s, r.project, names); err != nil {
+			return err
+		}
+	}
+	var failed error
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		err := m.compare(ctx, s, Target{r.project, name}, artifacts[name], routine)
+		if err != nil && (isAway(err) || isFull(err) || ctx.Err() != nil) {
+			return err
+		}
+		failed = cmp.Or(failed, err) // the other repositories need not wait for this one
+	}
+	return failed
 }

@@ -17,8 +17,8 @@ import (
 
 // share lets those read a project's images whom Harbor lets pull them. When the
 // directory cannot say who somebody is, nothing changes.
-func (m *Mirror) share(ctx context.Context, s *store.Store, project harbor.Project) error {
-	members, err := m.readers(ctx, project)
+func (m *Mirror) share(ctx context.Context, s *store.Store, project harbor.Project, directory Directory) error {
+	members, err := m.readers(ctx, project, directory)
 	var unknown *directoryError
 	if errors.As(err, &unknown) {
 		if m.troubles.set(atDirectory, unknown, m.o.Now()) {
@@ -90,26 +90,23 @@ func (e *directoryError) Unwrap() error { return e.cause }
 
 // readers are the accounts and groups of a project's members on the compute servers.
 // Robots are no members: what they pull is somebody's, who asks Harbor with it.
-func (m *Mirror) readers(ctx context.Context, project harbor.Project) (store.Members, error) {
+func (m *Mirror) readers(ctx context.Context, project harbor.Project, directory Directory) (store.Members, error) {
 	if project.Metadata.Public == "true" {
 		return store.Members{Everybody: true}, nil
 	}
 	var found store.Members
-	var dns map[int64]string
 	for member, err := range m.o.Harbor.Members(ctx, project.Name) {
 		if err != nil {
 			return found, fmt.Errorf("listing the members of %s: %w", project.Name, err)
 		}
 		switch member.Kind {
 		case harbor.UserMember:
-			err = m.addPerson(ctx, &found, member.Name, project.Name)
+			err = m.addPerson(ctx, directory, &found, member.Name, project.Name)
 		case harbor.GroupMember:
-			if dns == nil {
-				if dns, err = m.groupDNs(ctx); err != nil {
-					return found, err
-				}
+			var dn string
+			if dn, err = m.groupDN(ctx, member.Entity); err == nil {
+				err = m.addGroup(ctx, directory, &found, dn, member.Name, project.Name)
 			}
-			err = m.addGroup(ctx, &found, dns[member.Entity], member.Name, project.Name)
 		}
 		if err != nil {
 			return found, err
@@ -119,25 +116,27 @@ func (m *Mirror) readers(ctx context.Context, project harbor.Project) (store.Mem
 	return found, nil
 }
 
-// groupDNs are those of Harbor's groups, by id: a member has a part of it only.
-func (m *Mirror) groupDNs(ctx context.Context) (map[int64]string, error) {
-	dns := map[int64]string{}
-	for g, err := range m.o.Harbor.Groups(ctx) {
-		if err != nil {
-			return nil, fmt.Errorf("listing groups: %w", err)
+// groupDN is that of a group of Harbor's, by its id: a member has a part of it only. It is
+// never another one, so that groups are listed again only for one that is new.
+func (m *Mirror) groupDN(ctx context.Context, id int64) (string, error) {
+	if _, known := m.dns[id]; !known {
+		for g, err := range m.o.Harbor.Groups(ctx) {
+			if err != nil {
+				return "", fmt.Errorf("listing groups: %w", err)
+			}
+			m.dns[g.ID] = g.DN
 		}
-		dns[g.ID] = g.DN
 	}
-	return dns, nil
+	return m.dns[id], nil
 }
 
 // addPerson adds somebody's uid. Who has none, or whose account has ended, is left out.
-func (m *Mirror) addPerson(ctx context.Context, to *store.Members, id, project string) error {
+func (m *Mirror) addPerson(ctx context.Context, directory Directory, to *store.Members, id, project string) error {
 	if m.o.Directory == nil {
 		m.leaveOut(project, id, "no directory is configured")
 		return nil
 	}
-	p, err := m.o.Directory.Person(ctx, id)
+	p, err := directory.Person(ctx, id)
 	switch {
 	case errors.Is(err, people.ErrUnknown):
 		m.leaveOut(project, id, "the directory does not know them")
@@ -154,12 +153,12 @@ func (m *Mirror) addPerson(ctx context.Context, to *store.Members, id, project s
 }
 
 // addGroup adds a group's gid or, where it has none, its members one by one.
-func (m *Mirror) addGroup(ctx context.Context, to *store.Members, dn, name, project string) error {
+func (m *Mirror) addGroup(ctx context.Context, directory Directory, to *store.Members, dn, name, project string) error {
 	if m.o.Directory == nil || dn == "" {
 		m.leaveOut(project, name, "it is no group of the directory")
 		return nil
 	}
-	g, err := m.o.Directory.Group(ctx, dn)
+	g, err := directory.Group(ctx, dn)
 	switch {
 	case errors.Is(err, people.ErrUnknown):
 		m.leaveOut(project, dn, "the directory does not know the group")
@@ -171,7 +170,7 @@ func (m *Mirror) addGroup(ctx context.Context, to *store.Members, dn, name, proj
 		return nil
 	}
 	for _, id := range g.Members {
-		if err := m.addPerson(ctx, to, id, project); err != nil {
+		if err := m.addPerson(ctx, directory, to, id, project); err != nil {
 			return err
 		}
 	}

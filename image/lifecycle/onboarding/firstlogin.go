@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jrun-hpc/jrun/fault"
@@ -34,12 +37,10 @@ func (o *Onboarder) FirstLogins(ctx context.Context, c Choices, most int) ([]Out
 	if err != nil {
 		return nil, fault.Newf(err, harborAdvice, "cannot list Harbor's accounts")
 	}
-	projects := map[string]bool{}
-	for p, err := range o.o.Harbor.Projects(ctx, "") {
-		if err != nil {
-			return nil, fault.Newf(err, harborAdvice, "cannot list Harbor's projects")
-		}
-		projects[p.Name] = true
+	users = slices.DeleteFunc(users, func(u harbor.User) bool { return !o.mayBeNew(u, c.Now) })
+	projects, err := o.projectsOf(ctx, users, c.Now)
+	if err != nil {
+		return nil, err
 	}
 	slices.SortFunc(users, func(a, b harbor.User) int { return strings.Compare(a.Name, b.Name) })
 	var all []Outcome
@@ -47,7 +48,7 @@ func (o *Onboarder) FirstLogins(ctx context.Context, c Choices, most int) ([]Out
 		if len(all) >= most {
 			break
 		}
-		if !o.isNew(u, projects, c.Now) {
+		if name, err := ProjectName(u.Name); err != nil || projects[name] && !o.begun(u, name) {
 			continue
 		}
 		p, err := o.o.Directory.Person(ctx, u.Name)
@@ -73,21 +74,71 @@ func (o *Onboarder) FirstLogins(ctx context.Context, c Choices, most int) ([]Out
 	return all, nil
 }
 
-// isNew reports whether an account of Harbor may be somebody new.
-func (o *Onboarder) isNew(u harbor.User, projects map[string]bool, now time.Time) bool {
-	name, err := ProjectName(u.Name)
-	if err != nil || u.Admin || strings.EqualFold(u.Name, o.o.Harbor.User()) {
+// mayBeNew reports whether an account of Harbor, by all that is known here, may be
+// somebody new.
+func (o *Onboarder) mayBeNew(u harbor.User, now time.Time) bool {
+	if _, err := ProjectName(u.Name); err != nil || u.Admin || strings.EqualFold(u.Name, o.o.Harbor.User()) {
 		return false
 	}
 	note := o.progress(people.Person{ID: u.Name})
-	begun := note.Robot != 0 || !note.Failed.IsZero() || o.placeBegun(name)
-	switch {
-	case !note.Finished.IsZero():
-		return false
-	case !note.Failed.IsZero() && now.Before(note.Failed.Add(patience)):
-		return false
+	return note.Finished.IsZero() && (note.Failed.IsZero() || !now.Before(note.Failed.Add(patience)))
+}
+
+// begun reports whether jadm was interrupted while it took somebody in, so that there may
+// be a project already.
+func (o *Onboarder) begun(u harbor.User, project string) bool {
+	note := o.progress(people.Person{ID: u.Name})
+	return note.Robot != 0 || !note.Failed.IsZero() || o.placeBegun(project)
+}
+
+const (
+	// seenFor is for how long a project that was seen is believed to be there.
+	seenFor = time.Hour
+	// fewProjects is how many are asked for one by one.
+	fewProjects = 20
+)
+
+// seen are projects that were there, so that a round each minute does not list thousands
+// each time.
+type seen struct {
+	mu    sync.Mutex
+	names map[string]bool
+	since time.Time
+}
+
+// projectsOf are those of the accounts that Harbor has, among others.
+func (o *Onboarder) projectsOf(ctx context.Context, users []harbor.User, now time.Time) (map[string]bool, error) {
+	o.seen.mu.Lock()
+	defer o.seen.mu.Unlock()
+	if age := now.Sub(o.seen.since); age < 0 || age >= seenFor {
+		o.seen.names, o.seen.since = map[string]bool{}, now
 	}
-	return !projects[name] || begun
+	var unknown []string
+	for _, u := range users {
+		if name, err := ProjectName(u.Name); err == nil && !o.seen.names[name] {
+			unknown = append(unknown, name)
+		}
+	}
+	if len(unknown) > fewProjects {
+		o.seen.names, o.seen.since = map[string]bool{}, now
+		for p, err := range o.o.Harbor.Projects(ctx, "") {
+			if err != nil {
+				return nil, fault.Newf(err, harborAdvice, "cannot list Harbor's projects")
+			}
+			o.seen.names[p.Name] = true
+		}
+		return maps.Clone(o.seen.names), nil
+	}
+	for _, name := range unknown {
+		_, err := o.o.Harbor.Project(ctx, name)
+		if err != nil && harbor.Status(err) != http.StatusNotFound {
+			return nil, fault.Newf(err, harborAdvice, "cannot look for the project %s", name)
+		}
+		if err == nil {
+			o.seen.names[name] = true
+		}
+	}
+	return maps.Clone(o.seen.names), nil
 }
 
 // placeBegun reports whether jadm was killed while it made a project.

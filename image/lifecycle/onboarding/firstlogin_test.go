@@ -2,7 +2,9 @@ package onboarding_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -146,5 +148,49 @@ func TestRenew(t *testing.T) {
 	tgt.directory.down = errors.New("it is down")
 	if _, err := tgt.onboarder().Renew(t.Context(), onboarding.Choices{Now: soon}); !errors.Is(err, tgt.directory.down) {
 		t.Errorf("without the directory: %v", err)
+	}
+}
+
+// TestFirstLoginsAskLittle: a site of people who all have projects is listed once an hour,
+// and who comes meanwhile is found.
+func TestFirstLoginsAskLittle(t *testing.T) {
+	tgt := needsFake(t)
+	for i := range 30 {
+		id := fmt.Sprintf("old%d", i)
+		tgt.person(id)
+		tgt.logIn(id)
+		tgt.project(id)
+	}
+	tgt.person("new")
+	o := tgt.onboarder()
+	asked := func(at time.Time, want map[string]bool) (lists, projects int) {
+		t.Helper()
+		tgt.fake.TakeRequests()
+		all, err := o.FirstLogins(t.Context(), onboarding.Choices{Now: at}, 50)
+		check(t, err)
+		if diff := cmp.Diff(want, ids(all)); diff != "" {
+			t.Errorf("taken in at %v (-want +got):\n%s", at, diff)
+		}
+		for _, r := range tgt.fake.TakeRequests() {
+			if r.Path == "/api/v2.0/projects" && r.Method == http.MethodGet {
+				lists++
+			} else if strings.HasPrefix(r.Path, "/api/v2.0/projects/old") {
+				projects++
+			}
+		}
+		return lists, projects
+	}
+	if lists, _ := asked(now, map[string]bool{}); lists != 1 {
+		t.Errorf("at first there are %d lists", lists)
+	}
+	if lists, projects := asked(now.Add(time.Minute), map[string]bool{}); lists+projects != 0 {
+		t.Errorf("a minute later it asks for %d lists and %d projects", lists, projects)
+	}
+	tgt.logIn("new")
+	if lists, projects := asked(now.Add(2*time.Minute), map[string]bool{"new": true}); lists+projects != 0 {
+		t.Errorf("with somebody new it asks for %d lists and %d projects", lists, projects)
+	}
+	if lists, _ := asked(now.Add(2*time.Hour), map[string]bool{}); lists != 1 {
+		t.Errorf("two hours later there are %d lists", lists)
 	}
 }

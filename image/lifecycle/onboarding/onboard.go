@@ -40,14 +40,17 @@ type Options struct {
 }
 
 // Onboarder takes people in.
-type Onboarder struct{ o Options }
+type Onboarder struct {
+	o    Options
+	seen seen
+}
 
 // New makes an Onboarder. It does nothing yet.
 func New(o Options) *Onboarder {
 	if o.Place == nil {
 		o.Place = &Direct{Harbor: o.Harbor, State: o.State, Audit: o.Audit, Shared: o.Settings.Shared, Quota: o.Settings.Quota}
 	}
-	return &Onboarder{o}
+	return &Onboarder{o: o}
 }
 
 // Choices of one run.

@@ -20,6 +20,18 @@ func TestConformance(t *testing.T) {
 			t.Run("people", func(t *testing.T) { testPeople(t, s) })
 			t.Run("unknown", func(t *testing.T) { testUnknown(t, s) })
 			t.Run("group", func(t *testing.T) { testGroup(t, s) })
+			t.Run("snapshot", func(t *testing.T) {
+				all, err := people.Snapshot(t.Context(), s.Directory)
+				if err != nil {
+					t.Fatal(err)
+				}
+				snapshot := s
+				snapshot.Directory = all
+				testPerson(t, snapshot)
+				testPeople(t, snapshot)
+				testUnknown(t, snapshot)
+				testGroup(t, snapshot)
+			})
 		})
 	}
 }

@@ -126,7 +126,7 @@ func (l *LDAP) People(ctx context.Context) iter.Seq2[Person, error] {
 			yield(Person{}, err)
 			return
 		}
-		for _, p := range all {
+		for _, p := range all.people {
 			if !yield(p, nil) {
 				return
 			}
@@ -135,7 +135,7 @@ func (l *LDAP) People(ctx context.Context) iter.Seq2[Person, error] {
 }
 
 // everybody asks for all entries at once, and puts them together here.
-func (l *LDAP) everybody(ctx context.Context) ([]Person, error) {
+func (l *LDAP) everybody(ctx context.Context) (*crowd, error) {
 	entries, err := l.below(ctx, l.s.Base, l.s.UserFilter, l.personAttributes())
 	if err != nil {
 		return nil, err
@@ -157,31 +157,26 @@ func (l *LDAP) everybody(ctx context.Context) ([]Person, error) {
 			ended[key(e.DN)] = true
 		}
 	}
-	ids := map[string]string{}
-	for _, e := range entries {
-		ids[key(e.DN)] = l.id(e)
-	}
-	all := make([]Person, 0, len(entries))
+	all := newCrowd(l, entries, tree)
 	for _, e := range entries {
 		p := l.person(e)
 		if p.ID == "" {
 			continue
 		}
 		if boss := e.GetEqualFoldAttributeValue(l.s.Attributes.Supervisor); isDN(boss) {
-			p.Supervisor = ids[key(boss)]
+			p.Supervisor = all.ids[key(boss)]
 		}
 		p.Disabled = p.Disabled || ended[key(e.DN)]
 		p.Groups = tree.above(e.DN, p, e.GetEqualFoldAttributeValues(l.s.Attributes.MemberOf))
-		all = append(all, p)
+		all.people = append(all.people, p)
 	}
-	slices.SortFunc(all, func(a, b Person) int { return cmp.Compare(a.ID, b.ID) })
-	known := map[string]bool{}
-	for _, p := range all {
+	slices.SortFunc(all.people, func(a, b Person) int { return cmp.Compare(a.ID, b.ID) })
+	for i, p := range all.people {
 		id := strings.ToLower(p.ID)
-		if known[id] {
+		if _, known := all.byID[id]; known {
 			return nil, fault.Newf(errors.New("two entries have it"), "make people.ldap.base or user_filter in jadm.toml narrower", "the directory knows more than one %q", p.ID)
 		}
-		known[id] = true
+		all.byID[id] = i
 	}
 	return all, nil
 }

@@ -71,6 +71,11 @@ func (l *LDAP) Group(ctx context.Context, dn string) (Group, error) {
 	if top == nil {
 		return Group{}, unknown
 	}
+	return l.group(top, func(g *ldap.Entry) (people, groups []*ldap.Entry, err error) { return l.membersOf(ctx, g) })
+}
+
+// group puts a group together of what its entry and those of groups below it name.
+func (l *LDAP) group(top *ldap.Entry, membersOf func(*ldap.Entry) (people, groups []*ldap.Entry, err error)) (Group, error) {
 	members := map[string]string{} // by ID in lower case
 	seen := dnSet{}
 	seen.add(top.DN)
@@ -78,7 +83,7 @@ func (l *LDAP) Group(ctx context.Context, dn string) (Group, error) {
 	for depth := 0; depth < maxDepth && len(level) > 0; depth++ {
 		var below []*ldap.Entry
 		for _, g := range level {
-			people, groups, err := l.membersOf(ctx, g)
+			people, groups, err := membersOf(g)
 			if err != nil {
 				return Group{}, err
 			}
@@ -129,23 +134,32 @@ func (l *LDAP) membersOf(ctx context.Context, g *ldap.Entry) (people, groups []*
 		}
 		people = append(people, found...)
 	}
-	for _, dn := range append(g.GetEqualFoldAttributeValues(member), g.GetEqualFoldAttributeValues(uniqueMember)...) {
-		e, err := l.at(ctx, dn, l.s.UserFilter, id)
+	for _, dn := range namedBy(g) {
+		person, group, err := l.named(ctx, dn)
 		if err != nil {
 			return nil, nil, err
 		}
-		if e != nil {
-			people = append(people, e)
-			continue
-		}
-		if e, err = l.at(ctx, dn, l.s.GroupFilter, groupAttributes); err != nil {
-			return nil, nil, err
-		}
-		if e != nil {
-			groups = append(groups, e)
+		if person != nil {
+			people = append(people, person)
+		} else if group != nil {
+			groups = append(groups, group)
 		}
 	}
 	return people, groups, nil
+}
+
+// namedBy are the DNs that a group names.
+func namedBy(g *ldap.Entry) []string {
+	return append(g.GetEqualFoldAttributeValues(member), g.GetEqualFoldAttributeValues(uniqueMember)...)
+}
+
+// named is the person or the group of a DN; neither, if it is something else, or gone.
+func (l *LDAP) named(ctx context.Context, dn string) (person, group *ldap.Entry, err error) {
+	person, err = l.at(ctx, dn, l.s.UserFilter, []string{l.s.Attributes.ID})
+	if err == nil && person == nil {
+		group, err = l.at(ctx, dn, l.s.GroupFilter, groupAttributes)
+	}
+	return person, group, err
 }
 
 // dnSet are DNs, each once, as they were written first.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/go-ldap/ldap/v3"
 	"github.com/jrun-hpc/jrun/image/lifecycle/settings"
 )
 
@@ -12,21 +13,24 @@ type tree struct {
 	byDN  map[string][]string // DNs of groups, by key of the member's DN
 	byID  map[string][]string // by the member's ID in lower case
 	byGID map[int][]string
+
+	entries map[string]*ldap.Entry // the groups themselves, by key of their DN
 }
 
 // allGroups asks for them once, for everybody.
 func (l *LDAP) allGroups(ctx context.Context) (*tree, error) {
-	t := &tree{byDN: map[string][]string{}, byID: map[string][]string{}, byGID: map[int][]string{}}
+	t := &tree{byDN: map[string][]string{}, byID: map[string][]string{}, byGID: map[int][]string{}, entries: map[string]*ldap.Entry{}}
 	isAD := l.s.Kind == settings.ActiveDirectory
 	attributes := groupAttributes
 	if isAD {
-		attributes = []string{l.s.Attributes.MemberOf}
+		attributes = []string{l.s.Attributes.MemberOf, gidNumber}
 	}
 	entries, err := l.below(ctx, l.s.GroupBase, l.s.GroupFilter, attributes)
 	if err != nil {
 		return nil, err
 	}
 	for _, g := range entries {
+		t.entries[key(g.DN)] = g
 		if isAD {
 			k := key(g.DN)
 			t.byDN[k] = append(t.byDN[k], g.GetEqualFoldAttributeValues(l.s.Attributes.MemberOf)...)

@@ -22,8 +22,7 @@ import (
 type Registry interface {
 	Projects(ctx context.Context, part string) iter.Seq2[harbor.Project, error]
 	Quotas(ctx context.Context) iter.Seq2[harbor.Quota, error]
-	Repositories(ctx context.Context, project string) iter.Seq2[harbor.Repository, error]
-	Artifacts(ctx context.Context, project, repository string) iter.Seq2[harbor.Artifact, error]
+	ProjectArtifacts(ctx context.Context, project string) iter.Seq2[harbor.Artifact, error]
 }
 
 var _ Registry = (*harbor.Client)(nil)
@@ -64,8 +63,10 @@ func Gather(ctx context.Context, s Source, now time.Time) (Report, error) {
 		if q, ok := quotas[p.Name]; ok {
 			project.HarborBytes, project.QuotaBytes = q.Used.StorageBytes, q.Hard.StorageBytes
 		}
-		if err := s.images(ctx, &r, &project); err != nil {
-			return r, err
+		if p.Repositories > 0 {
+			if err := s.images(ctx, &r, &project); err != nil {
+				return r, err
+			}
 		}
 		if site {
 			s.objects(&r, &project)
@@ -82,25 +83,20 @@ func (s Source) images(ctx context.Context, r *Report, p *Project) error {
 	if err != nil {
 		r.Missing = append(r.Missing, fmt.Sprintf("uses of %s: %v", p.Name, err))
 	}
-	for repository, err := range s.Registry.Repositories(ctx, p.Name) {
+	for a, err := range s.Registry.ProjectArtifacts(ctx, p.Name) {
 		if err != nil {
-			return fmt.Errorf("listing the repositories of %s: %w", p.Name, err)
+			return fmt.Errorf("listing the artifacts of %s: %w", p.Name, err)
 		}
-		_, name, _ := strings.Cut(repository.Name, "/")
-		for a, err := range s.Registry.Artifacts(ctx, p.Name, name) {
-			if err != nil {
-				return fmt.Errorf("listing the artifacts of %s: %w", repository.Name, err)
-			}
-			p.Images++
-			p.Tags += len(a.Tags)
-			p.SumBytes += a.SizeBytes
-			used := lastUse(a, uses[name])
-			p.LastPush, p.LastUse = later(p.LastPush, a.Pushed), later(p.LastUse, used)
-			if used.IsZero() {
-				used = a.Pushed
-			}
-			r.addAge(used, a.SizeBytes)
+		_, name, _ := strings.Cut(a.Repository, "/")
+		p.Images++
+		p.Tags += len(a.Tags)
+		p.SumBytes += a.SizeBytes
+		used := lastUse(a, uses[name])
+		p.LastPush, p.LastUse = later(p.LastPush, a.Pushed), later(p.LastUse, used)
+		if used.IsZero() {
+			used = a.Pushed
 		}
+		r.addAge(used, a.SizeBytes)
 	}
 	return nil
 }

@@ -49,7 +49,7 @@ func list[T any](all ...T) iter.Seq2[T, error] {
 }
 
 func (aHarbor) Projects(context.Context, string) iter.Seq2[harbor.Project, error] {
-	return list(harbor.Project{Name: "20260001", Owner: "20260001"}, harbor.Project{Name: "lab", Owner: "suzuki"}, harbor.Project{Name: "odd", Owner: hostile})
+	return list(harbor.Project{Name: "20260001", Owner: "20260001", Repositories: 1}, harbor.Project{Name: "lab", Owner: "suzuki", Repositories: 1}, harbor.Project{Name: "odd", Owner: hostile, Repositories: 1})
 }
 
 func (aHarbor) Quotas(context.Context) iter.Seq2[harbor.Quota, error] {
@@ -61,14 +61,10 @@ func (aHarbor) Quotas(context.Context) iter.Seq2[harbor.Quota, error] {
 	return list(of("20260001", 3e9, 10e9), of("lab", 120e9, -1), of("odd", 7e6, 1e9))
 }
 
-func (aHarbor) Repositories(_ context.Context, project string) iter.Seq2[harbor.Repository, error] {
-	return list(harbor.Repository{Name: project + "/sim"})
-}
-
-func (aHarbor) Artifacts(_ context.Context, project, _ string) iter.Seq2[harbor.Artifact, error] {
+func (aHarbor) ProjectArtifacts(_ context.Context, project string) iter.Seq2[harbor.Artifact, error] {
 	var all []harbor.Artifact
 	for i, days := range []int{3, 50, 200, 400, 900} {
-		all = append(all, harbor.Artifact{Digest: digest.FromString(project), SizeBytes: int64(i+1) * 1e9, Pushed: noon.AddDate(0, 0, -days), Tags: []harbor.Tag{{Name: "x"}}})
+		all = append(all, harbor.Artifact{Repository: project + "/sim", Digest: digest.FromString(project), SizeBytes: int64(i+1) * 1e9, Pushed: noon.AddDate(0, 0, -days), Tags: []harbor.Tag{{Name: "x"}}})
 	}
 	return list(all...)
 }

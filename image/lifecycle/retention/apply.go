@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -172,6 +173,9 @@ func (a *application) wait(p Plan) error {
 			waits[key(item)] = since{a.now}
 		}
 	}
+	if maps.Equal(waits, a.doc.Waiting) {
+		return nil // of thousands of projects nearly all
+	}
 	a.doc.Waiting = waits
 	return a.save()
 }
@@ -269,9 +273,13 @@ func (a *application) objectStays(d digest.Digest) (why string, err error) {
 
 // purge removes for good what has waited long enough in the store.
 func (a *application) purge(Plan) error {
-	a.doc.expire(a.now, a.UndeleteFor)
-	if err := a.save(); err != nil || a.objects == nil {
-		return err
+	if a.doc.expire(a.now, a.UndeleteFor) {
+		if err := a.save(); err != nil {
+			return err
+		}
+	}
+	if a.objects == nil {
+		return nil
 	}
 	n, err := a.objects.Purge(a.ctx, a.UndeleteFor)
 	a.result.Purged = n

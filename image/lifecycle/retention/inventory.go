@@ -16,8 +16,7 @@ import (
 // Registry is what is asked of Harbor: harbor.Client.
 type Registry interface {
 	Clock(ctx context.Context) (time.Time, error)
-	Repositories(ctx context.Context, project string) iter.Seq2[harbor.Repository, error]
-	Artifacts(ctx context.Context, project, repository string) iter.Seq2[harbor.Artifact, error]
+	ProjectArtifacts(ctx context.Context, project string) iter.Seq2[harbor.Artifact, error]
 	Artifact(ctx context.Context, project, repository, reference string) (harbor.Artifact, error)
 	AddTag(ctx context.Context, project, repository, reference, tag string) error
 	DeleteTag(ctx context.Context, project, repository, reference, tag string) error
@@ -91,17 +90,12 @@ func (k known) items(repository string, a harbor.Artifact) []Item {
 // inventory are the items of a project, by repository.
 func (k Keeper) inventory(ctx context.Context, project string, now known) (map[string][]Item, error) {
 	all := map[string][]Item{}
-	for r, err := range k.Registry.Repositories(ctx, project) {
+	for a, err := range k.Registry.ProjectArtifacts(ctx, project) {
 		if err != nil {
-			return nil, fmt.Errorf("listing the repositories of %s: %w", project, err)
+			return nil, fmt.Errorf("listing the artifacts of %s: %w", project, err)
 		}
-		_, repository, _ := strings.Cut(r.Name, "/")
-		for a, err := range k.Registry.Artifacts(ctx, project, repository) {
-			if err != nil {
-				return nil, fmt.Errorf("listing the artifacts of %s: %w", r.Name, err)
-			}
-			all[repository] = append(all[repository], now.items(repository, a)...)
-		}
+		_, repository, _ := strings.Cut(a.Repository, "/")
+		all[repository] = append(all[repository], now.items(repository, a)...)
 	}
 	return all, nil
 }

@@ -42,6 +42,12 @@ type Plan struct {
 	waiting  map[string]since // artifacts that nothing keeps, by key
 }
 
+// Removes reports whether anything goes.
+func (p Plan) Removes() bool {
+	return len(p.Delete) > 0 || slices.ContainsFunc(p.Verdicts, func(v Verdict) bool { return !v.Keep }) ||
+		slices.ContainsFunc(p.Objects, func(v ObjectVerdict) bool { return !v.Keep })
+}
+
 // ObjectVerdict is what becomes of an object of the store.
 type ObjectVerdict struct {
 	Digest    digest.Digest `json:"digest"`

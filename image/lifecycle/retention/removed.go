@@ -78,14 +78,16 @@ func (r *removed) forget(gone Item) {
 }
 
 // expire forgets what can hardly be had back any more: another tag may have kept the
-// artifact, so tags are remembered twice as long.
-func (r *removed) expire(now time.Time, after time.Duration) {
+// artifact, so tags are remembered twice as long. It reports whether there was any.
+func (r *removed) expire(now time.Time, after time.Duration) bool {
+	before := len(r.Held) + len(r.Objects)
 	for name, h := range r.Held {
 		if now.Sub(h.Time) > 2*after {
 			delete(r.Held, name)
 		}
 	}
 	r.Objects = slices.DeleteFunc(r.Objects, func(o heldObject) bool { return now.Sub(o.Time) > after })
+	return len(r.Held)+len(r.Objects) < before
 }
 
 // Removed is a tag that Undo can put back.

@@ -162,9 +162,9 @@ type registry struct {
 	w *world
 }
 
-func (r registry) Artifacts(ctx context.Context, project, repository string) iter.Seq2[harbor.Artifact, error] {
+func (r registry) ProjectArtifacts(ctx context.Context, project string) iter.Seq2[harbor.Artifact, error] {
 	r.w.step()
-	return r.Client.Artifacts(ctx, project, repository)
+	return r.Client.ProjectArtifacts(ctx, project)
 }
 
 // Artifact is asked for right before something is removed: people push and run things at
