@@ -30,7 +30,7 @@ type imageSite struct {
 
 func newImageSite(t *testing.T, keep string) *imageSite {
 	t.Helper()
-	s := &imageSite{T: t, dir: t.TempDir(), now: time.Now().AddDate(0, 0, -100)}
+	s := &imageSite{T: t, dir: t.TempDir(), now: time.Now().Add(-100 * 24 * time.Hour)} // whatever clocks are put forward meanwhile
 	s.fake = fakeharbor.New(fakeharbor.Options{Now: func() time.Time { return s.now }})
 	t.Cleanup(s.fake.Close)
 	s.fake.AddProject(fakeharbor.Project{Name: "lab"})

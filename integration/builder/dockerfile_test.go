@@ -53,6 +53,7 @@ func TestDockerfiles(t *testing.T) {
 	files := serveFiles(t)
 	peer := startPeer(t, names, files)
 	eachUser(t, func(t *testing.T, s *session) {
+		t.Parallel() // they share nothing but the peer, who waits for both
 		s.run("pull", "-q", ref(base)).ok()
 		for _, name := range names {
 			if err := s.buildExample(name, files); err != nil {

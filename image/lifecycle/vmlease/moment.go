@@ -35,9 +35,9 @@ func moment(text string, zone *time.Location) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("%.80q is no time, such as 2027-03-31 or 2027-03-31T09:00:00+09:00", text)
 	}
 	if n >= secondsEnd {
-		return checkedMoment(time.UnixMilli(n))
+		return checkedMoment(time.UnixMilli(n).In(zone))
 	}
-	return checkedMoment(time.Unix(n, 0))
+	return checkedMoment(time.Unix(n, 0).In(zone))
 }
 
 // checkedMoment refuses years that JSON cannot write, and those before there were leases: a
