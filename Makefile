@@ -49,6 +49,7 @@ bench: ## measure against other tools and print the tables of docs/benchmarks.md
 	integration/setup.sh bench
 	$(MAKE) build
 	$(GO) run ./integration/bench
+	$(GO) test -tags=$(TAGS),e2e -count 1 -run '^$$' -bench . -benchtime 20x ./integration/web
 
 demo: ## a registry, an image and a command run inside it, all on this machine
 	integration/setup.sh demo

@@ -84,8 +84,8 @@ bubblewrap        bench                 the sandbox to compare with
 crun              bench                 the container runtime to compare with
 charliecloud      bench                 the peer to compare with
 xfsprogs          test,bench            storage that shares blocks
-chromium          test                  a browser, for the page of jbuild web
-fonts-noto-cjk    test                  Japanese letters in it
+chromium          test,bench            a browser, for the page of jbuild web
+fonts-noto-cjk    test,bench            Japanese letters in it
 packer            test                  do the templates of the virtual machine fit it?
 qemu-utils        test,vm               qemu-img
 xorriso           test,vm               seed disks

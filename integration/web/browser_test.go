@@ -92,7 +92,7 @@ func (l look) size() (width, height int64) {
 
 // tab is a page in the browser, and what a person does with it.
 type tab struct {
-	*testing.T
+	testing.TB
 	ctx  context.Context
 	look look
 	say  *message.Printer
@@ -108,7 +108,7 @@ addEventListener("unhandledrejection", (e) => wrong.push("rejected: " + e.reason
 
 // newTab opens a browser window that knows of no other, or, with a tab, another tab of its
 // window.
-func newTab(t *testing.T, beside *tab, l look) *tab {
+func newTab(t testing.TB, beside *tab, l look) *tab {
 	t.Helper()
 	parent, option := browser, chromedp.WithNewBrowserContext()
 	if beside != nil {
@@ -124,7 +124,7 @@ func newTab(t *testing.T, beside *tab, l look) *tab {
 	if !ok {
 		t.Fatalf("there is no language %q", l.lang)
 	}
-	p := &tab{T: t, ctx: ctx, look: l, say: printer}
+	p := &tab{TB: t, ctx: ctx, look: l, say: printer}
 	width, height := l.size()
 	var as []chromedp.EmulateViewportOption
 	if l.phone {
@@ -368,7 +368,7 @@ func writeSmall(file string, shot []byte) error {
 
 // openStage is a site whose registry knows taro, and taro's window on it, logged in at the
 // page.
-func openStage(t *testing.T, e *fakeengine.Engine, l look) (*stage.Stage, *tab) {
+func openStage(t testing.TB, e *fakeengine.Engine, l look) (*stage.Stage, *tab) {
 	t.Helper()
 	s, err := stage.Open(e, t.TempDir(), "")
 	if err != nil {
