@@ -35,11 +35,11 @@ var shouting = Language{
 	},
 }
 
-// sentinel is one of a package that does not know this one.
-var sentinel = errors.New("still there")
+// errSentinel is one of a package that does not know this one.
+var errSentinel = errors.New("still there")
 
 func TestLanguage(t *testing.T) {
-	inner := Newf(Because("it took %d s: %w", 3, sentinel), Say("try %q", "a").And("and wait"), "no %s in %s", "x", "y")
+	inner := Newf(Because("it took %d s: %w", 3, errSentinel), Say("try %q", "a").And("and wait"), "no %s in %s", "x", "y")
 	if got, want := inner.Next, "try \"a\"\nand wait"; got != want {
 		t.Errorf("advice in English is %q", got)
 	}
@@ -52,7 +52,7 @@ func TestLanguage(t *testing.T) {
 		"another order":        {Newf(nil, "", "%s by %s", "a", "b"), "p: b MADE a\n"},
 		"a text in a text":     {Newf(nil, "", "no %s in %s", Say("try %q", "a"), inner), "p: NO TRY \"a\" IN NO x IN y: IT TOOK 3 S: STILL THERE\n"},
 		"a wrapped cause":      {New("w", fmt.Errorf("reading y: %w", Because("it took %d s: %w", 3, syscall.EIO)), ""), "p: w\n  WHY:  reading y: IT TOOK 3 S: input/output error\n"},
-		"two wrapped causes":   {fmt.Errorf("%w, %w", sentinel, sentinel), "p: STILL THERE, STILL THERE\n"},
+		"two wrapped causes":   {fmt.Errorf("%w, %w", errSentinel, errSentinel), "p: STILL THERE, STILL THERE\n"},
 		"the system's":         {New("w", fmt.Errorf("opening y: %w", syscall.ENOENT), ""), "p: w\n  WHY:  GONE (opening y: no such file or directory)\n"},
 		"others'":              {errors.New("whatever"), "p: whatever\n"},
 		"changed by hand":      {&Error{What: "still there", Next: "and wait"}, "p: STILL THERE\n  NEXT: AND WAIT\n"},
@@ -63,7 +63,7 @@ func TestLanguage(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
-	if !errors.Is(inner, sentinel) {
+	if !errors.Is(inner, errSentinel) {
 		t.Error("what a cause wraps is lost")
 	}
 	if got, want := inner.Error(), "no x in y: it took 3 s: still there"; got != want {
@@ -73,11 +73,11 @@ func TestLanguage(t *testing.T) {
 
 // TestTextsTravel: a text that another process has written is said as if it were ours.
 func TestTextsTravel(t *testing.T) {
-	marked := marker{Because("it took %d s: %w", 3, sentinel)}
+	marked := marker{Because("it took %d s: %w", 3, errSentinel)}
 	texts := map[string]Text{
 		"arguments": Say("no %s in %s", "x", stringer("y")).And("and wait"),
 		"an error":  Say("no %s in %s", "x", Newf(marked, "", "try %q", "a")),
-		"a number":  TextOf(Because("it took %d s: %w", -3, sentinel)),
+		"a number":  TextOf(Because("it took %d s: %w", -3, errSentinel)),
 		"nothing":   nil,
 		"others'":   TextOf(errors.New("100%")),
 	}
