@@ -15,6 +15,7 @@ const module = "github.com/jrun-hpc/jrun/"
 // Arrows point downwards only: cmd, then runtime and image, then squash.
 var allowed = map[string][]string{
 	"fault":                 {"printable"},
+	"fault/language":        {"fault"},
 	"interrupt":             {},
 	"presence":              {},
 	"printable":             {},
@@ -45,7 +46,7 @@ var allowed = map[string][]string{
 	"runtime/launch":        {"fault", "presence", "squash/reader", "runtime/batch", "runtime/gpu", "runtime/hostprogram", "runtime/identity", "runtime/inject", "runtime/mpi", "runtime/sandbox"},
 	"pbs":                   {"fault", "printable"},
 	"vmtemplate":            {},
-	"vmtemplate/message":    {"fault", "printable"},
+	"vmtemplate/message":    {"fault", "fault/language", "printable"},
 	"vmtemplate/change":     {},
 	"vmtemplate/rootless":   {"vmtemplate/message"},
 	"vmtemplate/inside":     {"vmtemplate/rootless"},
@@ -57,11 +58,11 @@ var allowed = map[string][]string{
 	"vmtemplate/inventory":  {},
 	"vmtemplate/secret":     {"vmtemplate/change", "vmtemplate/message"},
 	"vmtemplate/recipe":     {"printable", "vmtemplate/change", "vmtemplate/inventory", "vmtemplate/message", "vmtemplate/secret"},
-	"vmtemplate/trial":      {"squash/writer", "runtime/launch", "vmtemplate/workspace"},
-	"cmd/jbuild":            {"fault", "printable", "image", "interrupt", "vmtemplate", "runtime/launch", "runtime/sandbox"},
+	"vmtemplate/trial":      {"fault", "squash/writer", "runtime/launch", "vmtemplate/workspace"},
+	"cmd/jbuild":            {"fault", "fault/language", "printable", "image", "interrupt", "vmtemplate", "runtime/launch", "runtime/sandbox"},
 	"cmd/jrun-stages":       {"runtime/sandbox"},
 	"cmd/manual":            {},
-	"cmd/jrun":              {"fault", "interrupt", "pbs", "quantity", "printable", "shellword", "presence", "squash", "squash/reader", "squash/writer", "image", "image/store", "image/provenance", "runtime/batch", "runtime/hostmount", "runtime/hostprogram", "runtime/identity", "runtime/inject", "runtime/launch", "runtime/mpi", "runtime/nodecache", "runtime/sandbox", "runtime/spokesman"},
+	"cmd/jrun":              {"fault", "fault/language", "interrupt", "pbs", "quantity", "printable", "shellword", "presence", "squash", "squash/reader", "squash/writer", "image", "image/store", "image/provenance", "runtime/batch", "runtime/hostmount", "runtime/hostprogram", "runtime/identity", "runtime/inject", "runtime/launch", "runtime/mpi", "runtime/nodecache", "runtime/sandbox", "runtime/spokesman"},
 	"integration":           {"fault", "pbs", "squash", "image", "runtime", "integration"},
 	"integration/web/stage": {"vmtemplate"}, // the page with nothing real behind it
 	"integration/vm":        {"integration", "vmtemplate/vm"},

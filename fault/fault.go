@@ -1,12 +1,6 @@
 package fault
 
-import (
-	"errors"
-	"fmt"
-	"strings"
-
-	"github.com/jrun-hpc/jrun/printable"
-)
+import "errors"
 
 // Exit codes of jrun itself, as in env(1), docker(1) and the POSIX shell.
 const (
@@ -21,16 +15,54 @@ type Error struct {
 	Why  error  // the cause; nil when What says it all
 	Next string // what to type or whom to ask; one or more lines
 	Code int    // exit status; 0 means ExitFailed
+
+	said, advice Text // What and Next with their arguments
 }
 
-// New makes a fault. Next may hold several lines, one suggestion each.
-func New(what string, why error, next string) *Error {
-	return &Error{What: what, Why: why, Next: next}
+// New makes a fault. Next may hold several lines, one suggestion each; it is a string,
+// or a Text when it has arguments.
+func New[N string | Text](what string, why error, next N) *Error {
+	return newError(Text{{format: what}}, why, lines(next))
 }
 
 // Newf is New with a formatted What.
-func Newf(why error, next, format string, args ...any) *Error {
-	return &Error{What: fmt.Sprintf(format, args...), Why: why, Next: next}
+func Newf[N string | Text](why error, next N, format string, args ...any) *Error {
+	return newError(Say(format, args...), why, lines(next))
+}
+
+func newError(said Text, why error, advice Text) *Error {
+	return &Error{What: said.String(), Why: why, Next: advice.String(), said: said, advice: advice}
+}
+
+func lines[N string | Text](next N) Text {
+	switch v := any(next).(type) {
+	case Text:
+		return v
+	case string:
+		return Lines(v)
+	}
+	return nil
+}
+
+// Said is What as a text.
+func (e *Error) Said() Text { return sameAs(e.What, e.said) }
+
+// Advice is Next as a text.
+func (e *Error) Advice() Text { return sameAs(e.Next, e.advice) }
+
+// Advise is e with other advice.
+func (e *Error) Advise(next Text) *Error {
+	other := *e
+	other.Next, other.advice = next.String(), next
+	return &other
+}
+
+// sameAs is the text of what a field says, which somebody may have set since.
+func sameAs(field string, text Text) Text {
+	if text.String() == field {
+		return text
+	}
+	return Lines(field)
 }
 
 // Error returns What and Why on one line, for logs and wrapping.
@@ -53,22 +85,5 @@ func ExitCode(err error) int {
 	return ExitFailed
 }
 
-// Format lays err out for a terminal: one line of what happened, then the
-// reason, then the advice. An error that is no fault is printed on one line.
-func Format(program string, err error) string { return printable.Text(format(program, err)) }
-
-func format(program string, err error) string {
-	var f *Error
-	if !errors.As(err, &f) {
-		return fmt.Sprintf("%s: %v\n", program, err)
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s\n", program, f.What)
-	if f.Why != nil {
-		fmt.Fprintf(&b, "  why:  %v\n", f.Why)
-	}
-	for line := range strings.Lines(f.Next) {
-		fmt.Fprintf(&b, "  next: %s\n", strings.TrimRight(line, "\n"))
-	}
-	return b.String()
-}
+// Format lays err out for a terminal in English.
+func Format(program string, err error) string { return English.Format(program, err) }

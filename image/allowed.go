@@ -1,7 +1,6 @@
 package image
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/jrun-hpc/jrun/fault"
@@ -19,6 +18,6 @@ func (c *Client) allowed(ref Reference) error {
 			return nil
 		}
 	}
-	return fault.Newf(fmt.Errorf("%w: allowed_registries has only %s", ErrForbidden, strings.Join(c.opts.AllowedRegistries, ", ")),
+	return fault.Newf(fault.Because("%w: allowed_registries has only %s", ErrForbidden, strings.Join(c.opts.AllowedRegistries, ", ")),
 		"use an image of one of these, or copy yours there\nor ask the administrator", "images of %s are not to be used here", name)
 }

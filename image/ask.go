@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/harbor"
 	"github.com/jrun-hpc/jrun/image/store"
 	"github.com/jrun-hpc/jrun/printable"
@@ -39,12 +40,17 @@ func newRefusal(response *http.Response, body []byte, took time.Duration) *Refus
 	return &RefusalError{StatusCode: response.StatusCode, Header: response.Header, Body: body, Took: took}
 }
 
-func (e *RefusalError) Error() string {
-	s := fmt.Sprintf("it answered %d %s", e.StatusCode, http.StatusText(e.StatusCode))
-	if m := messageIn(e.Body); m != "" {
-		s += ": " + m
+func (e *RefusalError) Error() string { return e.FaultText().String() }
+
+// FaultText is what the error says.
+func (e *RefusalError) FaultText() fault.Text { return answerText(e.StatusCode, messageIn(e.Body)) }
+
+// answerText is a registry's status with its own words, if it says any.
+func answerText(status int, message string) fault.Text {
+	if message == "" {
+		return fault.Say("it answered %d %s", status, http.StatusText(status))
 	}
-	return s
+	return fault.Say("it answered %d %s: %s", status, http.StatusText(status), message)
 }
 
 // messageIn is what the body of a refusal says, in the registry's own words; empty
@@ -88,7 +94,7 @@ func (c *Client) newAsking(ref Reference, sys *types.SystemContext) (*asking, er
 		return nil, fmt.Errorf("reading the registries' configuration: %w", err)
 	}
 	if configured != nil && configured.Blocked {
-		return nil, fmt.Errorf("%w: registries.conf blocks %s", ErrForbidden, configured.Prefix)
+		return nil, fault.Because("%w: registries.conf blocks %s", ErrForbidden, configured.Prefix)
 	}
 	host := apiHost(reference.Domain(ref.name))
 	e, err := c.endpointFor(host, sys)

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/harbor"
 	"github.com/jrun-hpc/jrun/image/store"
 	"github.com/sirupsen/logrus"
@@ -80,7 +81,7 @@ type Options struct {
 
 	// Warn is told what a person should know although the image can be used. It
 	// may be nil.
-	Warn func(string)
+	Warn func(fault.Text)
 
 	harborTiming harbor.Timing // of tests
 
@@ -150,7 +151,7 @@ func NewClient(opts Options) *Client {
 		opts.Converter = "unknown"
 	}
 	if opts.Warn == nil {
-		opts.Warn = func(string) {}
+		opts.Warn = func(fault.Text) {}
 	}
 	var login *types.DockerAuthConfig
 	if opts.Login != nil {

@@ -3,9 +3,9 @@ package image
 import (
 	"bufio"
 	"bytes"
-	"fmt"
 	"io"
 
+	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/gunzip"
 	"github.com/klauspost/compress/zstd"
 )
@@ -26,11 +26,14 @@ type CompressionError struct {
 	Cause  error // nil when the method is not supported
 }
 
-func (e *CompressionError) Error() string {
+func (e *CompressionError) Error() string { return e.FaultText().String() }
+
+// FaultText is what the error says.
+func (e *CompressionError) FaultText() fault.Text {
 	if e.Cause == nil {
-		return "it is compressed with " + e.Method + ", which is not supported"
+		return fault.Say("it is compressed with %s, which is not supported", e.Method)
 	}
-	return fmt.Sprintf("it does not decompress (%s): %v", e.Method, e.Cause)
+	return fault.Say("it does not decompress (%s): %v", e.Method, e.Cause)
 }
 
 // Unwrap returns Cause.

@@ -26,53 +26,63 @@ type PolicyError struct {
 	Message    string // the registry's own
 }
 
-func (e *PolicyError) Error() string {
-	s := map[harbor.Cause]string{
-		harbor.Vulnerable:  "it has known vulnerabilities",
-		harbor.NotScanned:  "it has not been scanned for vulnerabilities",
-		harbor.ScanPending: "it is being scanned for vulnerabilities",
-		harbor.ScanFailed:  "its scan for vulnerabilities broke off",
-		harbor.NotSigned:   "it is not signed",
+func (e *PolicyError) Error() string { return e.FaultText().String() }
+
+// FaultText is what the rule says.
+func (e *PolicyError) FaultText() fault.Text {
+	s := map[harbor.Cause]fault.Text{
+		harbor.Vulnerable:  fault.Say("it has known vulnerabilities"),
+		harbor.NotScanned:  fault.Say("it has not been scanned for vulnerabilities"),
+		harbor.ScanPending: fault.Say("it is being scanned for vulnerabilities"),
+		harbor.ScanFailed:  fault.Say("its scan for vulnerabilities broke off"),
+		harbor.NotSigned:   fault.Say("it is not signed"),
 	}[e.Cause]
-	if e.Findings != nil && e.Cause == harbor.Vulnerable {
-		return s + ": " + summaryOf(e.Findings)
-	}
-	if e.Message != "" {
-		s += " (" + e.Message + ")"
+	switch {
+	case e.Findings != nil && e.Cause == harbor.Vulnerable:
+		return fault.Say("%s: %s", s, summaryOf(e.Findings))
+	case e.Message != "":
+		return fault.Say("%s (%s)", s, e.Message)
 	}
 	return s
 }
 
 // summaryOf counts findings, worst first, and names some.
-func summaryOf(f *harbor.Findings) string {
+func summaryOf(f *harbor.Findings) fault.Text {
 	var counts []string
 	for _, severity := range []string{"Critical", "High", "Medium", "Low", "Negligible", "Unknown"} {
 		if n := f.BySeverity[severity]; n > 0 {
 			counts = append(counts, fmt.Sprintf("%d %s", n, strings.ToLower(severity)))
 		}
 	}
-	s := strings.Join(counts, ", ")
-	if s == "" {
-		s = fmt.Sprintf("%d in all", f.Total)
+	s := fault.Say("%s", strings.Join(counts, ", "))
+	if len(counts) == 0 {
+		s = fault.Say("%d in all", f.Total)
 	}
 	if f.Fixable > 0 {
-		s += fmt.Sprintf("; %d can be mended by updates", f.Fixable)
+		s = fault.Say("%s; %d can be mended by updates", s, f.Fixable)
 	}
-	var top []string
-	for _, v := range f.Top {
-		name := v.ID + " in " + v.Package
-		if v.FixVersion != "" {
-			name += " (mended in " + v.FixVersion + ")"
-		}
-		top = append(top, name)
-	}
-	if len(top) > 0 {
-		s += "; among them " + strings.Join(top, ", ")
+	if len(f.Top) > 0 {
+		s = fault.Say("%s; among them %s", s, topOf(f))
 	}
 	if f.Gate != "" {
-		s += "; the project forbids " + strings.ToLower(f.Gate) + " and worse"
+		s = fault.Say("%s; the project forbids %s and worse", s, strings.ToLower(f.Gate))
 	}
 	return s
+}
+
+// topOf names the worst findings.
+func topOf(f *harbor.Findings) (top fault.Text) {
+	for i, v := range f.Top {
+		name := fault.Say("%s in %s", v.ID, v.Package)
+		if v.FixVersion != "" {
+			name = fault.Say("%s in %s (mended in %s)", v.ID, v.Package, v.FixVersion)
+		}
+		if i > 0 {
+			name = fault.Say("%s, %s", top, name)
+		}
+		top = name
+	}
+	return top
 }
 
 // diagnose asks Harbor why it refused. ok is false for other registries, and when
@@ -120,27 +130,25 @@ func (c *Client) diagnosisFault(a *asking, d harbor.Diagnosis, refusal *RefusalE
 	}
 	const (
 		tellAdministrator = "try again in some minutes; if it stays so, tell the registry's administrator"
-		notYou            = "nothing is wrong with your password or your rights: " + tellAdministrator
+		notYou            = "nothing is wrong with your password or your rights: try again in some minutes; if it stays so, tell the registry's administrator"
 	)
 	projects := a.base() + "/harbor/projects" // the web page
 	switch d.Cause {
 	case harbor.WrongPassword, harbor.RobotRefused:
 		return refusedFault(host, user, why)
 	case harbor.LoginLocked:
-		return fault.Newf(down(why), "wait a minute and try again; another program may be trying an old password of "+user+", which locks the account for moments",
+		return fault.Newf(down(why), fault.Say("wait a minute and try again; another program may be trying an old password of %s, which locks the account for moments", user),
 			"%s does not let %s in at the moment", host, user)
 	case harbor.DirectoryDown:
 		return fault.Newf(down(why), notYou, "%s cannot check logins: its directory (LDAP) does not answer", host)
 	case harbor.LoginNeeded:
-		return fault.Newf(why, "log in first: "+loginHelp(host), "%s wants a login for the project %s", host, project)
+		return fault.Newf(why, fault.Say("log in first: %s", loginHelp(host)), "%s wants a login for the project %s", host, project)
 	case harbor.NotMember:
 		return fault.Newf(why, rightAdvice(user, project, host), "%s may not have images of the project %s at %s", user, project, host)
 	case harbor.NoProject:
-		return fault.Newf(why, "check the name of the project, "+project+"; yours are listed at "+projects+"\n"+
-			"the whole name is REGISTRY/PROJECT/IMAGE:TAG", "there is no project %s at %s", project, host)
+		return fault.Newf(why, fault.Say("check the name of the project, %s; yours are listed at %s", project, projects).And("the whole name is REGISTRY/PROJECT/IMAGE:TAG"), "there is no project %s at %s", project, host)
 	case harbor.NoRepository:
-		return fault.Newf(why, "check the name of the image; those of the project are listed at "+projects+", under "+project+"\n"+
-			"if it is yours, push it first", "there is no image %s in the project %s at %s", strings.TrimPrefix(a.repository, project+"/"), project, host)
+		return fault.Newf(why, fault.Say("check the name of the image; those of the project are listed at %s, under %s", projects, project).And("if it is yours, push it first"), "there is no image %s in the project %s at %s", strings.TrimPrefix(a.repository, project+"/"), project, host)
 	case harbor.NoTag:
 		return fault.Newf(why, tagsAdvice(d.Tags), "%s does not exist", ref)
 	case harbor.BadName:
@@ -150,7 +158,7 @@ func (c *Client) diagnosisFault(a *asking, d harbor.Diagnosis, refusal *RefusalE
 	case harbor.Vulnerable, harbor.NotScanned, harbor.ScanPending, harbor.ScanFailed, harbor.NotSigned:
 		return policyFault(a, &PolicyError{StatusCode: refusal.StatusCode, Cause: d.Cause, Findings: d.Vulnerabilities, Message: oneLine(d.Message)})
 	case harbor.QuotaExceeded:
-		return fault.Newf(why, "delete images of the project that nobody needs, at "+projects+", or ask the registry's administrator for more room",
+		return fault.Newf(why, fault.Say("delete images of the project that nobody needs, at %s, or ask the registry's administrator for more room", projects),
 			"the project %s at %s has no room left", project, host)
 	case harbor.ReadOnly:
 		return fault.Newf(down(why), notYou, "%s is read-only at the moment", host)
@@ -169,40 +177,39 @@ func (c *Client) diagnosisFault(a *asking, d harbor.Diagnosis, refusal *RefusalE
 
 // rightAdvice is for an account without a right to a project. A robot account
 // cannot be given one: it belongs to its project.
-func rightAdvice(user, project, host string) string {
+func rightAdvice(user, project, host string) fault.Text {
 	if isRobot(user) {
-		return "a robot account is for its own project: take one of " + project + ": jrun login -u 'robot$" + project + "+NAME' " + host + "/" + project + "\n" +
-			"if it is one, it lacks the right to pull: ask the project's owner"
+		return fault.Say("a robot account is for its own project: take one of %s: jrun login -u 'robot$%s+NAME' %s/%s", project, project, host, project).
+			And("if it is one, it lacks the right to pull: ask the project's owner")
 	}
-	return "check the name of the project: " + project + "\n" +
-		"ask its owner to make " + user + " a member (limited guest is enough); it holds from the next attempt on"
+	return fault.Say("check the name of the project: %s", project).
+		And("ask its owner to make %s a member (limited guest is enough); it holds from the next attempt on", user)
 }
 
 // tagsAdvice names tags that exist.
-func tagsAdvice(tags []string) string {
+func tagsAdvice(tags []string) fault.Text {
 	tags = slices.DeleteFunc(slices.Clone(tags), func(tag string) bool { return strings.HasPrefix(tag, "sha256-") }) // signatures
 	if len(tags) == 0 {
-		return "check the name: registry/repository:tag"
+		return fault.Say("check the name: registry/repository:tag")
 	}
-	more := ""
-	if len(tags) > maxTagsShown {
-		more = fmt.Sprintf(" and %d more", len(tags)-maxTagsShown)
-		tags = tags[len(tags)-maxTagsShown:]
+	if more := len(tags) - maxTagsShown; more > 0 {
+		return fault.Say("take one of the tags that exist: %s and %d more", strings.Join(tags[more:], ", "), more)
 	}
-	return "take one of the tags that exist: " + strings.Join(tags, ", ") + more
+	return fault.Say("take one of the tags that exist: %s", strings.Join(tags, ", "))
 }
 
 // policyFault says what can be done about an image that a rule of its project
 // forbids.
 func policyFault(a *asking, e *PolicyError) error {
 	project := placeOf(a.ref).Project
-	scan := "ask the owner of the project " + project + " to scan it: the image's page at " + a.base() + "/harbor/projects has a button for it"
-	next := map[harbor.Cause]string{
-		harbor.Vulnerable:  "build the image again on an updated base, and push it\nor ask the owner of the project " + project + " to allow these findings (its CVE allowlist)",
+	scan := fault.Say("ask the owner of the project %s to scan it: the image's page at %s/harbor/projects has a button for it", project, a.base())
+	next := map[harbor.Cause]fault.Text{
+		harbor.Vulnerable: fault.Say("build the image again on an updated base, and push it").
+			And("or ask the owner of the project %s to allow these findings (its CVE allowlist)", project),
 		harbor.NotScanned:  scan,
-		harbor.ScanPending: "wait some minutes and try again",
+		harbor.ScanPending: fault.Say("wait some minutes and try again"),
 		harbor.ScanFailed:  scan,
-		harbor.NotSigned:   "if it is yours, sign it: cosign sign " + a.ref.String() + "\nor use an image that is signed",
+		harbor.NotSigned:   fault.Say("if it is yours, sign it: cosign sign %s", a.ref).And("or use an image that is signed"),
 	}[e.Cause]
 	return fault.Newf(e, next, "the project %s forbids the use of %s", project, a.ref)
 }

@@ -31,7 +31,7 @@ func (c *Client) Export(ctx context.Context, st *store.Store, ref Reference, dst
 		return store.Object{}, err
 	}
 	if ref.kind == Squashfs {
-		return store.Object{}, fault.Newf(errors.New("it is a squashfs file already"), "name an image of a registry, a layout or an archive", "cannot convert %s", ref.path)
+		return store.Object{}, fault.Newf(fault.Because("it is a squashfs file already"), "name an image of a registry, a layout or an archive", "cannot convert %s", ref.path)
 	}
 	explained := func(err error) error {
 		if ref.kind == Registry {
@@ -134,16 +134,16 @@ func exportFault(dst string, err error) error {
 	if !errors.As(err, &ours) {
 		return err
 	}
-	var next string
+	var next fault.Text
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EFBIG):
-		next = "make room there (df -h " + filepath.Dir(dst) + "; quota -s; ulimit -f), or choose a directory on another disk"
+		next = fault.Say("make room there (df -h %s; quota -s; ulimit -f), or choose a directory on another disk", filepath.Dir(dst))
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EROFS):
-		next = "choose a directory that exists and that you can write to"
+		next = fault.Say("choose a directory that exists and that you can write to")
 	case errors.Is(err, syscall.ENAMETOOLONG):
-		next = "choose a shorter name"
+		next = fault.Say("choose a shorter name")
 	default:
-		next = "choose a directory on another disk, and tell the administrator of this one"
+		next = fault.Say("choose a directory on another disk, and tell the administrator of this one")
 	}
 	return fault.Newf(ours.cause, next, "cannot write %s", dst)
 }

@@ -26,9 +26,8 @@ func targetOf(dst string) exportTarget {
 // check refuses to write over what is not ours to write over: a file, unless it
 // is to be replaced, and a FILE.json that is not about an image.
 func (t exportTarget) check(replace bool) error {
-	const next = "choose another name"
 	if t.image == "" || strings.HasSuffix(t.image, "/") {
-		return fault.Newf(errors.New("it is no name of a file"), "name a file: "+filepath.Join(t.image, "image"+squashfsSuffix), "cannot write %q", t.image)
+		return fault.Newf(fault.Because("it is no name of a file"), fault.Say("name a file: %s", filepath.Join(t.image, "image"+squashfsSuffix)), "cannot write %q", t.image)
 	}
 	info, err := os.Lstat(t.image)
 	switch {
@@ -36,11 +35,11 @@ func (t exportTarget) check(replace bool) error {
 	case err != nil:
 		return exportFault(t.image, &writeError{err})
 	case info.IsDir():
-		return fault.Newf(syscall.EISDIR, "name a file in it: "+filepath.Join(t.image, "image"+squashfsSuffix), "cannot write %s", t.image)
+		return fault.Newf(syscall.EISDIR, fault.Say("name a file in it: %s", filepath.Join(t.image, "image"+squashfsSuffix)), "cannot write %s", t.image)
 	case !info.Mode().IsRegular() && info.Mode()&fs.ModeSymlink == 0:
-		return fault.Newf(errors.New("it is no regular file"), next, "cannot write %s", t.image)
+		return fault.Newf(fault.Because("it is no regular file"), "choose another name", "cannot write %s", t.image)
 	case !replace:
-		return fault.Newf(fs.ErrExist, next+", or replace it with --force", "cannot write %s", t.image)
+		return fault.Newf(fs.ErrExist, "choose another name, or replace it with --force", "cannot write %s", t.image)
 	}
 	b, err := readLimited(t.meta, sidecarLimit)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -31,9 +31,9 @@ func explain(ref Reference, err error) error {
 	var platform *PlatformError
 	switch {
 	case errors.As(err, &platform):
-		next := "choose an image for " + platform.Want.String()
+		next := fault.Say("choose an image for %s", platform.Want)
 		if len(platform.Have) > 0 {
-			next += ", or run it on a machine of one of " + joinPlatforms(platform)
+			next = fault.Say("choose an image for %s, or run it on a machine of one of %s", platform.Want, joinPlatforms(platform))
 		}
 		return fault.Newf(platform, next, "%s is not for this machine", ref)
 	case errors.Is(err, ErrEmpty):
@@ -108,21 +108,21 @@ func localFault(ctx context.Context, ref Reference, err error) error {
 	var noArchive ociarchive.ArchiveFileNotFoundError
 	switch {
 	case errors.As(err, &noTag), errors.As(err, &noArchiveTag), errors.Is(err, errNoTag):
-		return fault.Newf(err, "see which tags there are: "+listTags(ref), "there is no image %q in %s", ref.tag, ref.path)
+		return fault.Newf(err, fault.Say("see which tags there are: %s", listTags(ref)), "there is no image %q in %s", ref.tag, ref.path)
 	case errors.Is(err, layout.ErrMoreThanOneImage):
-		return fault.Newf(err, "name one of them: "+ref.kindPrefix()+ref.path+":TAG", "%s holds several images", ref.path)
+		return fault.Newf(err, fault.Say("name one of them: %s%s:TAG", ref.kindPrefix(), ref.path), "%s holds several images", ref.path)
 	case errors.Is(err, fs.ErrNotExist) && isThere(ref.path):
-		return fault.Newf(err, "check that it is what the name says ("+ref.kindPrefix()+"), or copy or make it again", "a part of %s is missing", ref.path)
+		return fault.Newf(err, fault.Say("check that it is what the name says (%s), or copy or make it again", ref.kindPrefix()), "a part of %s is missing", ref.path)
 	case errors.As(err, &noArchive), errors.Is(err, fs.ErrNotExist):
-		return fault.Newf(err, "check the path: ls -l "+ref.path, "%s is not there, or a part of it is missing", ref.path)
+		return fault.Newf(err, fault.Say("check the path: ls -l %s", ref.path), "%s is not there, or a part of it is missing", ref.path)
 	case errors.Is(err, fs.ErrPermission):
-		return fault.Newf(err, "ask its owner for the right to read it: ls -l "+ref.path, "you may not read %s", ref.path)
+		return fault.Newf(err, fault.Say("ask its owner for the right to read it: ls -l %s", ref.path), "you may not read %s", ref.path)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return fault.Newf(err, "copy or make it again", "%s was cut short", ref.path)
 	}
-	next := "check that it is what the name says: " + ref.kindPrefix()
+	next := fault.Say("check that it is what the name says: %s", ref.kindPrefix())
 	if ref.kind == DockerArchive && ref.tag != "" { // image/v5 has no error of its own for a missing tag
-		next += "\nand that it has such a tag: " + listTags(ref)
+		next = next.And("and that it has such a tag: %s", listTags(ref))
 	}
 	return fault.Newf(err, next, "%s cannot be read", ref.path)
 }

@@ -2,7 +2,6 @@ package image
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -25,7 +24,7 @@ func (c *Client) keepLogin(to LoginTarget, auth types.DockerAuthConfig) (kept st
 		if err := os.Chmod(file.path, 0o600); err != nil {
 			return "", keepFault(file.path, err)
 		}
-		c.opts.Warn(file.path + " could be read by others; now only you can. Passwords that were in it are best changed")
+		c.opts.Warn(fault.Say("%s could be read by others; now only you can. Passwords that were in it are best changed", file.path))
 	}
 	kept, byFile, err := c.setCredentials(file, to, auth)
 	if err != nil {
@@ -33,7 +32,7 @@ func (c *Client) keepLogin(to LoginTarget, auth types.DockerAuthConfig) (kept st
 	}
 	warned := byFile && c.warnOfOthers(file, to)
 	if found, err := config.GetCredentials(&c.base, to.key); !warned && (err != nil || found != auth) {
-		c.opts.Warn(fmt.Sprintf("the login is kept, but another one for %s comes first, of a file or a credential helper; remove all and log in again: jrun logout %s", to, to))
+		c.opts.Warn(fault.Say("the login is kept, but another one for %s comes first, of a file or a credential helper; remove all and log in again: jrun logout %s", to, to))
 	}
 	return kept, nil
 }
@@ -111,13 +110,13 @@ func keepFault(file string, err error) error {
 	var helper *HelperError
 	switch {
 	case errors.As(err, &helper):
-		return fault.New(what, err, "see that the credential helper works that registries.conf (credential-helpers) or "+file+" (credHelpers) names\nor keep the login in a file: --authfile FILE")
+		return fault.New(what, err, fault.Say("see that the credential helper works that registries.conf (credential-helpers) or %s (credHelpers) names", file).And("or keep the login in a file: --authfile FILE"))
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
-		return fault.New(what, err, "see to it that you may write "+filepath.Dir(file)+", or name another file: --authfile FILE")
+		return fault.New(what, err, fault.Say("see to it that you may write %s, or name another file: --authfile FILE", filepath.Dir(file)))
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return fault.New(what, err, "make room in "+filepath.Dir(file)+", or name another file: --authfile FILE")
+		return fault.New(what, err, fault.Say("make room in %s, or name another file: --authfile FILE", filepath.Dir(file)))
 	}
-	return fault.New(what, err, "mend "+file+", or move it away and log in to everything again: mv "+file+" "+file+".old")
+	return fault.New(what, err, fault.Say("mend %s, or move it away and log in to everything again: mv %s %s.old", file, file, file))
 }
 
 // warnOfOthers says which logins for the same registry come before what is in
@@ -134,12 +133,12 @@ func (c *Client) warnOfOthers(file authFile, to LoginTarget) (warned bool) {
 		for key, entry := range content.auths {
 			name := other.registryOf(key)
 			if host, _, _ := strings.Cut(name, "/"); host == to.Host() && isLogin(entry) {
-				c.opts.Warn(fmt.Sprintf("%s has a login for %s, too, which comes first on this machine; remove it: jrun logout --authfile %s %s", other.path, name, other.path, name))
+				c.opts.Warn(fault.Say("%s has a login for %s, too, which comes first on this machine; remove it: jrun logout --authfile %s %s", other.path, name, other.path, name))
 				warned = true
 			}
 		}
 		if helper, ok := content.helpers[to.Host()]; ok {
-			c.opts.Warn(fmt.Sprintf("%s names the credential helper %q for %s, and what that has comes first on this machine; remove it: jrun logout --authfile %s %s", other.path, helper, to.Host(), other.path, to.Host()))
+			c.opts.Warn(fault.Say("%s names the credential helper %q for %s, and what that has comes first on this machine; remove it: jrun logout --authfile %s %s", other.path, helper, to.Host(), other.path, to.Host()))
 			warned = true
 		}
 	}

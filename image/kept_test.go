@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/store"
 )
 
@@ -90,7 +91,7 @@ func TestAlwaysInAJobThatBeganOffline(t *testing.T) {
 	st := openStore(t)
 	ref := reg.push(t, "demo/app", "1", twoLayers("gzip"))
 	resolve := func(job string, pull Pull) (Resolved, error) {
-		return NewClient(Options{Job: job, Pull: pull, OfflineGrace: time.Hour, Warn: func(string) {}}).Resolve(t.Context(), st, ref)
+		return NewClient(Options{Job: job, Pull: pull, OfflineGrace: time.Hour, Warn: func(fault.Text) {}}).Resolve(t.Context(), st, ref)
 	}
 	if _, _, err := NewClient(Options{}).Ensure(t.Context(), st, ref, nil); err != nil {
 		t.Fatal(err)

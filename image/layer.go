@@ -4,9 +4,9 @@ import (
 	"context"
 	_ "crypto/sha512" // digests may be of this kind, too
 	"errors"
-	"fmt"
 	"io"
 
+	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/store"
 	"github.com/opencontainers/go-digest"
 )
@@ -21,8 +21,11 @@ type LayerError struct {
 	Cause  error
 }
 
-func (e *LayerError) Error() string {
-	return fmt.Sprintf("layer %d of %d (%s): %v", e.Layer, e.Layers, e.Digest, e.Cause)
+func (e *LayerError) Error() string { return e.FaultText().String() }
+
+// FaultText is what the error says.
+func (e *LayerError) FaultText() fault.Text {
+	return fault.Say("layer %d of %d (%s): %v", e.Layer, e.Layers, e.Digest, e.Cause)
 }
 
 // Unwrap returns Cause.
@@ -32,27 +35,36 @@ func (e *LayerError) Unwrap() error { return e.Cause }
 // when it is not known.
 type DigestError struct{ Want, Got digest.Digest }
 
-func (e *DigestError) Error() string {
-	return fmt.Sprintf("its digest should be %s and is %s", e.Want, e.Got)
+func (e *DigestError) Error() string { return e.FaultText().String() }
+
+// FaultText is what the error says.
+func (e *DigestError) FaultText() fault.Text {
+	return fault.Say("its digest should be %s and is %s", e.Want, e.Got)
 }
 
 // DiffIDError says that a layer's bytes are those of the manifest, but its
 // uncompressed tar is not that of the config.
 type DiffIDError struct{ Want, Got digest.Digest }
 
-func (e *DiffIDError) Error() string {
-	return fmt.Sprintf("its diffID should be %s and is %s", e.Want, e.Got)
+func (e *DiffIDError) Error() string { return e.FaultText().String() }
+
+// FaultText is what the error says.
+func (e *DiffIDError) FaultText() fault.Text {
+	return fault.Say("its diffID should be %s and is %s", e.Want, e.Got)
 }
 
 // SizeError says that a layer has fewer or more bytes than the manifest says.
 // Reading stops where there are more: Got is the number then read.
 type SizeError struct{ WantBytes, GotBytes int64 }
 
-func (e *SizeError) Error() string {
+func (e *SizeError) Error() string { return e.FaultText().String() }
+
+// FaultText is what the error says.
+func (e *SizeError) FaultText() fault.Text {
 	if e.GotBytes < e.WantBytes {
-		return fmt.Sprintf("it was cut short after %d of %d bytes", e.GotBytes, e.WantBytes)
+		return fault.Say("it was cut short after %d of %d bytes", e.GotBytes, e.WantBytes)
 	}
-	return fmt.Sprintf("it has more than its %d bytes", e.WantBytes)
+	return fault.Say("it has more than its %d bytes", e.WantBytes)
 }
 
 // layerReader is the uncompressed tar of one layer. Reading, hashing what comes,

@@ -25,7 +25,7 @@ func (c *Client) Login(ctx context.Context, st *store.Store, to LoginTarget, use
 		return "", err
 	}
 	if password == "" || strings.ContainsRune(password, 0) {
-		return "", fault.New("the password cannot be used", errors.New("it is empty, or holds a NUL byte"), "give the password, or the robot account's secret")
+		return "", fault.New("the password cannot be used", fault.Because("it is empty, or holds a NUL byte"), "give the password, or the robot account's secret")
 	}
 	sys, err := c.systemFor(to.named)
 	if err != nil {
@@ -53,11 +53,11 @@ func CheckUser(user string) error {
 	var why error
 	switch {
 	case user == "":
-		why = errors.New("it is empty")
+		why = fault.Because("it is empty")
 	case strings.Contains(user, ":"):
-		why = errors.New("it holds a colon")
+		why = fault.Because("it holds a colon")
 	case strings.ContainsFunc(user, unicode.IsControl):
-		why = errors.New("it holds a control character")
+		why = fault.Because("it holds a control character")
 	default:
 		return nil
 	}
@@ -125,7 +125,7 @@ func (c *Client) tryLogin(ctx context.Context, e *endpoint, auth types.DockerAut
 	case response.StatusCode == http.StatusOK && !page:
 		return nil
 	case response.StatusCode == http.StatusOK, response.StatusCode == http.StatusNotFound, response.StatusCode == http.StatusMethodNotAllowed:
-		return fmt.Errorf("%w: %w", errNoRegistry, refusal)
+		return fault.Because("%w: %w", errNoRegistry, refusal)
 	case response.StatusCode == http.StatusUnauthorized:
 		if b, ok := bearerOf(response); ok {
 			_, err := e.token(ctx, b, auth, "", c.opts.UserAgent)
@@ -149,11 +149,11 @@ func (c *Client) notLoggedInFault(to LoginTarget, user string, err error) error 
 		if f := networkFault(host, err); f != nil {
 			return f
 		}
-		return fault.Newf(err, "see the request: jrun --verbose login "+to.String(), "cannot log in to %s", host)
+		return fault.Newf(err, fault.Say("see the request: jrun --verbose login %s", to), "cannot log in to %s", host)
 	case refusal.StatusCode == http.StatusUnauthorized && c.doubtful(err) && isHarbor(refusal) && !isRobot(user):
-		return fault.Newf(fmt.Errorf("it refused at once, twice, without looking at the password: %w", err),
-			"wait a minute and log in again: another program may be trying an old password of "+user+", which locks the account for moments\n"+
-				"if it stays so, ask the administrator whether the directory (LDAP) behind "+host+" is working", "%s does not let %s log in at the moment", host, user)
+		return fault.Newf(fault.Because("it refused at once, twice, without looking at the password: %w", err),
+			fault.Say("wait a minute and log in again: another program may be trying an old password of %s, which locks the account for moments", user).
+				And("if it stays so, ask the administrator whether the directory (LDAP) behind %s is working", host), "%s does not let %s log in at the moment", host, user)
 	case refusal.StatusCode == http.StatusUnauthorized:
 		return refusedFault(host, user, err)
 	case refusal.StatusCode == http.StatusForbidden:
@@ -179,12 +179,12 @@ func isHarbor(refusal *RefusalError) bool {
 // refusedFault is for a login that is wrong.
 func refusedFault(host, user string, err error) error {
 	if isRobot(user) {
-		return fault.Newf(err, "look at Robot Accounts on its project's page, or ask the project's owner: has it expired, is it disabled or deleted, or has its secret been replaced?\n"+
-			"with a new secret: jrun login -u '"+user+"' "+host, "%s does not accept the robot account %s", host, user)
+		return fault.Newf(err, fault.Say("look at Robot Accounts on its project's page, or ask the project's owner: has it expired, is it disabled or deleted, or has its secret been replaced?").
+			And("with a new secret: jrun login -u '%s' %s", user, host), "%s does not accept the robot account %s", host, user)
 	}
-	next := "log in again: " + loginHelp(host) + "\nafter several attempts wait a minute: registries then refuse right passwords, too"
+	next := fault.Say("log in again: %s", loginHelp(host)).And("after several attempts wait a minute: registries then refuse right passwords, too")
 	if strings.HasPrefix(user, "robot") {
-		next += "\na robot account's name has a $, which a shell takes away: jrun login -u 'robot$…' " + host
+		next = next.And("a robot account's name has a $, which a shell takes away: jrun login -u 'robot$…' %s", host)
 	}
 	return fault.Newf(err, next, "%s does not accept the password of %s", host, user)
 }

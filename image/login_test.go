@@ -37,7 +37,7 @@ func loginHome(t *testing.T, opts Options) (*Client, string, *[]string) {
 		t.Fatal(err)
 	}
 	var warnings []string
-	opts.Warn = func(s string) { warnings = append(warnings, s) }
+	opts.Warn = func(t fault.Text) { warnings = append(warnings, t.String()) }
 	c := NewClient(opts)
 	c.refusals = scaled
 	return c, home, &warnings

@@ -1,8 +1,6 @@
 package image
 
 import (
-	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/jrun-hpc/jrun/fault"
@@ -30,8 +28,8 @@ func ParseLoginTarget(s string) (LoginTarget, error) {
 	key := strings.TrimPrefix(s, dockerScheme)
 	key = strings.TrimRight(strings.TrimPrefix(key, "https://"), "/")
 	if host, ok := strings.CutPrefix(key, "http://"); ok {
-		return LoginTarget{}, fault.Newf(errors.New("a password is not sent without TLS unless you say so"),
-			"write the host alone: jrun login "+strings.TrimRight(host, "/")+"\nand, on a network that you trust, --tls-verify=false",
+		return LoginTarget{}, fault.Newf(fault.Because("a password is not sent without TLS unless you say so"),
+			fault.Say("write the host alone: jrun login %s", strings.TrimRight(host, "/")).And("and, on a network that you trust, --tls-verify=false"),
 			"%q is an address without TLS", s)
 	}
 	if key == "index.docker.io" || key == "index.docker.io/v1" || key == "registry-1.docker.io" {
@@ -41,11 +39,11 @@ func ParseLoginTarget(s string) (LoginTarget, error) {
 	host, _, _ := strings.Cut(key, "/")
 	switch {
 	case key == "":
-		err = errors.New("it is empty")
+		err = fault.Because("it is empty")
 	case foreignScheme(key) != "":
-		err = fmt.Errorf("%s is not how registries are spoken to", foreignScheme(key))
+		err = fault.Because("%s is not how registries are spoken to", foreignScheme(key))
 	case err == nil && (!hasRegistry(key+"/x") || reference.Domain(named) != host):
-		err = errors.New("it has no dot and no port")
+		err = fault.Because("it has no dot and no port")
 	}
 	if err != nil {
 		return LoginTarget{}, fault.Newf(err, "write its host name, such as harbor.example.ac.jp\nor a project of it, such as harbor.example.ac.jp/lab, for a login that only that project takes",

@@ -32,9 +32,9 @@ func (c *Client) Logout(st *store.Store, from LoginTarget) ([]RemovedLogin, erro
 	l.all(c)
 	stampLogin(st)
 	if l.failed == nil && len(l.removed) == 0 {
-		next := "see which there are: grep -A1 auths ~/.config/containers/auth.json"
+		next := fault.Say("see which there are: grep -A1 auths ~/.config/containers/auth.json")
 		if len(l.others) > 0 {
-			next = "log out of what there is: jrun logout " + strings.Join(slices.Compact(slices.Sorted(slices.Values(l.others))), ", jrun logout ")
+			next = fault.Say("log out of what there is: jrun logout %s", strings.Join(slices.Compact(slices.Sorted(slices.Values(l.others))), ", jrun logout "))
 		}
 		return nil, fault.Newf(ErrNotLoggedIn, next, "you are not logged in to %s", from)
 	}
@@ -137,7 +137,7 @@ func (l *logout) helper(name, registry string) {
 		err = helper.Erase(program, registry)
 	}
 	if err != nil {
-		l.failed = errors.Join(l.failed, fault.Newf(err, "see that "+helperPrefix+name+" works", "the credential helper %q did not forget %s", name, registry))
+		l.failed = errors.Join(l.failed, fault.Newf(err, fault.Say("see that %s%s works", helperPrefix, name), "the credential helper %q did not forget %s", name, registry))
 		return
 	}
 	l.removed = append(l.removed, RemovedLogin{registry, fmt.Sprintf("the credential helper %q", name)})

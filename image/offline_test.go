@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/harbor"
 	"github.com/jrun-hpc/jrun/image/harbor/fakeharbor"
 	"github.com/jrun-hpc/jrun/image/store"
@@ -51,7 +52,7 @@ func TestOffline(t *testing.T) {
 					continue // it takes its time, and is all the same
 				}
 				var warnings []string
-				client := h.client(h.user, h.password, Options{OfflineGrace: tt.grace, Pull: tt.pull, Warn: func(s string) { warnings = append(warnings, s) }})
+				client := h.client(h.user, h.password, Options{OfflineGrace: tt.grace, Pull: tt.pull, Warn: func(t fault.Text) { warnings = append(warnings, t.String()) }})
 				r, err := client.Resolve(t.Context(), st, ref)
 				if !tt.ok {
 					if wantFault(t, err); !unreachable(err) || warnings != nil {

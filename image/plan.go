@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/store"
 	"github.com/opencontainers/go-digest"
 	imgspec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -37,12 +38,15 @@ type PlatformError struct {
 	Have []store.Platform // what it is for
 }
 
-func (e *PlatformError) Error() string {
+func (e *PlatformError) Error() string { return e.FaultText().String() }
+
+// FaultText is what the error says.
+func (e *PlatformError) FaultText() fault.Text {
 	have := make([]string, len(e.Have))
 	for i, p := range e.Have {
 		have[i] = p.String()
 	}
-	return fmt.Sprintf("it is for %s, not for %s", strings.Join(have, ", "), e.Want)
+	return fault.Say("it is for %s, not for %s", strings.Join(have, ", "), e.Want)
 }
 
 // maxIndexDepth bounds indexes within indexes; more than two levels are not
@@ -126,9 +130,9 @@ func parseManifest(b []byte, mime string) (manifest.Manifest, error) {
 	switch mime {
 	case imgspec.MediaTypeImageManifest, manifest.DockerV2Schema2MediaType:
 	case manifest.DockerV2Schema1MediaType, manifest.DockerV2Schema1SignedMediaType:
-		return nil, fmt.Errorf("%w: Docker's manifest schema 1 of before 2016", ErrUnsupported)
+		return nil, fault.Because("%w: Docker's manifest schema 1 of before 2016", ErrUnsupported)
 	default:
-		return nil, fmt.Errorf("%w: its type is %q", ErrNoImage, mime)
+		return nil, fault.Because("%w: its type is %q", ErrNoImage, mime)
 	}
 	parsed, err := manifest.FromBlob(b, mime)
 	if err != nil {
@@ -137,7 +141,7 @@ func parseManifest(b []byte, mime string) (manifest.Manifest, error) {
 	switch kind := parsed.ConfigInfo().MediaType; kind {
 	case imgspec.MediaTypeImageConfig, manifest.DockerV2Schema2ConfigMediaType, "":
 	default:
-		return nil, fmt.Errorf("%w: its config is of type %q", ErrNoImage, kind)
+		return nil, fault.Because("%w: its config is of type %q", ErrNoImage, kind)
 	}
 	return parsed, nil
 }
@@ -150,7 +154,7 @@ func layersOf(m manifest.Manifest, config imgspec.Image) ([]store.Layer, error) 
 	}
 	diffIDs := config.RootFS.DiffIDs
 	if len(diffIDs) != len(infos) {
-		return nil, fmt.Errorf("the manifest has %d layers and the config %d diffIDs", len(infos), len(diffIDs))
+		return nil, fault.Because("the manifest has %d layers and the config %d diffIDs", len(infos), len(diffIDs))
 	}
 	layers := make([]store.Layer, len(infos))
 	for i, info := range infos {
@@ -169,7 +173,7 @@ func layersOf(m manifest.Manifest, config imgspec.Image) ([]store.Layer, error) 
 
 func checkLayerType(mediaType string) error {
 	if strings.HasSuffix(mediaType, "+encrypted") {
-		return fmt.Errorf("%w: an encrypted layer (%s)", ErrUnsupported, mediaType)
+		return fault.Because("%w: an encrypted layer (%s)", ErrUnsupported, mediaType)
 	}
 	foreign := []string{
 		manifest.DockerV2Schema2ForeignLayerMediaType,
@@ -179,7 +183,7 @@ func checkLayerType(mediaType string) error {
 		imgspec.MediaTypeImageLayerNonDistributableZstd, //nolint:staticcheck // deprecated, and still met
 	}
 	if slices.Contains(foreign, mediaType) {
-		return fmt.Errorf("%w: a layer that is kept outside the registry (%s)", ErrUnsupported, mediaType)
+		return fault.Because("%w: a layer that is kept outside the registry (%s)", ErrUnsupported, mediaType)
 	}
 	return nil
 }

@@ -63,7 +63,7 @@ func ParseReference(s string) (Reference, error) {
 		return parseLocal(s, Squashfs, s)
 	}
 	if scheme := foreignScheme(s); scheme != "" {
-		return Reference{}, referenceFault(s, fmt.Errorf("images cannot be read from %q", scheme))
+		return Reference{}, referenceFault(s, fault.Because("images cannot be read from %q", scheme))
 	}
 	return parseRegistry(s, s)
 }
@@ -97,14 +97,14 @@ func isPath(s string) bool {
 
 func parseLocal(s string, kind Kind, rest string) (Reference, error) {
 	if strings.ContainsRune(rest, 0) {
-		return Reference{}, referenceFault(s, errors.New("it contains a NUL byte"))
+		return Reference{}, referenceFault(s, fault.Because("it contains a NUL byte"))
 	}
 	if kind == Squashfs {
 		return Reference{kind: kind, path: rest}, nil
 	}
 	path, tag, _ := strings.Cut(rest, ":")
 	if path == "" {
-		return Reference{}, referenceFault(s, errors.New("the path is missing after the colon"))
+		return Reference{}, referenceFault(s, fault.Because("the path is missing after the colon"))
 	}
 	return Reference{kind: kind, path: path, tag: tag}, nil
 }
@@ -139,7 +139,7 @@ func parseNamed(s string) (reference.Named, error) {
 	repository, _, _ = strings.Cut(repository, "@")
 	repository, _, _ = strings.Cut(repository, ":")
 	if strings.ToLower(repository) != repository {
-		return nil, fmt.Errorf("the repository %q must be in lower case", repository)
+		return nil, fault.Because("the repository %q must be in lower case", repository)
 	}
 	named, err := reference.ParseNormalizedNamed(s)
 	if err != nil {
@@ -149,7 +149,7 @@ func parseNamed(s string) (reference.Named, error) {
 }
 
 func referenceFault(s string, why error) error {
-	return fault.Newf(fmt.Errorf("%w: %w", ErrReference, why),
+	return fault.Newf(fault.Because("%w: %w", ErrReference, why),
 		"write registry/repository:tag, such as harbor.example.ac.jp/lab/python:3\n"+
 			"or oci:DIR, oci-archive:FILE, docker-archive:FILE, or the path of a FILE.sqfs",
 		"%q is not the name of an image", s)

@@ -39,7 +39,7 @@ func (c *Client) qualify(ref Reference) (Reference, error) {
 		found, err := sysregistriesv2.UnqualifiedSearchRegistries(&c.base)
 		if err != nil {
 			return ref, fault.New("the registries' configuration cannot be read", err,
-				"mend it, in one of "+sysregistriesv2.ConfigurationSourceDescription(&c.base))
+				fault.Say("mend it, in one of %s", sysregistriesv2.ConfigurationSourceDescription(&c.base)))
 		}
 		if len(found) != 1 {
 			return ref, unqualifiedFault(ref, found)
@@ -78,15 +78,16 @@ func absolute(ref Reference) (Reference, error) {
 func unqualifiedFault(ref Reference, found []string) error {
 	if name, ok := strings.CutSuffix(ref.text, squashfsSuffix+":latest"); ok {
 		name += squashfsSuffix
-		return fault.Newf(ErrNoRegistry, "if it is a file, check the path: ls -l "+name+"\nif it is not, write the registry too", "there is no file %s, and no registry in that name", name)
+		return fault.Newf(ErrNoRegistry, fault.Say("if it is a file, check the path: ls -l %s", name).And("if it is not, write the registry too"),
+			"there is no file %s, and no registry in that name", name)
 	}
 	why := ErrNoRegistry
 	example := "harbor.example.ac.jp"
 	if len(found) > 1 {
-		why = fmt.Errorf("%w: registries.conf lists %s", ErrNoRegistry, strings.Join(found, ", "))
+		why = fault.Because("%w: registries.conf lists %s", ErrNoRegistry, strings.Join(found, ", "))
 		example = found[0]
 	}
-	return fault.Newf(why, "write the registry too, such as "+example+"/"+ref.text,
+	return fault.Newf(why, fault.Say("write the registry too, such as %s/%s", example, ref.text),
 		"it is not clear which registry %q is in", ref.text)
 }
 
@@ -105,7 +106,7 @@ func (c *Client) systemFor(named reference.Named) (*types.SystemContext, error) 
 	sys.DockerInsecureSkipTLSVerify = types.OptionalBoolTrue
 	sys.DockerProxy = func(to *url.URL) (*url.URL, error) {
 		if !isLoopback(to.Host) {
-			return nil, fmt.Errorf("%w: %s", errLeavesLoopback, to.Redacted())
+			return nil, fault.Because("%w: %s", errLeavesLoopback, to.Redacted())
 		}
 		return http.ProxyFromEnvironment(&http.Request{URL: to})
 	}

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -40,7 +39,7 @@ func (c *Client) registryFault(ctx context.Context, ref Reference, err error) er
 	case status == http.StatusUnauthorized:
 		return c.unauthorizedFault(ref, err)
 	case status == http.StatusForbidden:
-		return fault.Newf(c.answered(ctx, ref, err), "ask the owner of "+reference.Path(ref.name)+" for the right to pull",
+		return fault.Newf(c.answered(ctx, ref, err), fault.Say("ask the owner of %s for the right to pull", reference.Path(ref.name)),
 			"%s does not let you have %s", host, ref)
 	case status == http.StatusNotFound && isBlob(err):
 		return fault.Newf(err, "push the image again, or tell the registry's administrator", "a part of %s is missing in the registry", ref)
@@ -50,13 +49,13 @@ func (c *Client) registryFault(ctx context.Context, ref Reference, err error) er
 		return fault.Newf(c.answered(ctx, ref, err), "look at the image's page in the registry, or ask its administrator",
 			"a rule of %s forbids the use of %s", host, ref)
 	case status == http.StatusTooManyRequests:
-		return fault.Newf(down(&StatusError{Status: status, Cause: err}), "wait some minutes and try again; a login often raises the limit: "+loginHelp(host),
+		return fault.Newf(down(&StatusError{Status: status, Cause: err}), fault.Say("wait some minutes and try again; a login often raises the limit: %s", loginHelp(host)),
 			"%s has had too many requests", host)
 	case status >= http.StatusInternalServerError:
 		return fault.Newf(down(&StatusError{Status: status, Cause: err}), "try again in a minute; if it stays so, tell the registry's administrator",
 			"the registry %s is not working", host)
 	}
-	return fault.Newf(err, "see the requests: jrun --verbose pull "+ref.String(), "%s could not be had from %s", ref, host)
+	return fault.Newf(err, fault.Say("see the requests: jrun --verbose pull %s", ref), "%s could not be had from %s", ref, host)
 }
 
 // down marks what is said of a registry that did not answer the question.
@@ -83,13 +82,13 @@ func networkFault(host string, err error) error {
 	case errors.Is(err, ErrStalled):
 		return fault.Newf(down(err), "try again; if it stays so, tell the registry's administrator", "%s has stopped sending", host)
 	case errors.As(err, &dns):
-		return fault.Newf(down(err), "check the spelling of "+dns.Name+", and that this machine has a network: getent hosts "+dns.Name,
+		return fault.Newf(down(err), fault.Say("check the spelling of %s, and that this machine has a network: getent hosts %s", dns.Name, dns.Name),
 			"the registry %s is not known", host)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return fault.Newf(down(err), "check the host and port in the name; if they are right, tell the registry's administrator", "nothing answers at %s", host)
 	case errors.As(err, &verification), errors.As(err, &authority):
-		return fault.Newf(err, "put its CA certificate into /etc/containers/certs.d/"+host+"/ca.crt or ~/.config/containers/certs.d/"+host+"/ca.crt\n"+
-			"or, on a network that you trust: --tls-verify=false", "the certificate of %s cannot be verified", host)
+		return fault.Newf(err, fault.Say("put its CA certificate into /etc/containers/certs.d/%s/ca.crt or ~/.config/containers/certs.d/%s/ca.crt", host, host).
+			And("or, on a network that you trust: --tls-verify=false"), "the certificate of %s cannot be verified", host)
 	case errors.As(err, &header), errors.Is(err, http.ErrSchemeMismatch):
 		return fault.Newf(err, "check the port; if the registry has no TLS and you trust the network: --tls-verify=false",
 			"%s does not speak TLS", host)
@@ -110,7 +109,7 @@ func (c *Client) loginFault(ref Reference, err error) error {
 	host := ref.Host()
 	user := c.user(ref)
 	if user == "" {
-		return fault.Newf(err, "log in first: "+loginHelp(host), "%s wants a login", host)
+		return fault.Newf(err, fault.Say("log in first: %s", loginHelp(host)), "%s wants a login", host)
 	}
 	return refusedFault(host, user, err)
 }
@@ -123,11 +122,10 @@ func (c *Client) unauthorizedFault(ref Reference, err error) error {
 	path := reference.Path(ref.name)
 	user := c.user(ref)
 	if user == "" {
-		return fault.Newf(err, "check the name: "+path+"\nif it is private, log in: "+loginHelp(host),
+		return fault.Newf(err, fault.Say("check the name: %s", path).And("if it is private, log in: %s", loginHelp(host)),
 			"%s does not exist, or is not for everybody", ref)
 	}
-	return fault.Newf(err, "check the name: "+path+"\nask whether "+user+" is a member of the project\n"+
-		"or log in again, if the password has changed: "+loginHelp(host),
+	return fault.Newf(err, fault.Say("check the name: %s", path).And("ask whether %s is a member of the project", user).And("or log in again, if the password has changed: %s", loginHelp(host)),
 		"%s does not exist, or is not yours to have", ref)
 }
 
@@ -139,13 +137,10 @@ type StatusError struct {
 	Cause   error
 }
 
-func (e *StatusError) Error() string {
-	s := fmt.Sprintf("it answered %d %s", e.Status, http.StatusText(e.Status))
-	if e.Message != "" {
-		s += ": " + e.Message
-	}
-	return s
-}
+func (e *StatusError) Error() string { return e.FaultText().String() }
+
+// FaultText is what the error says.
+func (e *StatusError) FaultText() fault.Text { return answerText(e.Status, e.Message) }
 
 // Unwrap returns Cause.
 func (e *StatusError) Unwrap() error { return e.Cause }
@@ -187,16 +182,15 @@ const maxTagsShown = 8
 func (c *Client) notFoundFault(ctx context.Context, ref Reference, err error) error {
 	ctx, cancel := context.WithTimeout(ctx, askAgain)
 	defer cancel()
-	check := "check the name: registry/repository:tag"
 	err = &StatusError{Status: http.StatusNotFound, Cause: err}
 	sys, sysErr := c.systemFor(ref.name)
 	from, refErr := transportReference(ref.name)
 	if sysErr != nil || refErr != nil {
-		return fault.Newf(err, check, "%s does not exist", ref)
+		return fault.Newf(err, tagsAdvice(nil), "%s does not exist", ref)
 	}
 	tags, tagsErr := docker.GetRepositoryTags(ctx, sys, from)
 	if tagsErr != nil || len(tags) == 0 {
-		return fault.Newf(err, check, "%s does not exist", ref)
+		return fault.Newf(err, tagsAdvice(nil), "%s does not exist", ref)
 	}
 	return fault.Newf(err, tagsAdvice(tags), "%s does not exist", ref)
 }

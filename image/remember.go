@@ -2,7 +2,6 @@ package image
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/jrun-hpc/jrun/fault"
@@ -25,13 +24,13 @@ const (
 
 // failure is a fault as it is written down.
 type failure struct {
-	State       string `json:"state,omitempty"` // it holds only while this is so
-	Seconds     int    `json:"seconds"`         // and for so long
-	What        string `json:"what"`
-	Why         string `json:"why"`
-	Next        string `json:"next"`
-	Unreachable bool   `json:"unreachable,omitempty"`
-	Status      int    `json:"status,omitempty"` // of the registry's answer
+	State       string     `json:"state,omitempty"` // it holds only while this is so
+	Seconds     int        `json:"seconds"`         // and for so long
+	What        fault.Text `json:"what"`
+	Why         fault.Text `json:"why"`
+	Next        fault.Text `json:"next"`
+	Unreachable bool       `json:"unreachable,omitempty"`
+	Status      int        `json:"status,omitempty"` // of the registry's answer
 }
 
 // remember writes a fault down that holds for as long as state stays what it is,
@@ -41,9 +40,9 @@ func remember(st *store.Store, kind, name string, grace time.Duration, state fun
 	if st == nil || !errors.As(err, &f) {
 		return
 	}
-	note := failure{State: state(), Seconds: int(grace.Seconds()), What: f.What, Next: f.Next, Unreachable: unreachable(err)}
+	note := failure{State: state(), Seconds: int(grace.Seconds()), What: f.Said(), Next: f.Advice(), Unreachable: unreachable(err)}
 	if f.Why != nil {
-		note.Why = f.Why.Error()
+		note.Why = fault.TextOf(f.Why)
 	}
 	var status *StatusError
 	if errors.As(err, &status) {
@@ -63,23 +62,23 @@ func recall(st *store.Store, kind, name string, state func() string) error {
 	if holds := err == nil && old >= 0 && old <= time.Duration(note.Seconds)*time.Second && note.State == state(); !holds {
 		return nil
 	}
-	why := fmt.Errorf("%s (%d seconds ago, to another process; it is asked again in %d seconds, or after jrun login)", note.Why, int(old.Seconds()), note.Seconds-int(old.Seconds()))
+	why := fault.Because("%s (%d seconds ago, to another process; it is asked again in %d seconds, or after jrun login)", note.Why, int(old.Seconds()), note.Seconds-int(old.Seconds()))
 	if note.Status != 0 {
-		why = &rememberedError{text: why.Error(), status: &StatusError{Status: note.Status}}
+		why = &rememberedError{said: why, status: &StatusError{Status: note.Status}}
 	}
 	if note.Unreachable {
 		why = &UnreachableError{Cause: why}
 	}
-	return fault.New(note.What, why, note.Next)
+	return fault.Newf(why, note.Next, "%s", note.What)
 }
 
 // rememberedError is what another process found out about a registry's refusal.
 type rememberedError struct {
-	text   string
+	said   error
 	status *StatusError
 }
 
-func (e *rememberedError) Error() string { return e.text }
+func (e *rememberedError) Error() string { return e.said.Error() }
 
 // Unwrap returns the refusal.
-func (e *rememberedError) Unwrap() error { return e.status }
+func (e *rememberedError) Unwrap() []error { return []error{e.said, e.status} }

@@ -154,7 +154,7 @@ func (c *Client) resolveNow(ctx context.Context, st *store.Store, ref Reference)
 	if !ok || !c.recent(st, known) || c.opts.Pull == PullAlways || !unreachable(err) || ctx.Err() != nil {
 		return Resolved{}, err
 	}
-	c.opts.Warn(fmt.Sprintf("%v\nusing %s, as the registry said %s ago", err, known.Resolved, age(now(st).Sub(known.Time))))
+	c.opts.Warn(fault.Say("%v", err).And("using %s, as the registry said %s ago", known.Resolved, age(now(st).Sub(known.Time))))
 	return Resolved{Reference: ref, Digest: known.Resolved, How: FromOffline, Time: known.Time}, nil
 }
 
@@ -176,31 +176,31 @@ func (c *Client) keptForGood(st *store.Store, known store.Ref) bool {
 
 func (c *Client) neverFault(st *store.Store, ref Reference, known store.Ref, there bool) error {
 	if status, ago, ok := c.refusedSince(st, ref, known); ok && known.Resolved != "" { // it was had before
-		return fault.Newf(fmt.Errorf("it answered %d %s, %s ago", status, http.StatusText(status), age(ago)),
+		return fault.Newf(fault.Because("it answered %d %s, %s ago", status, http.StatusText(status), age(ago)),
 			"ask it again: leave --pull=never out", "%s has refused %s to you", ref.Host(), ref)
 	}
 	if !there {
-		return fault.Newf(store.ErrNotFound, "fetch it first: jrun pull "+ref.String()+"\nor allow jrun to: leave --pull=never out",
+		return fault.Newf(store.ErrNotFound, fault.Say("fetch it first: jrun pull %s", ref).And("or allow jrun to: leave --pull=never out"),
 			"%s is not in the store, and no registry may be asked", ref)
 	}
-	return fault.Newf(fmt.Errorf("the registry was last asked %s ago, and an answer counts for %s (offline_grace)", age(now(st).Sub(known.Time)), c.opts.OfflineGrace),
-		"leave --pull=never out\nor, for an image to be kept for good: jrun pin "+known.Digest.String()+" --reason WHY",
+	return fault.Newf(fault.Because("the registry was last asked %s ago, and an answer counts for %s (offline_grace)", age(now(st).Sub(known.Time)), c.opts.OfflineGrace),
+		fault.Say("leave --pull=never out").And("or, for an image to be kept for good: jrun pin %s --reason WHY", known.Digest),
 		"whether you may still use %s is not known", ref)
 }
 
 // age writes how long ago something was, in the unit that fits.
-func age(d time.Duration) string {
+func age(d time.Duration) fault.Text {
 	switch {
 	case d >= time.Second && d < 2*time.Second:
-		return "1 second"
+		return fault.Say("1 second")
 	case d < 2*time.Minute:
-		return fmt.Sprintf("%d seconds", int(d.Seconds()))
+		return fault.Say("%d seconds", int(d.Seconds()))
 	case d < 2*time.Hour:
-		return fmt.Sprintf("%d minutes", int(d.Minutes()))
+		return fault.Say("%d minutes", int(d.Minutes()))
 	case d < 48*time.Hour:
-		return fmt.Sprintf("%d hours", int(d.Hours()))
+		return fault.Say("%d hours", int(d.Hours()))
 	}
-	return fmt.Sprintf("%d days", int(d.Hours()/24))
+	return fault.Say("%d days", int(d.Hours()/24))
 }
 
 // PlaceOf is the project that a reference with a registry belongs to.

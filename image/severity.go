@@ -2,7 +2,6 @@ package image
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -41,7 +40,7 @@ const (
 type scanResult struct {
 	Worst    string           `json:"worst,omitempty"`
 	Findings *harbor.Findings `json:"findings,omitempty"`
-	Missing  string           `json:"missing,omitempty"`
+	Missing  fault.Text       `json:"missing,omitempty"`
 	Job      string           `json:"job,omitempty"` // it holds for this job only, as it may be otherwise for the next
 
 	unanswered bool // it could not be asked
@@ -66,8 +65,8 @@ func (c *Client) scanFor(ctx context.Context, st *store.Store, r Resolved) scanR
 	if ctx.Err() != nil {
 		return result
 	}
-	switch old := err == nil && noted.Missing == ""; {
-	case result.Missing == "":
+	switch old := err == nil && len(noted.Missing) == 0; {
+	case len(result.Missing) == 0:
 		_ = st.SetNote(severityNote, name, result)
 		return result
 	case old && (result.unanswered || r.How == FromOffline):
@@ -90,27 +89,27 @@ func (c *Client) checkSeverity(ctx context.Context, st *store.Store, r Resolved)
 		return fmt.Errorf("reading the report on %s: %w", r.Reference, context.Cause(ctx))
 	}
 	switch {
-	case result.Missing != "":
-		return c.act(gate.NotScanned, r, errors.New(result.Missing), "ask the owner of the project "+placeOf(r.Reference).Project+" to scan it: the image's page in the registry has a button for it")
+	case len(result.Missing) > 0:
+		return c.act(gate.NotScanned, r, fault.Because("%v", result.Missing), fault.Say("ask the owner of the project %s to scan it: the image's page in the registry has a button for it", placeOf(r.Reference).Project))
 	case severityRank(result.Worst) > severityRank(gate.Max):
-		why := fmt.Errorf("it has known vulnerabilities of the severity %s; this site allows %s at most (max_severity)", strings.ToLower(result.Worst), gate.Max)
+		why := fault.Because("it has known vulnerabilities of the severity %s; this site allows %s at most (max_severity)", strings.ToLower(result.Worst), gate.Max)
 		if result.Findings != nil {
-			why = fmt.Errorf("%w: %s", why, summaryOf(result.Findings))
+			why = fault.Because("%w: %s", why, summaryOf(result.Findings))
 		}
-		return c.act(gate.Action, r, why, "build the image again on an updated base, and push it")
+		return c.act(gate.Action, r, why, fault.Say("build the image again on an updated base, and push it"))
 	}
 	return nil
 }
 
 // act does what the site wants done; no action is the strict one. One process of a
 // job warns.
-func (c *Client) act(action Action, r Resolved, why error, next string) error {
+func (c *Client) act(action Action, r Resolved, why error, next fault.Text) error {
 	switch action {
 	case Allow:
 		return nil
 	case Warn:
 		if r.How != FromJob {
-			c.opts.Warn(fmt.Sprintf("%s: %v", r.Reference, why))
+			c.opts.Warn(fault.Say("%s: %v", r.Reference, why))
 		}
 		return nil
 	}
@@ -120,7 +119,7 @@ func (c *Client) act(action Action, r Resolved, why error, next string) error {
 // scanOf reads Harbor's report on an image.
 func (c *Client) scanOf(ctx context.Context, r Resolved) scanResult {
 	missing := func(format string, args ...any) scanResult {
-		return scanResult{Missing: "it is not known whether it has vulnerabilities: " + fmt.Sprintf(format, args...)}
+		return scanResult{Missing: fault.Say("it is not known whether it has vulnerabilities: %s", fault.Say(format, args...))}
 	}
 	ctx, cancel := context.WithTimeout(ctx, diagnoseTimeout)
 	defer cancel()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image/harbor"
 	"github.com/jrun-hpc/jrun/image/harbor/fakeharbor"
 	"github.com/jrun-hpc/jrun/image/store"
@@ -36,7 +37,7 @@ func newGateTest(t *testing.T, scan *fakeharbor.Scan) *gateTest {
 // start starts a job with opts.
 func (g *gateTest) start(opts Options) error {
 	g.warnings = nil
-	opts.Warn = func(s string) { g.warnings = append(g.warnings, s) }
+	opts.Warn = func(t fault.Text) { g.warnings = append(g.warnings, t.String()) }
 	_, _, err := g.client(g.user, g.password, opts).Ensure(g.Context(), g.st, g.ref, nil)
 	return err
 }

@@ -100,7 +100,7 @@ func (c *Client) verifySignatures(ctx context.Context, policy *signature.Policy,
 	if refused == nil || ctx.Err() != nil {
 		return refused
 	}
-	return fault.Newf(fmt.Errorf("%w: %w", ErrUnsigned, refused), "use an image that is signed as the policy wants it, or ask whoever made it to sign it\n"+
+	return fault.Newf(fault.Because("%w: %w", ErrUnsigned, refused), "use an image that is signed as the policy wants it, or ask whoever made it to sign it\n"+
 		"the policy is in ~/.config/containers/policy.json or /etc/containers/policy.json", "%s may not run here", src.ref)
 }
 
@@ -114,7 +114,7 @@ func accepted(ctx context.Context, policy *signature.Policy, src *source, instan
 	unparsed := podman.UnparsedInstanceWithReference(podman.UnparsedInstance(asOpened(src.ImageSource), instance), asked)
 	allowed, err := judge.IsRunningImageAllowed(ctx, unparsed)
 	if err == nil && !allowed {
-		err = errors.New("it is not allowed")
+		err = fault.Because("it is not allowed")
 	}
 	return err
 }

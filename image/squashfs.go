@@ -53,7 +53,7 @@ func checkSquashfs(path string) (int64, error) {
 		return 0, err
 	}
 	if !info.Mode().IsRegular() {
-		return 0, fmt.Errorf("%w: it is no regular file", squash.ErrCorrupt)
+		return 0, fault.Because("%w: it is no regular file", squash.ErrCorrupt)
 	}
 	head := make([]byte, squash.SuperblockSize)
 	n, err := io.ReadFull(f, head)
@@ -65,7 +65,7 @@ func checkSquashfs(path string) (int64, error) {
 		return 0, err
 	}
 	if sb.BytesUsed > uint64(info.Size()) {
-		return 0, fmt.Errorf("%w: it was cut short: it has %d bytes of %d", squash.ErrCorrupt, info.Size(), sb.BytesUsed)
+		return 0, fault.Because("%w: it was cut short: it has %d bytes of %d", squash.ErrCorrupt, info.Size(), sb.BytesUsed)
 	}
 	return info.Size(), nil
 }
@@ -100,9 +100,9 @@ func readLimited(path string, limit int64) ([]byte, error) {
 func squashfsFault(ref Reference, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fault.Newf(err, "check the path: ls -l "+ref.path, "there is no file %s", ref.path)
+		return fault.Newf(err, fault.Say("check the path: ls -l %s", ref.path), "there is no file %s", ref.path)
 	case errors.Is(err, fs.ErrPermission):
-		return fault.Newf(err, "ask its owner for the right to read it: ls -l "+ref.path, "you may not read %s", ref.path)
+		return fault.Newf(err, fault.Say("ask its owner for the right to read it: ls -l %s", ref.path), "you may not read %s", ref.path)
 	case errors.Is(err, squash.ErrUnsupported):
 		return fault.Newf(err, "make it again with mksquashfs 4.0 or later, or with jrun pull", "%s cannot be read", ref.path)
 	case errors.Is(err, squash.ErrCorrupt):

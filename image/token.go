@@ -3,7 +3,6 @@ package image
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/docker/distribution/registry/client/auth/challenge"
+	"github.com/jrun-hpc/jrun/fault"
 	"go.podman.io/image/v5/types"
 )
 
@@ -39,12 +39,14 @@ type LoginError struct {
 	Took       time.Duration
 }
 
-func (e *LoginError) Error() string {
-	s := fmt.Sprintf("the token service answered %d %s", e.StatusCode, http.StatusText(e.StatusCode))
-	if e.Message != "" {
-		s += ": " + e.Message
+func (e *LoginError) Error() string { return e.FaultText().String() }
+
+// FaultText is what the error says.
+func (e *LoginError) FaultText() fault.Text {
+	if e.Message == "" {
+		return fault.Say("the token service answered %d %s", e.StatusCode, http.StatusText(e.StatusCode))
 	}
-	return s
+	return fault.Say("the token service answered %d %s: %s", e.StatusCode, http.StatusText(e.StatusCode), e.Message)
 }
 
 // token asks for the right to pull from repository; without one, only whether
@@ -121,7 +123,7 @@ func tokenIn(text []byte) (string, error) {
 		answer.Token = answer.Access
 	}
 	if answer.Token == "" {
-		return "", errors.New("the token service sent no token")
+		return "", fault.Because("the token service sent no token")
 	}
 	return answer.Token, nil
 }

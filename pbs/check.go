@@ -30,7 +30,7 @@ type Finding struct {
 // word.
 func (s Server) Check(ctx context.Context, settings Settings) []Finding {
 	if _, err := s.run(ctx, "qstat", "-B"); err != nil {
-		return []Finding{{Name: "server", Err: fault.New("the PBS server does not answer", err, "start it, or correct PBS_SERVER in "+confFile)}}
+		return []Finding{{Name: "server", Err: fault.New("the PBS server does not answer", err, fault.Say("start it, or correct PBS_SERVER in %s", confFile))}}
 	}
 	findings := []Finding{{Name: "server", Detail: s.Host.Server}}
 	for _, r := range resources {
@@ -54,7 +54,7 @@ func (s Server) checkResource(ctx context.Context, name, flag string) Finding {
 	case err != nil:
 		f.Err = fault.New("the server has no such resource", err, installNext)
 	case have["type"] != "string" || !strings.Contains(have["flag"], flag):
-		f.Err = fault.Newf(fmt.Errorf("it has type=%s flag=%s, and needs type=string flag=%s", have["type"], have["flag"], flag), installNext, "the resource cannot be used")
+		f.Err = fault.Newf(fault.Because("it has type=%s flag=%s, and needs type=string flag=%s", have["type"], have["flag"], flag), installNext, "the resource cannot be used")
 	default:
 		f.Detail = "string, flag " + have["flag"]
 	}
@@ -82,7 +82,7 @@ func (s Server) checkHook(ctx context.Context) (findings []Finding, seen bool) {
 			continue
 		}
 		if !sameValue(have[a[0]], a[1]) {
-			f.Err = fault.Newf(fmt.Errorf("it is %q and should be %q", have[a[0]], a[1]), installNext, "the hook is set up in another way")
+			f.Err = fault.Newf(fault.Because("it is %q and should be %q", have[a[0]], a[1]), installNext, "the hook is set up in another way")
 			f.Warning = a[0] == "alarm" || a[0] == "freq"
 		}
 		findings = append(findings, f)
@@ -107,7 +107,7 @@ func (s Server) checkContent(ctx context.Context, settings Settings) []Finding {
 		case err != nil:
 			f.Skipped, f.Err = true, unreachable(err)
 		case !same:
-			f.Err = fault.New("the server has another one than this jrun would install", errors.New("it is of another version, or jrun.toml has changed"), installNext)
+			f.Err = fault.New("the server has another one than this jrun would install", fault.Because("it is of another version, or jrun.toml has changed"), installNext)
 			f.Warning = true
 		}
 		findings = append(findings, f)
@@ -140,12 +140,12 @@ func (s Server) checkCompiled(ctx context.Context) Finding {
 		}
 		out, err := exec.CommandContext(ctx, python, "-m", "py_compile", file).CombinedOutput()
 		if err != nil {
-			f.Err = fault.New("Python cannot read the hook, so PBS starts jobs without it", fmt.Errorf("%w: %s", err, strings.TrimSpace(string(out))), installNext)
+			f.Err = fault.New("Python cannot read the hook, so PBS starts jobs without it", fault.Because("%w: %s", err, strings.TrimSpace(string(out))), installNext)
 		}
 		f.Detail = "by " + python
 		return f
 	}
-	f.Skipped, f.Err = true, errors.New("this machine has no python3")
+	f.Skipped, f.Err = true, fault.Because("this machine has no python3")
 	return f
 }
 
@@ -183,9 +183,8 @@ func (s Server) checkCgroups(ctx context.Context) Finding {
 		}
 	}
 	if devices.Enabled && !slices.ContainsFunc(devices.Allow, allowsFUSE) {
-		f.Err = fault.New("jobs may not open /dev/fuse", errors.New("the devices that "+cgroupsHook+" allows lack it"),
-			`add the line "`+fuseDevice+`" to cgroup.devices.allow in its configuration:`+"\n"+
-				"qmgr -c 'export hook "+cgroupsHook+" application/x-config default' > cgroups.json; edit it; qmgr -c 'import hook "+cgroupsHook+" application/x-config default cgroups.json'")
+		f.Err = fault.New("jobs may not open /dev/fuse", fault.Because("the devices that %s allows lack it", cgroupsHook),
+			fault.Say(`add the line "%s" to cgroup.devices.allow in its configuration:`, fuseDevice).And("qmgr -c 'export hook %s application/x-config default' > cgroups.json; edit it; qmgr -c 'import hook %s application/x-config default cgroups.json'", cgroupsHook, cgroupsHook))
 		return f
 	}
 	f.Detail = "/dev/fuse is allowed"
@@ -215,14 +214,14 @@ func (s Server) checkMom() Finding {
 	case !s.Host.HasMom:
 		f.Skipped, f.Detail = true, "this machine runs no jobs"
 	case err == nil && !bytes.Equal(text, hook):
-		f.Err = fault.New("the MoM of this machine has another hook", errors.New("it is of another version"),
+		f.Err = fault.New("the MoM of this machine has another hook", fault.Because("it is of another version"),
 			"wait a minute: the server gives it to the MoMs\nor do it as a manager of PBS, on the server: sudo jrun pbs install")
 	case err == nil:
 		f.Detail = dir
 	case errors.Is(err, fs.ErrPermission):
 		f.Skipped, f.Detail = true, "only root may look"
 	default:
-		f.Err = fault.New("the MoM of this machine has no hook, so its jobs run without their images", err, "restart it: systemctl restart pbs\n"+installNext)
+		f.Err = fault.New("the MoM of this machine has no hook, so its jobs run without their images", err, fault.Say("restart it: systemctl restart pbs").And(installNext))
 	}
 	return f
 }
@@ -262,7 +261,7 @@ func (s Server) checkNodes(ctx context.Context, settings Settings) Finding {
 	}
 	f.Detail = fmt.Sprintf("%d of %d have %s at %s", len(nodes)-len(wrong), len(nodes), settings.Version, settings.Jrun)
 	if len(wrong) > 0 {
-		f.Err = fault.New("nodes differ", errors.New(strings.Join(wrong, "; ")), "install the same jrun at "+settings.Jrun+" on all nodes")
+		f.Err = fault.New("nodes differ", fault.Because("%s", strings.Join(wrong, "; ")), fault.Say("install the same jrun at %s on all nodes", settings.Jrun))
 	}
 	return f
 }

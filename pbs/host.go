@@ -3,7 +3,6 @@ package pbs
 import (
 	"bufio"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -32,9 +31,9 @@ func ReadHost() (Host, error) {
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		next := "run it on a machine of the PBS complex"
+		next := fault.Say("run it on a machine of the PBS complex")
 		if !errors.Is(err, fs.ErrNotExist) {
-			next = "ask the administrator to let everybody read " + name
+			next = fault.Say("ask the administrator to let everybody read %s", name)
 		}
 		return Host{}, fault.New("there is no configuration of PBS on this machine", err, next)
 	}
@@ -50,7 +49,7 @@ func ReadHost() (Host, error) {
 		}
 	}
 	if err := scanner.Err(); err != nil {
-		return Host{}, fault.New("the configuration of PBS cannot be read", fmt.Errorf("%s: %w", name, err), "correct the file")
+		return Host{}, fault.New("the configuration of PBS cannot be read", fault.Because("%s: %w", name, err), "correct the file")
 	}
 	h.HasMom = startMom == "1"
 	return h, nil

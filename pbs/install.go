@@ -55,7 +55,7 @@ func (s Server) Install(ctx context.Context, settings Settings) ([]Step, error) 
 		case err != nil:
 			return nil, unreachable(err)
 		case have["type"] != "string":
-			return nil, fault.Newf(fmt.Errorf("its type is %s", have["type"]), "remove it, if nothing needs it: qmgr -c 'delete resource "+r.name+"'",
+			return nil, fault.Newf(fault.Because("its type is %s", have["type"]), fault.Say("remove it, if nothing needs it: qmgr -c 'delete resource %s'", r.name),
 				"the server has another resource %s", r.name)
 		case have["flag"] != r.flag:
 			steps = append(steps, Step{Directive: fmt.Sprintf("set resource %s flag=%s", r.name, r.flag)})
@@ -156,7 +156,7 @@ func (s Server) Uninstall(ctx context.Context) ([]Step, error) {
 		return nil, err
 	}
 	if len(jobs) > 0 {
-		return nil, fault.Newf(fmt.Errorf("%d jobs name an image, and would run outside of it: %s, …", len(jobs), jobs[0].ID),
+		return nil, fault.Newf(fault.Because("%d jobs name an image, and would run outside of it: %s, …", len(jobs), jobs[0].ID),
 			"wait for them, or delete them\nor only stop new ones: qmgr -c 'set queue QUEUE enabled=false'", "the hook is still needed")
 	}
 	if _, err := s.attributes(ctx, "hook", HookName); errors.Is(err, ErrNoSuch) {
@@ -171,7 +171,7 @@ func (s Server) Uninstall(ctx context.Context) ([]Step, error) {
 func (s Server) Do(ctx context.Context, steps []Step) error {
 	dir, err := os.MkdirTemp("", "jrun-pbs-")
 	if err != nil {
-		return fault.New("the hook cannot be given to the server", err, "free some room in "+os.TempDir()+", or set TMPDIR")
+		return fault.New("the hook cannot be given to the server", err, fault.Say("free some room in %s, or set TMPDIR", os.TempDir()))
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	for i, step := range steps {
@@ -179,7 +179,7 @@ func (s Server) Do(ctx context.Context, steps []Step) error {
 		if step.File != nil {
 			name := filepath.Join(dir, strconv.Itoa(i)+step.Suffix)
 			if err := os.WriteFile(name, step.File, 0o600); err != nil {
-				return fault.New("the hook cannot be given to the server", err, "free some room in "+os.TempDir()+", or set TMPDIR")
+				return fault.New("the hook cannot be given to the server", err, fault.Say("free some room in %s, or set TMPDIR", os.TempDir()))
 			}
 			directive = strings.Replace(directive, "FILE", name, 1)
 		}

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/fault/language"
 	"github.com/jrun-hpc/jrun/vmtemplate/message"
 	"github.com/jrun-hpc/jrun/vmtemplate/rootless"
 	"github.com/jrun-hpc/jrun/vmtemplate/site"
@@ -75,7 +77,8 @@ func (p *program) runTest(ctx context.Context, o *testOptions, name string, args
 	}
 	return trial.Run(ctx, stem, trial.Options{
 		Name: name, Args: args, Shell: len(args) == 0, Binds: o.binds, GPU: o.gpu, MPI: o.mpi,
-		Warn: func(text string) { fmt.Fprintln(os.Stderr, "jbuild: "+text) },
+		Words: language.StageWords(p.Language()),
+		Warn:  func(text fault.Text) { fmt.Fprintln(os.Stderr, "jbuild: "+p.Text(message.Plain(text))) },
 	})
 }
 

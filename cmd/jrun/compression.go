@@ -1,8 +1,6 @@
 package main
 
 import (
-	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -21,18 +19,18 @@ func parseCompression(text string, opts *writer.Options) error {
 	}{"zstd": {squash.Zstd, 22}, "gzip": {squash.Gzip, 9}, "lz4": {squash.Lz4, 0}, "none": {squash.Zstd, 0}}
 	wanted, ok := known[name]
 	if !ok {
-		return fault.Newf(errors.New("it is none of zstd, gzip, lz4 and none"), next, "cannot understand the compression %q", text)
+		return fault.Newf(fault.Because("it is none of zstd, gzip, lz4 and none"), next, "cannot understand the compression %q", text)
 	}
 	opts.Compression, opts.Uncompressed = wanted.method, name == "none"
 	if !hasLevel {
 		return nil
 	}
 	if wanted.levels == 0 {
-		return fault.Newf(fmt.Errorf("%s has no levels", name), next, "cannot understand the compression %q", text)
+		return fault.Newf(fault.Because("%s has no levels", name), next, "cannot understand the compression %q", text)
 	}
 	var err error
 	if opts.Level, err = strconv.Atoi(level); err != nil || opts.Level < 1 || opts.Level > wanted.levels {
-		return fault.Newf(fmt.Errorf("%q is no level of %s: they are 1 to %d", level, name, wanted.levels), next, "cannot understand the compression %q", text)
+		return fault.Newf(fault.Because("%q is no level of %s: they are 1 to %d", level, name, wanted.levels), next, "cannot understand the compression %q", text)
 	}
 	return nil
 }
@@ -48,7 +46,7 @@ func parseBlockSize(text string) (int, error) {
 	n, err := strconv.Atoi(number)
 	size := n * scale
 	if err != nil || n > squash.MaxBlockSize || size < squash.MinBlockSize || size > squash.MaxBlockSize || size&(size-1) != 0 {
-		return 0, fault.Newf(errors.New("it is no power of two from 4K to 1M"), "write --block-size 128K", "cannot use the block size %q", text)
+		return 0, fault.Newf(fault.Because("it is no power of two from 4K to 1M"), "write --block-size 128K", "cannot use the block size %q", text)
 	}
 	return size, nil
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -145,7 +144,7 @@ func readConfig(file string, must bool) (config, error) {
 		return config{}, fault.Newf(err, "correct the file; docs/jrun.toml.md lists the keys", "cannot read the configuration %s", file)
 	}
 	if unknown := known.Undecoded(); len(unknown) > 0 {
-		return config{}, fault.Newf(fmt.Errorf("it does not know the key %q", unknown[0].String()),
+		return config{}, fault.Newf(fault.Because("it does not know the key %q", unknown[0].String()),
 			"correct or remove the line; docs/jrun.toml.md lists the keys", "cannot use the configuration %s", file)
 	}
 	for i, dir := range c.MPI.Host {
@@ -173,12 +172,12 @@ func (c config) check() error {
 		"pbs.convert": {c.PBS.Convert, []string{"job", convertInQueue}},
 	} {
 		if word.value != "" && !slices.Contains(word.known, word.value) {
-			return fmt.Errorf("%s is %q, not one of %s", key, word.value, strings.Join(word.known, ", "))
+			return fault.Because("%s is %q, not one of %s", key, word.value, strings.Join(word.known, ", "))
 		}
 	}
 	for _, dir := range c.MPI.Host {
 		if !filepath.IsAbs(dir) {
-			return fmt.Errorf("mpi.host names %q, which does not start with /", dir)
+			return fault.Because("mpi.host names %q, which does not start with /", dir)
 		}
 	}
 	return nil

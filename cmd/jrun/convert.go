@@ -33,7 +33,7 @@ used. The same image and the same settings give the same bytes on every machine.
 				return err
 			}
 			if jobs < 0 {
-				return fault.Newf(fmt.Errorf("%d is less than 0", jobs), "write --jobs 4, or leave it out", "cannot use --jobs %d", jobs)
+				return fault.Newf(fault.Because("%d is less than 0", jobs), "write --jobs 4, or leave it out", "cannot use --jobs %d", jobs)
 			}
 			ref, err := image.ParseReference(args[0])
 			if err != nil {

@@ -9,7 +9,8 @@
 //
 // Main runs the stages of package sandbox before anything else, because this
 // program is also its own helper; and it is the only place that exits. Errors
-// travel up as values and are printed once, by fault.Format.
+// travel up as values and are printed once, in the language of
+// the environment (package fault/language).
 //
 // What a program may read goes to standard output: digests, tables, JSON.
 // Progress and errors go to standard error.

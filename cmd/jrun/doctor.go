@@ -19,6 +19,8 @@ type finding struct {
 	Status string   `json:"status"` // ok, warning, failed or skipped
 	Detail string   `json:"detail,omitempty"`
 	Next   []string `json:"next,omitempty"` // what mends it
+
+	problem error // of which Detail and Next are the English
 }
 
 func newDoctorCommand(g *globalOptions) *cobra.Command {
@@ -105,6 +107,7 @@ func diagnoseStore(g *globalOptions) finding {
 
 // explain takes the parts of a fault apart.
 func (f *finding) explain(err error) {
+	f.problem = err
 	var problem *fault.Error
 	if !errors.As(err, &problem) {
 		f.Detail = err.Error()
@@ -114,15 +117,29 @@ func (f *finding) explain(err error) {
 	f.Next = strings.Split(problem.Next, "\n")
 }
 
+// inWords are the detail and the advice in the reader's language.
+func (f finding) inWords() (detail string, next []string) {
+	var problem *fault.Error
+	switch {
+	case f.problem == nil:
+		return f.Detail, f.Next
+	case !errors.As(f.problem, &problem):
+		return tongue.Cause(f.problem), f.Next
+	}
+	return tongue.Cause(problem), strings.Split(tongue.Say(problem.Advice()), "\n")
+}
+
 func printFindings(out io.Writer, findings []finding) {
+	label := tongue.Say(fault.Say("next:"))
 	width := 0
 	for _, f := range findings {
 		width = max(width, len(f.Check))
 	}
 	for _, f := range findings {
-		fmt.Fprintf(out, "%-7s  %-*s  %s\n", f.Status, width, f.Check, f.Detail)
-		for _, next := range f.Next {
-			fmt.Fprintf(out, "%-7s  %-*s  next: %s\n", "", width, "", next)
+		detail, advice := f.inWords()
+		fmt.Fprintf(out, "%-7s  %-*s  %s\n", f.Status, width, f.Check, detail)
+		for _, next := range advice {
+			fmt.Fprintf(out, "%-7s  %-*s  %s %s\n", "", width, "", label, next)
 		}
 	}
 }

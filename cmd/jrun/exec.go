@@ -1,8 +1,6 @@
 package main
 
 import (
-	"errors"
-	"fmt"
 	"os"
 	"path"
 	"slices"
@@ -10,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/jrun-hpc/jrun/fault"
+	"github.com/jrun-hpc/jrun/fault/language"
 	"github.com/jrun-hpc/jrun/runtime/batch"
 	"github.com/jrun-hpc/jrun/runtime/sandbox"
 	"github.com/spf13/cobra"
@@ -46,7 +45,7 @@ func runExec(target string, command []string, workdir string) error {
 	dir := p.Dir
 	if workdir != "" {
 		if !path.IsAbs(workdir) {
-			return fault.Newf(errors.New("it does not start with /"), "give an absolute path", "cannot use %q as the working directory", workdir)
+			return fault.Newf(fault.Because("it does not start with /"), "give an absolute path", "cannot use %q as the working directory", workdir)
 		}
 		dir = path.Clean(workdir)
 	}
@@ -54,7 +53,7 @@ func runExec(target string, command []string, workdir string) error {
 	if terminal, ok := os.LookupEnv("TERM"); ok {
 		env = append(env, "TERM="+terminal)
 	}
-	return entrance.Exec(sandbox.Command{Args: command, Env: env, Dir: dir})
+	return entrance.Exec(sandbox.Command{Args: command, Env: env, Dir: dir, Words: language.StageWords(language.Locale(os.Getenv))})
 }
 
 // findTarget returns the process of a PID, or the first of a job's.
@@ -70,8 +69,8 @@ func findTarget(target string) (sandbox.Process, error) {
 		return found[0], nil
 	}
 	host, _ := os.Hostname() // for people
-	return sandbox.Process{}, fault.Newf(fmt.Errorf("none of your programs on %s runs in an image for it: %w", host, sandbox.ErrNoSandbox),
-		"go to a machine where it runs: qstat -n "+target+"\nwith OpenPBS also from anywhere: pbs_tmrsh", "cannot enter job %s", target)
+	return sandbox.Process{}, fault.Newf(fault.Because("none of your programs on %s runs in an image for it: %w", host, sandbox.ErrNoSandbox),
+		fault.Say("go to a machine where it runs: qstat -n %s", target).And("with OpenPBS also from anywhere: pbs_tmrsh"), "cannot enter job %s", target)
 }
 
 // ofJob lists the processes of a job, by its id or the number that it begins with.

@@ -21,7 +21,7 @@ func (s *session) find(name string) (store.Object, error) {
 		return s.findDigest(prefix)
 	}
 	if isDigest {
-		return store.Object{}, fault.Newf(errors.New("a digest has hexadecimal digits, of which at least six are needed"),
+		return store.Object{}, fault.Newf(fault.Because("a digest has hexadecimal digits, of which at least six are needed"),
 			"jrun images lists what is there", "cannot tell which image %s is", name)
 	}
 	ref, err := image.ParseReference(name)
@@ -30,7 +30,7 @@ func (s *session) find(name string) (store.Object, error) {
 	}
 	object, err := s.client.Find(s.store, ref)
 	if errors.Is(err, store.ErrNotFound) {
-		return store.Object{}, fault.Newf(err, "jrun images lists what is there; jrun pull "+name+" fetches it",
+		return store.Object{}, fault.Newf(err, fault.Say("jrun images lists what is there; jrun pull %s fetches it", name),
 			"the image %s is not in the store %s", name, s.store.Root())
 	}
 	return object, err
@@ -56,7 +56,7 @@ func (s *session) findDigest(prefix string) (store.Object, error) {
 	case 0:
 		return store.Object{}, fault.Newf(store.ErrNotFound, "jrun images lists what is there", "there is no image sha256:%s in the store %s", prefix, s.store.Root())
 	}
-	return store.Object{}, fault.Newf(errors.New("more than one digest begins like that"), "give more of it; jrun images --json shows all",
+	return store.Object{}, fault.Newf(fault.Because("more than one digest begins like that"), "give more of it; jrun images --json shows all",
 		"cannot tell which image sha256:%s is", prefix)
 }
 

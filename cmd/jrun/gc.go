@@ -171,7 +171,7 @@ func (s *session) collectAfterwards(ctx context.Context) {
 		return
 	}
 	if _, err := store.Collect(ctx, []*store.Store{s.store}, p); err != nil && ctx.Err() == nil {
-		s.report.warn("old images could not be removed: " + err.Error())
+		s.report.warn(fault.Say("old images could not be removed: %v", err))
 	}
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -77,7 +76,7 @@ func (g *globalOptions) open() (*session, error) {
 		return nil, err
 	}
 	report := newProgress(os.Stderr, g.quiet, g.verbose)
-	st, err := store.Open(dir, store.Options{SiteOwner: owner, Warn: func(err error) { report.warn(err.Error()) }})
+	st, err := store.Open(dir, store.Options{SiteOwner: owner, Warn: func(err error) { report.warn(fault.TextOf(err)) }})
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +124,7 @@ func accountID(name string) (int, error) {
 	uid, err := identity.UserID(context.Background(), name)
 	if err != nil || uid == 0 {
 		if err == nil {
-			err = errors.New("it is root's, which should not be a service's")
+			err = fault.Because("it is root's, which should not be a service's")
 		}
 		return 0, fault.Newf(err, "write the service account's name or uid: site_owner = \"jrun-svc\"", "cannot use the site_owner %q of the configuration", name)
 	}
@@ -192,7 +191,7 @@ func (s *session) resolve(ctx context.Context, name string) (image.Resolved, err
 		return image.Resolved{Reference: ref, How: image.FromFile, Time: time.Now()}, err
 	}
 	for _, file := range s.client.OpenCredentials() {
-		s.report.warn(file + " holds passwords and can be read by others; close it: chmod 600 " + file)
+		s.report.warn(fault.Say("%s holds passwords and can be read by others; close it: chmod 600 %s", file, file))
 	}
 	s.report.event(image.Event{Phase: image.Resolving})
 	resolved, err := s.client.Resolve(ctx, s.store, ref)

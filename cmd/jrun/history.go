@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -67,7 +66,7 @@ docs/provenance.md says what is in them.`,
 }
 
 func (s *session) book() provenance.Book {
-	return provenance.Book{Store: s.store, Warn: s.report.warn}
+	return provenance.Book{Store: s.store, Warn: func(err error) { s.report.warn(fault.TextOf(err)) }}
 }
 
 // ranImage tells whether a record is of the image that name means.
@@ -152,11 +151,11 @@ func chooseRun(j provenance.Job, number int, command string) (provenance.Record,
 		list += fmt.Sprintf("\n        %d  %s  %s  %s", i+1, r.Started.Local().Format(time.DateTime), familiar(r), printable.CutRunes(commandOf(r), commandWidth))
 	}
 	if number != 0 {
-		return provenance.Record{}, fault.Newf(fmt.Errorf("it has %d:%s", len(j.Runs), list),
-			fmt.Sprintf("choose one: %s --run N %s", command, shellword.Show(j.Job)), "the job %s has no run %d", j.Job, number)
+		return provenance.Record{}, fault.Newf(fault.Because("it has %d:%s", len(j.Runs), list),
+			fault.Say("choose one: %s --run N %s", command, shellword.Show(j.Job)), "the job %s has no run %d", j.Job, number)
 	}
-	return provenance.Record{}, fault.Newf(errors.New("it ran several things:"+list),
-		fmt.Sprintf("choose one: %s --run N %s", command, shellword.Show(j.Job)), "cannot tell which run of the job %s is meant", j.Job)
+	return provenance.Record{}, fault.Newf(fault.Because("it ran several things:%s", list),
+		fault.Say("choose one: %s --run N %s", command, shellword.Show(j.Job)), "cannot tell which run of the job %s is meant", j.Job)
 }
 
 // completeJobs offers ids of the latest jobs.

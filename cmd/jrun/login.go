@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -90,7 +89,7 @@ func loginTarget(c config, args []string, example string) (image.LoginTarget, er
 	}
 	host, _, _ := strings.Cut(strings.TrimPrefix(c.DefaultRegistry, "https://"), "/")
 	if host == "" {
-		return image.LoginTarget{}, fault.New("it is not clear which registry is meant", errors.New("none is named, and jrun.toml has no default_registry"), "name it: "+example)
+		return image.LoginTarget{}, fault.New("it is not clear which registry is meant", fault.Because("none is named, and jrun.toml has no default_registry"), fault.Say("name it: %s", example))
 	}
 	return image.ParseLoginTarget(host)
 }
@@ -105,7 +104,7 @@ func (o *loginOptions) ask(ctx context.Context, to image.LoginTarget, in io.Read
 	}
 	if o.passwordStdin {
 		if o.user == "" {
-			return "", "", fault.New("it is not clear whose password it is", errors.New("the standard input holds the password alone"), "name the account: jrun login -u USER --password-stdin "+to.String())
+			return "", "", fault.New("it is not clear whose password it is", fault.Because("the standard input holds the password alone"), fault.Say("name the account: jrun login -u USER --password-stdin %s", to))
 		}
 		password, err := firstLine(in)
 		return o.user, password, err
@@ -113,7 +112,7 @@ func (o *loginOptions) ask(ctx context.Context, to image.LoginTarget, in io.Read
 	ask, err := openPrompt(in)
 	if err != nil {
 		return "", "", fault.New("nobody can be asked for the password", err,
-			fmt.Sprintf("run 'jrun login %s' on a terminal\nor: jrun login -u USER --password-stdin %s <FILE", to, to))
+			fault.Say("run 'jrun login %s' on a terminal", to).And("or: jrun login -u USER --password-stdin %s <FILE", to))
 	}
 	defer ask.close()
 	user = o.user
@@ -127,7 +126,7 @@ func (o *loginOptions) ask(ctx context.Context, to image.LoginTarget, in io.Read
 	}
 	password, err = ask.password(ctx, fmt.Sprintf("Password of %s at %s: ", user, to.Host()))
 	if err == nil && password == "" {
-		err = fault.New("no password was given", errors.New("the answer is empty"), "try again: jrun login "+to.String())
+		err = fault.New("no password was given", fault.Because("the answer is empty"), fault.Say("try again: jrun login %s", to))
 	}
 	return user, password, err
 }
@@ -144,7 +143,7 @@ func firstLine(in io.Reader) (string, error) {
 	line, _, _ := strings.Cut(string(b), "\n")
 	line = strings.TrimSuffix(line, "\r")
 	if line == "" {
-		return "", fault.New("no password was given", errors.New("the first line of the standard input is empty"), "give it on the standard input: jrun login --password-stdin … <FILE")
+		return "", fault.New("no password was given", fault.Because("the first line of the standard input is empty"), "give it on the standard input: jrun login --password-stdin … <FILE")
 	}
 	return line, nil
 }
@@ -173,7 +172,7 @@ func runLogout(g *globalOptions, all bool, args []string, out io.Writer) error {
 		return err
 	}
 	if all && len(args) > 0 {
-		return fault.New("cannot understand the command line", errors.New("--all and a registry mean different things"), "jrun logout "+args[0]+"\nor: jrun logout --all")
+		return fault.New("cannot understand the command line", fault.Because("--all and a registry mean different things"), fault.Say("jrun logout %s", args[0]).And("or: jrun logout --all"))
 	}
 	var removed []image.RemovedLogin
 	if all {

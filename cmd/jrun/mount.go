@@ -30,7 +30,7 @@ you alone. IMAGE is a .sqfs file or any other name of an image. Unmount with
 				return err
 			}
 			if args[1] == "" { // which would be the current directory
-				return fault.New("cannot mount on a directory without a name", errors.New("DIR is an empty word"), "name an empty directory: jrun mount IMAGE DIR")
+				return fault.New("cannot mount on a directory without a name", fault.Because("DIR is an empty word"), "name an empty directory: jrun mount IMAGE DIR")
 			}
 			object, err := s.ensure(cmd.Context(), args[0])
 			if err != nil {

@@ -96,7 +96,7 @@ func (p *progress) copied(have bool, err error) {
 	switch {
 	case errors.Is(err, context.Canceled):
 	case errors.As(err, &problem):
-		p.warn(fmt.Sprintf("%s\n%s", problem.Error(), problem.Next))
+		p.warn(fault.TextOf(problem).Then(problem.Advice()))
 	case !p.verbose:
 	case err != nil && have:
 		fmt.Fprintf(p.out, "jrun: %s has a copy on this node that other commands will not find: %v\n", p.name, err)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os/user"
@@ -262,8 +261,8 @@ it from cron; what is converted already costs one request each time.`,
 func checkQueueConverts() error {
 	c, err := loadConfig()
 	if err == nil && c.PBS.Convert != convertInQueue {
-		err = fault.New("this site converts images in the jobs that need them", fmt.Errorf("pbs.convert is not %q", convertInQueue),
-			"write it into "+siteConfig+": [pbs] convert = \"queue\"\nor convert single images: jrun pull --site IMAGE")
+		err = fault.New("this site converts images in the jobs that need them", fault.Because("pbs.convert is not %q", convertInQueue),
+			fault.Say(`write it into %s: [pbs] convert = "queue"`, siteConfig).And("or convert single images: jrun pull --site IMAGE"))
 	}
 	return err
 }
@@ -304,11 +303,11 @@ func prefetch(cmd *cobra.Command, g *globalOptions, jobs []pbs.Job, site, dryRun
 		}
 		if err != nil {
 			failed++
-			fmt.Fprint(cmd.ErrOrStderr(), fault.Format("jrun", err))
+			fmt.Fprint(cmd.ErrOrStderr(), tongue.Format("jrun", err))
 		}
 	}
 	if failed > 0 {
-		return fault.Newf(errors.New("the reasons stand above"), "their jobs try again when they start, with their owners' logins", "%d of %d images could not be made ready", failed, len(names))
+		return fault.Newf(fault.Because("the reasons stand above"), "their jobs try again when they start, with their owners' logins", "%d of %d images could not be made ready", failed, len(names))
 	}
 	return nil
 }

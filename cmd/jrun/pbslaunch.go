@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -55,7 +54,7 @@ func runPBSLaunch(ctx context.Context, g *globalOptions, o pbsLaunch, args []str
 	}
 	task, ok := pbs.CurrentTask(host)
 	if !ok {
-		return fault.New("this is no job of PBS", errors.New("PBS_JOBID is not set"), "submit it: qsub -l container_image=IMAGE job.sh")
+		return fault.New("this is no job of PBS", fault.Because("PBS_JOBID is not set"), "submit it: qsub -l container_image=IMAGE job.sh")
 	}
 	s, run, err := openForTask(g)
 	if err != nil {
@@ -72,7 +71,7 @@ func runPBSLaunch(ctx context.Context, g *globalOptions, o pbsLaunch, args []str
 	case "task":
 		l.Args = slices.Concat(args[:1], unquoted(args[1:]))
 	default:
-		return fault.Newf(errors.New("it is neither shell nor task"), "bring hook and jrun to the same version: jrun pbs install", "cannot start the job in the mode %q", o.mode)
+		return fault.Newf(fault.Because("it is neither shell nor task"), "bring hook and jrun to the same version: jrun pbs install", "cannot start the job in the mode %q", o.mode)
 	}
 	for name, value := range variablesForTask(task) {
 		if err := os.Setenv(name, value); err != nil {
@@ -112,12 +111,12 @@ func openForTask(g *globalOptions) (*session, *runOptions, error) {
 		err = flags.Parse(words)
 	}
 	if err == nil && flags.NArg() > 0 {
-		err = fmt.Errorf("%q is no option", flags.Arg(0))
+		err = fault.Because("%q is no option", flags.Arg(0))
 	}
 	if err == nil {
 		flags.Visit(func(f *pflag.Flag) {
 			if allowed := c.PBS.options(); !slices.Contains(allowed, "--"+f.Name) && err == nil {
-				err = fmt.Errorf("--%s is not among those that this site allows", f.Name)
+				err = fault.Because("--%s is not among those that this site allows", f.Name)
 			}
 		})
 	}
@@ -139,7 +138,7 @@ func unquoted(arguments []string) []string {
 // warnOfMemory says when the job has little for what comes now.
 func warnOfMemory(report *progress, task pbs.Task) {
 	if limit := pbs.MemoryLimit(); limit < pbs.EnoughMemory {
-		report.warn(fmt.Sprintf("job %s has %s of memory; converting its image may need more\n"+
-			"ask for more: qsub -l select=1:mem=2gb …\nor convert it before, on a login node: jrun pull IMAGE", task.ID, quantity.Size(limit)))
+		report.warn(fault.Say("job %s has %s of memory; converting its image may need more", task.ID, quantity.Size(limit)).
+			And("ask for more: qsub -l select=1:mem=2gb …").And("or convert it before, on a login node: jrun pull IMAGE"))
 	}
 }

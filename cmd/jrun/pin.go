@@ -26,12 +26,12 @@ the image's project.`,
 		Args:              wantArgs(cobra.ExactArgs(1)),
 		ValidArgsFunction: g.completeImages,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			again := "jrun pin " + args[0] + " --reason 'Suzuki 2026, figure 3'"
+			again := fault.Say("jrun pin %s --reason 'Suzuki 2026, figure 3'", args[0])
 			if reason == "" {
-				return fault.New("cannot pin without a reason", errors.New("in five years somebody will ask"), again)
+				return fault.New("cannot pin without a reason", fault.Because("in five years somebody will ask"), again)
 			}
 			if len(reason) > provenance.MostReason {
-				return fault.New("cannot pin with such a long reason", fmt.Errorf("it has %d bytes, more than %d", len(reason), provenance.MostReason), again)
+				return fault.New("cannot pin with such a long reason", fault.Because("it has %d bytes, more than %d", len(reason), provenance.MostReason), again)
 			}
 			s, err := g.open()
 			if err != nil {
@@ -114,9 +114,9 @@ func (s *session) askSite(kind provenance.ReportKind, object store.Object, reaso
 	case err == nil, !object.Site && errors.Is(err, store.ErrNobodyToTell):
 		return "", nil
 	case object.Site:
-		return "", fault.Newf(err, "ask the administrator to pin it: jadm pin "+object.Digest.String()+" --reason WHY\nor keep a copy of your own: jrun convert "+name+" FILE.sqfs",
+		return "", fault.Newf(err, fault.Say("ask the administrator to pin it: jadm pin %s --reason WHY", object.Digest).And("or keep a copy of your own: jrun convert %s FILE.sqfs", name),
 			"cannot tell the site about %s", name)
 	}
-	s.report.warn("it is done in your own part of the store, but the site could not be told: " + err.Error())
+	s.report.warn(fault.Say("it is done in your own part of the store, but the site could not be told: %v", err))
 	return "", nil
 }

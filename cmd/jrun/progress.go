@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/image"
 	"github.com/jrun-hpc/jrun/image/store"
 	"github.com/jrun-hpc/jrun/printable"
@@ -123,11 +124,11 @@ func (p *progress) clear() {
 }
 
 // warn says what a person should know, one line each, also with --quiet.
-func (p *progress) warn(text string) {
+func (p *progress) warn(text fault.Text) {
 	p.clear()
-	for i, line := range strings.Split(printable.Text(text), "\n") {
+	for i, line := range strings.Split(printable.Text(tongue.Say(text)), "\n") {
 		if i == 0 {
-			line = "jrun: warning: " + line
+			line = "jrun: " + tongue.Say(fault.Say("warning: %s", line))
 		} else {
 			line = "  " + line
 		}

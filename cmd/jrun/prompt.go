@@ -31,7 +31,7 @@ func openPrompt(in io.Reader) (*prompt, error) {
 	if file, ok := in.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 		return &prompt{in: file, out: os.Stderr}, nil
 	}
-	return nil, errors.New("there is no terminal")
+	return nil, fault.Because("there is no terminal")
 }
 
 func (p *prompt) close() {

@@ -45,8 +45,8 @@ Secrets are not recorded: set them in the environment.`,
 				args, command = args[:dash], args[dash:]
 			}
 			if len(args) != 1 {
-				return fault.New("cannot understand the command line", fmt.Errorf("one job is needed, and '--' before a command; got %d words", len(args)),
-					"usage: "+cmd.UseLine()+"\nsee '"+cmd.CommandPath()+" --help'")
+				return fault.New("cannot understand the command line", fault.Because("one job is needed, and '--' before a command; got %d words", len(args)),
+					fault.Say("usage: %s", cmd.UseLine()).And("see '%s --help'", cmd.CommandPath()))
 			}
 			s, err := g.open()
 			if err != nil {
@@ -103,8 +103,8 @@ func (s *session) reproduce(ctx context.Context, out io.Writer, r provenance.Rec
 		return err
 	}
 	if len(missing) > 0 {
-		return fault.Newf(fmt.Errorf("%s held secrets, which are not recorded", strings.Join(missing, " and ")),
-			"export "+strings.Join(missing, "=… ")+"=…\nand try again: "+o.command(r.Job), "cannot reproduce the job %s as it was", r.Job)
+		return fault.Newf(fault.Because("%s held secrets, which are not recorded", strings.Join(missing, " and ")),
+			fault.Say("export %s=…", strings.Join(missing, "=… ")).And("and try again: %s", o.command(r.Job)), "cannot reproduce the job %s as it was", r.Job)
 	}
 	if err := again.prepare(); err != nil {
 		return err
@@ -149,8 +149,8 @@ func (s *session) obtainAgain(ctx context.Context, was provenance.Record, name s
 	}
 	if f := was.Image.File; f != nil && want == "" {
 		if same, there := f.Unchanged(); there && !same {
-			return store.Object{}, image.Resolved{}, fault.Newf(errors.New("the file has been written to since, and it has no digest to compare"),
-				"run it as it is now: jrun run "+shellword.Show(f.Path)+" COMMAND\nor put back the file of then, with its time (cp -p)", "%s is not what the job %s ran", f.Path, was.Job)
+			return store.Object{}, image.Resolved{}, fault.Newf(fault.Because("the file has been written to since, and it has no digest to compare"),
+				fault.Say("run it as it is now: jrun run %s COMMAND", shellword.Show(f.Path)).And("or put back the file of then, with its time (cp -p)"), "%s is not what the job %s ran", f.Path, was.Job)
 		}
 	}
 	resolved, err := s.resolve(ctx, name)
@@ -163,24 +163,24 @@ func (s *session) obtainAgain(ctx context.Context, was provenance.Record, name s
 		return object, resolved, s.goneFault(was, want, err, o.command(was.Job, "--pull=never"))
 	}
 	if err == nil && object.Digest != want {
-		err = fault.Newf(fmt.Errorf("it holds %s now; the job ran %s", digestWord(object.Digest), want),
-			"find a copy of then; jrun why "+shellword.Show(was.Job)+" tells where it came from", "%s is not what the job %s ran", name, was.Job)
+		err = fault.Newf(fault.Because("it holds %s now; the job ran %s", digestWord(object.Digest), want),
+			fault.Say("find a copy of then; jrun why %s tells where it came from", shellword.Show(was.Job)), "%s is not what the job %s ran", name, was.Job)
 	}
 	return object, resolved, err
 }
 
 // goneFault is for a digest that the registry has no more.
 func (s *session) goneFault(was provenance.Record, want digest.Digest, err error, again string) error {
-	why := fmt.Errorf("the registry does not have %s any more: %w", was.Image.Resolved, statusOf(err))
-	var next string
+	why := fault.Because("the registry does not have %s any more: %w", was.Image.Resolved, statusOf(err))
+	var next fault.Text
 	switch s.stored(was.Image).State {
 	case "there":
-		next = fmt.Sprintf("it is still in the store; keep it and use that:\njrun pin %s --reason WHY\n%s", want, again)
+		next = fault.Say("it is still in the store; keep it and use that:").And("jrun pin %s --reason WHY", want).And("%s", again)
 	case "removed":
-		next = fmt.Sprintf("have it back from the store, keep it and use that:\njrun gc --undelete %s\njrun pin %s --reason WHY\n%s", want, want, again)
+		next = fault.Say("have it back from the store, keep it and use that:").And("jrun gc --undelete %s", want).And("jrun pin %s --reason WHY", want).And("%s", again)
 	default:
-		why = fmt.Errorf("neither the registry nor the store has %s any more: %w", was.Image.Resolved, statusOf(err))
-		next = fmt.Sprintf("ask the owner of the image to push %s again\nor see what the name stands for now: jrun why %s", want, shellword.Show(was.Job))
+		why = fault.Because("neither the registry nor the store has %s any more: %w", was.Image.Resolved, statusOf(err))
+		next = fault.Say("ask the owner of the image to push %s again", want).And("or see what the name stands for now: jrun why %s", shellword.Show(was.Job))
 	}
 	return fault.Newf(why, next, "the image of the job %s is gone", was.Job)
 }

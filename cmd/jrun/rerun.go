@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -28,7 +27,7 @@ type rerun struct {
 // place of the recorded one.
 func (s *session) again(r provenance.Record, command []string) (rerun, error) {
 	if r.NotUTF8 {
-		return rerun{}, fault.Newf(errors.New("its command or options were not UTF-8, and could not be recorded exactly"),
+		return rerun{}, fault.Newf(fault.Because("its command or options were not UTF-8, and could not be recorded exactly"),
 			"run it by hand; jrun history --json shows what is known", "cannot reproduce the job %s", r.Job)
 	}
 	name, err := nameAgain(r.Image)

@@ -51,7 +51,7 @@ func (s *session) remove(name string) (string, error) {
 		return "removed " + name, err
 	}
 	if ref, err := image.ParseReference(name); err == nil && ref.Kind() == image.Squashfs {
-		return "", fault.Newf(errors.New("it is a file of yours, not in the store"), "rm "+ref.Path(), "cannot remove %s", name)
+		return "", fault.Newf(fault.Because("it is a file of yours, not in the store"), fault.Say("rm %s", ref.Path()), "cannot remove %s", name)
 	}
 	object, err := s.find(name)
 	if err != nil {

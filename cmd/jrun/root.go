@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/jrun-hpc/jrun/fault"
@@ -56,7 +55,7 @@ func newRootCommand() *cobra.Command {
 	g.addPullFlag(root.Flags())
 	root.Flags().SetInterspersed(false)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return fault.New("cannot understand the command line", err, fmt.Sprintf("see '%s --help'", cmd.CommandPath()))
+		return fault.New("cannot understand the command line", err, fault.Say("see '%s --help'", cmd.CommandPath()))
 	})
 	root.SetUsageTemplate(root.UsageTemplate() + exitStatus)
 	root.AddCommand(
@@ -83,9 +82,7 @@ func suggest(cmd *cobra.Command, args []string, err error) error {
 		return err
 	}
 	if names := cmd.SuggestionsFor(args[0]); len(names) > 0 {
-		better := *f
-		better.Next = fmt.Sprintf("did you mean 'jrun %s'?\n%s", names[0], f.Next)
-		return &better
+		return f.Advise(fault.Say("did you mean 'jrun %s'?", names[0]).Then(f.Advice()))
 	}
 	return err
 }
@@ -109,7 +106,7 @@ func flagFault(err error) error {
 func wantArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {
-			return fault.New("cannot understand the command line", err, fmt.Sprintf("usage: %s\nsee '%s --help'", cmd.UseLine(), cmd.CommandPath()))
+			return fault.New("cannot understand the command line", err, fault.Say("usage: %s", cmd.UseLine()).And("see '%s --help'", cmd.CommandPath()))
 		}
 		return nil
 	}

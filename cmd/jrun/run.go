@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jrun-hpc/jrun/fault/language"
 	"github.com/jrun-hpc/jrun/image"
 	"github.com/jrun-hpc/jrun/image/store"
 	"github.com/jrun-hpc/jrun/runtime/batch"
@@ -164,6 +165,7 @@ func (s *session) start(ctx context.Context, o *runOptions, l launch.Options, ge
 	l.Binds = slices.Concat(s.siteBinds(), o.binds)
 	l.NoHome, l.WritableTmpfs, l.Root = o.noHome, o.writableTmpfs, o.root
 	l.GPU, l.CDIDirs = firstOf(o.gpu, s.config.GPU.Default, "auto"), s.config.CDIDirs
+	l.Words = language.StageWords(language.Locale(os.Getenv))
 	if l.Warn == nil {
 		l.Warn = s.report.warn
 	}

@@ -27,6 +27,6 @@ func sayOnce(ctx context.Context, err error) error {
 	if errors.As(err, &f) {
 		what = f.What // reasons may say when or to whom it happened
 	}
-	spokesman.Group{Name: ranks.Name, Size: ranks.Here}.Say(ctx, what, func() { fmt.Fprint(os.Stderr, fault.Format("jrun", err)) })
+	spokesman.Group{Name: ranks.Name, Size: ranks.Here}.Say(ctx, what, func() { fmt.Fprint(os.Stderr, tongue.Format("jrun", err)) })
 	return &fault.Error{What: what, Why: errReported, Code: fault.ExitCode(err)}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -144,10 +143,10 @@ keep their own images there, too, its mode is 1777.`,
 		Args:    wantArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !site {
-				return fault.New("nothing to do", errors.New("a user's own part of the store makes itself"), "for the site's part: jrun store init --site")
+				return fault.New("nothing to do", fault.Because("a user's own part of the store makes itself"), "for the site's part: jrun store init --site")
 			}
 			if os.Getuid() == 0 {
-				return fault.New("refusing to make the site's part of the store as root", errors.New("a service account is enough, and jrun takes no images that belong to root for the site's"),
+				return fault.New("refusing to make the site's part of the store as root", fault.Because("a service account is enough, and jrun takes no images that belong to root for the site's"),
 					"run it as the service account: sudo -u jrun-svc jrun store init --site")
 			}
 			s, err := g.open()
@@ -177,7 +176,7 @@ and groups, and nobody else, whatever was before. For the service account.`,
 		Args:    wantArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !everybody && !nobody && len(users)+len(groups) == 0 {
-				return fault.New("cannot share with nobody", errors.New("no account or group is named"), "add --user NAME, --group NAME, --everybody, or --nobody to close the project")
+				return fault.New("cannot share with nobody", fault.Because("no account or group is named"), "add --user NAME, --group NAME, --everybody, or --nobody to close the project")
 			}
 			members, err := membersOf(cmd.Context(), users, groups, everybody)
 			if err != nil {
@@ -210,14 +209,14 @@ func membersOf(ctx context.Context, users, groups []string, everybody bool) (sto
 	for _, name := range users {
 		uid, err := identity.UserID(ctx, name)
 		if err != nil {
-			return m, fault.Newf(err, "check the name: getent passwd "+name, "there is no account %q", name)
+			return m, fault.Newf(err, fault.Say("check the name: getent passwd %s", name), "there is no account %q", name)
 		}
 		m.UIDs = append(m.UIDs, uid)
 	}
 	for _, name := range groups {
 		gid, err := identity.GroupID(ctx, name)
 		if err != nil {
-			return m, fault.Newf(err, "check the name: getent group "+name, "there is no group %q", name)
+			return m, fault.Newf(err, fault.Say("check the name: getent group %s", name), "there is no group %q", name)
 		}
 		m.GIDs = append(m.GIDs, gid)
 	}

@@ -84,9 +84,9 @@ func verifyFault(name string, object store.Object, err error) error {
 	default:
 		return fault.Newf(err, "try again; if it fails again, show this to the administrator", "cannot verify %s", name)
 	}
-	next := fmt.Sprintf("fetch it again: jrun rm %s; jrun pull IMAGE", object.Digest)
+	next := fault.Say("fetch it again: jrun rm %s; jrun pull IMAGE", object.Digest)
 	if ref, parseErr := image.ParseReference(name); parseErr == nil && ref.Kind() == image.Squashfs {
-		next = "convert it again (jrun convert IMAGE FILE.sqfs), or take it from a backup"
+		next = fault.Say("convert it again (jrun convert IMAGE FILE.sqfs), or take it from a backup")
 	}
 	return fault.Newf(err, next, "%s is damaged", name)
 }

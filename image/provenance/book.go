@@ -2,7 +2,6 @@ package provenance
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -16,7 +15,7 @@ import (
 // Book is the records of one user.
 type Book struct {
 	Store *store.Store
-	Warn  func(string) // about records that cannot be read; may be nil
+	Warn  func(error) // about records that cannot be read; may be nil
 
 	// Written is told of a record that Write has written, by the one process that has;
 	// may be nil.
@@ -104,7 +103,7 @@ func (b Book) read(months []string, name string) (Job, bool) {
 				r, err = Parse(f.Content)
 			}
 			if err != nil {
-				b.warn(fmt.Errorf("%s is left out: %w", f.Path, err))
+				b.warn(fault.Because("%s is left out: %w", f.Path, err))
 				continue
 			}
 			key := filepath.Base(f.Path)
@@ -124,7 +123,7 @@ func (b Book) read(months []string, name string) (Job, bool) {
 
 func (b Book) warn(err error) {
 	if b.Warn != nil {
-		b.Warn(err.Error())
+		b.Warn(err)
 	}
 }
 
@@ -183,7 +182,7 @@ func (b Book) Find(name string) (Job, error) {
 		}
 		if len(ids) > 1 {
 			slices.Sort(ids)
-			return Job{}, fault.Newf(fmt.Errorf("%w: %s", ErrAmbiguous, strings.Join(ids[:min(len(ids), 8)], ", ")),
+			return Job{}, fault.Newf(fault.Because("%w: %s", ErrAmbiguous, strings.Join(ids[:min(len(ids), 8)], ", ")),
 				"give more of it\njrun history lists your jobs", "cannot tell which job %q is", name)
 		}
 	}
@@ -191,6 +190,6 @@ func (b Book) Find(name string) (Job, error) {
 }
 
 func (b Book) notFound(name string) error {
-	return fault.Newf(fmt.Errorf("%w: %s", ErrUnknownJob, b.Store.Root()),
+	return fault.Newf(fault.Because("%w: %s", ErrUnknownJob, b.Store.Root()),
 		"jrun history lists your jobs\nif it used another store: jrun --store DIR history", "there is no record of a job %q", name)
 }

@@ -19,7 +19,7 @@ func newBook(t testing.TB) (Book, *[]string) {
 		t.Fatal(err)
 	}
 	warnings := &[]string{}
-	return Book{Store: st, Warn: func(s string) { *warnings = append(*warnings, s) }}, warnings
+	return Book{Store: st, Warn: func(err error) { *warnings = append(*warnings, err.Error()) }}, warnings
 }
 
 // put writes a run of a command in a job.

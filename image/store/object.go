@@ -103,7 +103,7 @@ func (r *realm) get(d digest.Digest) (Object, error) {
 var ErrDamaged = errors.New("it is not whole")
 
 func damaged(d digest.Digest, why error) error {
-	return fault.Newf(fmt.Errorf("%w: %w", ErrDamaged, why), "remove it and fetch it again: jrun rm "+d.String(), "the stored image %s is damaged", d)
+	return fault.Newf(fault.Because("%w: %w", ErrDamaged, why), fault.Say("remove it and fetch it again: jrun rm %s", d), "the stored image %s is damaged", d)
 }
 
 func (r *realm) readMeta(stem string) (Meta, error) {

@@ -2,7 +2,6 @@ package store
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -51,7 +50,7 @@ func (r *realm) checkDir(dir string) error {
 		return err
 	}
 	if !info.IsDir() {
-		return fault.Newf(fmt.Errorf("%w: it is no directory", ErrUntrusted),
+		return fault.Newf(fault.Because("%w: it is no directory", ErrUntrusted),
 			"remove it, or choose another store with --store", "refusing the store %s", dir)
 	}
 	return r.checkTrust(dir, info)
@@ -63,15 +62,15 @@ func (r *realm) checkDir(dir string) error {
 func (r *realm) checkTrust(path string, info fs.FileInfo) error {
 	owner := ownerOf(info)
 	if owner != r.owner {
-		why := fmt.Errorf("%w: it belongs to uid %d, you are uid %d", ErrUntrusted, owner, r.owner)
+		why := fault.Because("%w: it belongs to uid %d, you are uid %d", ErrUntrusted, owner, r.owner)
 		if r.owner != os.Getuid() {
-			why = fmt.Errorf("%w: it belongs to uid %d, the service account is uid %d", ErrUntrusted, owner, r.owner)
+			why = fault.Because("%w: it belongs to uid %d, the service account is uid %d", ErrUntrusted, owner, r.owner)
 		}
 		return fault.Newf(why, "remove it or have its owner remove it, or choose another store with --store", "refusing %s", path)
 	}
 	if info.Mode().Perm()&0o022 != 0 {
-		return fault.Newf(fmt.Errorf("%w: its mode is %#o", ErrUntrusted, info.Mode().Perm()),
-			"chmod go-w "+path, "refusing %s", path)
+		return fault.Newf(fault.Because("%w: its mode is %#o", ErrUntrusted, info.Mode().Perm()),
+			fault.Say("chmod go-w %s", path), "refusing %s", path)
 	}
 	return nil
 }

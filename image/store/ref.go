@@ -98,7 +98,7 @@ func (s *Store) Refs() ([]Ref, error) {
 		case errors.Is(err, fs.ErrNotExist): // removed meanwhile
 		case err != nil:
 			path := filepath.Join(s.refsDir(), e.Name())
-			failed = errors.Join(failed, fault.Newf(err, "remove it: rm -r "+path+"\nthe name comes back when it is pulled or run again", "a name in the store cannot be read"))
+			failed = errors.Join(failed, fault.Newf(err, fault.Say("remove it: rm -r %s", path).And("the name comes back when it is pulled or run again"), "a name in the store cannot be read"))
 		default:
 			refs = append(refs, ref)
 		}

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/jrun-hpc/jrun/fault"
@@ -115,12 +114,12 @@ func (t *site) checkTrust(r *realm) error {
 		return err
 	}
 	if owner := ownerOf(info); owner != 0 && owner != t.owner {
-		return fault.Newf(fmt.Errorf("%w: it belongs to uid %d, the service account is uid %d", ErrUntrusted, owner, t.owner),
-			"tell the administrator: chown root "+root, "refusing the site's part of the store %s", root)
+		return fault.Newf(fault.Because("%w: it belongs to uid %d, the service account is uid %d", ErrUntrusted, owner, t.owner),
+			fault.Say("tell the administrator: chown root %s", root), "refusing the site's part of the store %s", root)
 	}
 	if mode := info.Mode(); mode.Perm()&0o022 != 0 && mode&os.ModeSticky == 0 {
-		return fault.Newf(fmt.Errorf("%w: its mode is %#o", ErrUntrusted, mode.Perm()),
-			"tell the administrator: chmod +t "+root, "refusing the site's part of the store %s", root)
+		return fault.Newf(fault.Because("%w: its mode is %#o", ErrUntrusted, mode.Perm()),
+			fault.Say("tell the administrator: chmod +t %s", root), "refusing the site's part of the store %s", root)
 	}
 	for _, dir := range []string{t.dir, filepath.Dir(r.dir), r.dir, r.objects()} {
 		if err := r.checkDir(dir); err != nil {
@@ -140,7 +139,7 @@ func OpenSite(root string, place Place) (*Store, error) {
 	t := &site{dir: filepath.Join(s.root, "site"), owner: os.Getuid()}
 	r, ok := t.projectRealm(place)
 	if !ok {
-		return nil, fault.Newf(fmt.Errorf("the registry is %q and the project %q", place.Registry, place.Project),
+		return nil, fault.Newf(fault.Because("the registry is %q and the project %q", place.Registry, place.Project),
 			"name an image of a registry: registry/project/repository:tag", "only images of a registry's project can be the site's")
 	}
 	if err := t.checkInit(); err != nil {
@@ -155,8 +154,8 @@ func OpenSite(root string, place Place) (*Store, error) {
 func (t *site) checkInit() error {
 	info, err := os.Lstat(t.dir)
 	if err == nil && info.IsDir() && ownerOf(info) != t.owner {
-		return fault.Newf(fmt.Errorf("%s belongs to the account with uid %d, you are uid %d", t.dir, ownerOf(info), t.owner),
-			"become that account: sudo -u '#"+strconv.Itoa(ownerOf(info))+"' jrun …\nor leave --site out, for your own part", "only the service account may change the site's part of the store")
+		return fault.Newf(fault.Because("%s belongs to the account with uid %d, you are uid %d", t.dir, ownerOf(info), t.owner),
+			fault.Say("become that account: sudo -u '#%d' jrun …", ownerOf(info)).And("or leave --site out, for your own part"), "only the service account may change the site's part of the store")
 	}
 	r := realm{owner: t.owner}
 	err = r.checkDir(t.dir)

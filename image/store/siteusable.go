@@ -27,13 +27,13 @@ func SiteUsable(root string) (SiteUsage, error) {
 	t := &site{dir: filepath.Join(root, "site"), owner: os.Getuid()}
 	var st unix.Statfs_t
 	if err := unix.Statfs(root, &st); err != nil {
-		return u, fault.Newf(err, "make it, for all users: sudo install -d -m 1777 "+root, "there is no store %s", root)
+		return u, fault.Newf(err, fault.Say("make it, for all users: sudo install -d -m 1777 %s", root), "there is no store %s", root)
 	}
 	u.FileSystem = FileSystemName(st.Type)
 	u.FreeBytes = int64(min(st.Bavail, 1<<62/uint64(max(st.Bsize, 1)))) * st.Bsize
 	if _, err := os.Lstat(t.dir); errors.Is(err, fs.ErrNotExist) {
 		if err := unix.Access(root, unix.W_OK|unix.X_OK); err != nil {
-			return u, fault.Newf(err, "open it for all users: sudo chmod 1777 "+root, "the site's part of the store %s cannot be made", root)
+			return u, fault.Newf(err, fault.Say("open it for all users: sudo chmod 1777 %s", root), "the site's part of the store %s cannot be made", root)
 		}
 		return u, nil
 	}
@@ -43,7 +43,7 @@ func SiteUsable(root string) (SiteUsage, error) {
 	}
 	trial, err := os.MkdirTemp(t.dir, ".check-")
 	if err != nil {
-		return u, fault.Newf(err, "look at the directory: ls -ld "+t.dir, "the site's part of the store %s cannot be written", root)
+		return u, fault.Newf(err, fault.Say("look at the directory: ls -ld %s", t.dir), "the site's part of the store %s cannot be written", root)
 	}
 	err = setACL(trial, []int{t.owner}, nil)
 	u.ACL = err == nil

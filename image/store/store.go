@@ -128,7 +128,7 @@ func (s *Store) makeUserDir() error {
 
 // accessFault explains why path in the store cannot be read or written.
 func (s *Store) accessFault(path string, err error) error {
-	why := fmt.Errorf("opening %s: %w", path, err)
+	why := fault.Because("opening %s: %w", path, err)
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return fault.Newf(why, SpaceAdvice, "no space left in the store %s", s.root)
@@ -136,8 +136,7 @@ func (s *Store) accessFault(path string, err error) error {
 		return fault.Newf(why, "choose a directory that can be written: jrun --store DIR …, or JRUN_STORE=DIR",
 			"the store %s is on a read-only file system", s.root)
 	case errors.Is(err, fs.ErrPermission):
-		return fault.Newf(why, "choose a directory of your own: jrun --store DIR …, or JRUN_STORE=DIR\n"+
-			"or look at its permissions: ls -ld "+path, "you may not write to the store %s", s.root)
+		return fault.Newf(why, fault.Say("choose a directory of your own: jrun --store DIR …, or JRUN_STORE=DIR").And("or look at its permissions: ls -ld %s", path), "you may not write to the store %s", s.root)
 	case errors.Is(err, syscall.EIO), errors.Is(err, syscall.ESTALE):
 		return fault.Newf(why, "tell the administrator of that storage\nor keep images elsewhere meanwhile: jrun --store DIR …, or JRUN_STORE=DIR",
 			"the storage of the store %s does not work", s.root)

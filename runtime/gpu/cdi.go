@@ -134,15 +134,15 @@ func (p *planner) named(names []string) error {
 					have = append(have, s.Kind+"="+d.Name)
 				}
 			}
-			why := "no specification names any device"
+			why := fault.Because("no specification names any device")
 			if len(have) > 0 {
-				why = "the specifications have: " + strings.Join(slices.Compact(have), ", ")
+				why = fault.Because("the specifications have: %s", strings.Join(slices.Compact(have), ", "))
 			}
-			return fault.Newf(errors.New(why), "name one of them, or leave --gpu out", "there is no device %s", name)
+			return fault.Newf(why, "name one of them, or leave --gpu out", "there is no device %s", name)
 		}
 		for _, n := range d.ContainerEdits.DeviceNodes {
 			if reason := p.machine.forbidden(hostPath(n)); reason != "" && p.machine.exists(hostPath(n)) {
-				return fault.Newf(fmt.Errorf("%s: %s", hostPath(n), reason), "name a device that the job was given, or leave --gpu out", "device %s is not the job's", name)
+				return fault.Newf(fault.Because("%s: %s", hostPath(n), reason), "name a device that the job was given, or leave --gpu out", "device %s is not the job's", name)
 			}
 		}
 		p.judge(Granted, name, "", "by %s", s.file)

@@ -113,11 +113,11 @@ func Plan(m *Machine, selection Selection, image Image) (Injection, error) {
 
 // nothing is the fault of asking for GPUs where there are none.
 func (p *planner) nothing() error {
-	why := "this machine has none: there is neither /dev/nvidiactl nor /dev/kfd nor /dev/dri/renderD*"
+	why := fault.Because("this machine has none: there is neither /dev/nvidiactl nor /dev/kfd nor /dev/dri/renderD*")
 	if at := slices.IndexFunc(p.Verdicts, func(v Verdict) bool { return v.Outcome != Granted }); at >= 0 {
-		why = p.Verdicts[at].Subject + ": " + p.Verdicts[at].Reason
+		why = fault.Because("%s: %s", p.Verdicts[at].Subject, p.Verdicts[at].Reason)
 	}
-	return fault.New("the job gets no GPU", fmt.Errorf("%s", why),
+	return fault.New("the job gets no GPU", why,
 		"ask the batch system for one, as in qsub -l select=1:ngpus=1\nor leave --gpu out, which takes what there is")
 }
 
@@ -154,13 +154,13 @@ func (p *planner) pick(v *vendor, all, given []device, names []string) (chosen [
 				continue
 			}
 			if !found {
-				return nil, fault.Newf(fmt.Errorf("this machine has these of %s: %s", v.name, describe(all)),
+				return nil, fault.Newf(fault.Because("this machine has these of %s: %s", v.name, describe(all)),
 					"name one of them, or leave --gpu out", "there is no GPU %s", name)
 			}
 			at = slices.Index(all, d)
 		}
 		if !slices.Contains(given, all[at]) {
-			return nil, fault.Newf(fmt.Errorf("the batch system has given it these of %s: %s", v.name, describe(given)),
+			return nil, fault.Newf(fault.Because("the batch system has given it these of %s: %s", v.name, describe(given)),
 				"name one of them, or leave --gpu out", "GPU %s is not the job's", name)
 		}
 		chosen = append(chosen, all[at])

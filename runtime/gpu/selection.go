@@ -34,7 +34,7 @@ func ParseSelection(text string) (Selection, error) {
 	var s Selection
 	for name := range strings.SplitSeq(text, ",") {
 		if !deviceName(name) {
-			return s, fault.Newf(errors.New("a GPU is a number, a UUID (GPU-… or MIG-…), or a CDI name such as nvidia.com/gpu=0"),
+			return s, fault.Newf(fault.Because("a GPU is a number, a UUID (GPU-… or MIG-…), or a CDI name such as nvidia.com/gpu=0"),
 				"write --gpu=auto, none, all, or a list such as --gpu=0,1", "cannot understand --gpu %q: %q names no GPU", text, name)
 		}
 		s.Names = append(s.Names, name)

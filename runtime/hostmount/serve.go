@@ -21,7 +21,7 @@ import (
 func Serve(ctx context.Context, image, dir string, ready func()) error {
 	file, err := os.Open(image)
 	if err != nil {
-		return fault.New("cannot open the image's file", err, "check its name: ls -l "+image)
+		return fault.New("cannot open the image's file", err, fault.Say("check its name: ls -l %s", image))
 	}
 	defer file.Close()
 	info, err := file.Stat()
@@ -30,11 +30,11 @@ func Serve(ctx context.Context, image, dir string, ready func()) error {
 	}
 	r, err := reader.Open(file, info.Size(), reader.Options{})
 	if err != nil {
-		return fault.Newf(err, "jrun verify "+image+" says more", "%s cannot be read as squashfs", image)
+		return fault.Newf(err, fault.Say("jrun verify %s says more", image), "%s cannot be read as squashfs", image)
 	}
 	fsys, err := fusefs.New(r, fusefs.Options{UID: uint32(os.Getuid()), GID: uint32(os.Getgid())})
 	if err != nil {
-		return fault.Newf(err, "jrun verify "+image+" says more", "%s cannot be read as squashfs", image)
+		return fault.Newf(err, fault.Say("jrun verify %s says more", image), "%s cannot be read as squashfs", image)
 	}
 	if err := checkDir(dir); err != nil {
 		return mountFault(dir, err)
@@ -72,7 +72,7 @@ func unmountWhenFree(dir string, unmount func() error, ended <-chan struct{}) er
 			if fusefs.Detach(dir) == nil {
 				return nil
 			}
-			return fault.Newf(err, "find who uses it: fuser -vm "+dir+"\nthen: fusermount3 -u "+dir, "cannot unmount %s", dir)
+			return fault.Newf(err, fault.Say("find who uses it: fuser -vm %s", dir).And("then: fusermount3 -u %s", dir), "cannot unmount %s", dir)
 		}
 		select {
 		case <-ended:
@@ -102,22 +102,22 @@ func checkDir(dir string) error {
 }
 
 func mountFault(dir string, err error) error {
-	var next string
+	var next fault.Text
 	switch {
 	case errors.Is(err, errNotEmpty):
-		next = "choose an empty directory: mkdir NEW, then mount on that\nor, if an image is mounted there: fusermount3 -u " + dir
+		next = fault.Say("choose an empty directory: mkdir NEW, then mount on that").And("or, if an image is mounted there: fusermount3 -u %s", dir)
 	case errors.Is(err, unix.ENOTCONN):
-		next = "take away what is left of another mount: fusermount3 -u " + dir
+		next = fault.Say("take away what is left of another mount: fusermount3 -u %s", dir)
 	case errors.Is(err, fusefs.ErrNoFusermount):
-		next = "ask the administrator for the package fuse3, or look inside with: jrun shell FILE.sqfs"
+		next = fault.Say("ask the administrator for the package fuse3, or look inside with: jrun shell FILE.sqfs")
 	case errors.Is(err, unix.ENOTDIR):
-		next = "name a directory that is empty: mkdir NEW, then mount on that"
+		next = fault.Say("name a directory that is empty: mkdir NEW, then mount on that")
 	case errors.Is(err, unix.ENOENT):
-		next = "make the directory first: mkdir " + dir
+		next = fault.Say("make the directory first: mkdir %s", dir)
 	case errors.Is(err, fs.ErrPermission):
-		next = "choose a directory of your own that is empty; 'jrun doctor' tells about /dev/fuse"
+		next = fault.Say("choose a directory of your own that is empty; 'jrun doctor' tells about /dev/fuse")
 	default:
-		next = "choose an empty directory of your own on a local disk"
+		next = fault.Say("choose an empty directory of your own on a local disk")
 	}
 	return fault.Newf(err, next, "cannot mount on %s", dir)
 }

@@ -18,7 +18,7 @@ func ParseBind(text string) (sandbox.Bind, error) {
 	const syntax = "write -B SOURCE[:DESTINATION[:ro]], for example -B /data:/data:ro"
 	fields := strings.Split(text, ":")
 	if fields[0] == "" || len(fields) > 3 {
-		return sandbox.Bind{}, fault.Newf(errors.New("it is not SOURCE[:DESTINATION[:ro]]"), syntax, "cannot understand the bind %q", text)
+		return sandbox.Bind{}, fault.Newf(fault.Because("it is not SOURCE[:DESTINATION[:ro]]"), syntax, "cannot understand the bind %q", text)
 	}
 	source, err := filepath.Abs(fields[0])
 	if err != nil {
@@ -34,18 +34,18 @@ func ParseBind(text string) (sandbox.Bind, error) {
 			b.ReadOnly = true
 		case "rw", "":
 		default:
-			return sandbox.Bind{}, fault.Newf(fmt.Errorf("%q is neither ro nor rw", fields[2]), syntax, "cannot understand the bind %q", text)
+			return sandbox.Bind{}, fault.Newf(fault.Because("%q is neither ro nor rw", fields[2]), syntax, "cannot understand the bind %q", text)
 		}
 	}
 	if !path.IsAbs(b.Destination) {
-		return sandbox.Bind{}, fault.Newf(fmt.Errorf("the destination %q does not start with /", fields[1]), syntax, "cannot understand the bind %q", text)
+		return sandbox.Bind{}, fault.Newf(fault.Because("the destination %q does not start with /", fields[1]), syntax, "cannot understand the bind %q", text)
 	}
 	if b.Destination == "/" {
-		return sandbox.Bind{}, fault.Newf(errors.New("it would cover the whole image"), syntax, "cannot bind %s to /", source)
+		return sandbox.Bind{}, fault.Newf(fault.Because("it would cover the whole image"), syntax, "cannot bind %s to /", source)
 	}
 	for _, system := range []string{"/proc", "/sys", "/dev"} {
 		if b.Destination == system {
-			return sandbox.Bind{}, fault.Newf(errors.New("jrun provides that directory itself"), "bind to another destination, or to something below it",
+			return sandbox.Bind{}, fault.Newf(fault.Because("jrun provides that directory itself"), "bind to another destination, or to something below it",
 				"cannot bind %s to %s", source, system)
 		}
 	}
@@ -198,7 +198,7 @@ func checkMountPoint(before []sandbox.Bind, b sandbox.Bind) error {
 		err = fmt.Errorf("%s is a file on one side and a directory on the other", place)
 	}
 	if err != nil {
-		return fault.Newf(err, "create "+place+" first, or choose another destination with -B "+b.Source+":DESTINATION",
+		return fault.Newf(err, fault.Say("create %s first, or choose another destination with -B %s:DESTINATION", place, b.Source),
 			"cannot show %s at %s: that place lies in %s, which comes from the host", b.Source, b.Destination, outer.Destination)
 	}
 	return nil

@@ -3,7 +3,6 @@ package launch
 import (
 	"bufio"
 	"errors"
-	"fmt"
 	"os"
 	"path"
 	"slices"
@@ -31,7 +30,7 @@ func (o *Options) command() (args []string, own bool, err error) {
 			"name one: jrun run IMAGE COMMAND, or 'jrun shell IMAGE' to look around")
 	}
 	if args[0] == "" {
-		f := fault.New("cannot run the command", errors.New("its name is empty"), "name a program: jrun run IMAGE COMMAND")
+		f := fault.New("cannot run the command", fault.Because("its name is empty"), "name a program: jrun run IMAGE COMMAND")
 		f.Code = fault.ExitNotFound
 		return nil, false, f
 	}
@@ -42,7 +41,7 @@ func (o *Options) command() (args []string, own bool, err error) {
 func (o *Options) directory(home, cwd string, own bool) (string, error) {
 	switch {
 	case o.Workdir != "" && !path.IsAbs(o.Workdir):
-		return "", fault.Newf(errors.New("it does not start with /"), "give an absolute path", "cannot use %q as the working directory", o.Workdir)
+		return "", fault.Newf(fault.Because("it does not start with /"), "give an absolute path", "cannot use %q as the working directory", o.Workdir)
 	case o.Workdir != "":
 		return path.Clean(o.Workdir), nil
 	case own && path.IsAbs(o.Config.WorkingDir) && path.Clean(o.Config.WorkingDir) != "/":
@@ -108,7 +107,7 @@ func readEnvFile(name string) ([]string, error) {
 		}
 		pair, err := envPair(line)
 		if err != nil {
-			return nil, fault.Newf(fmt.Errorf("line %d: %w", number, err), "write one NAME=VALUE a line", "cannot understand the environment file %s", name)
+			return nil, fault.Newf(fault.Because("line %d: %w", number, err), "write one NAME=VALUE a line", "cannot understand the environment file %s", name)
 		}
 		set = append(set, pair...)
 	}

@@ -2,8 +2,8 @@ package launch
 
 import (
 	"io/fs"
-	"strings"
 
+	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/runtime/gpu"
 	"github.com/jrun-hpc/jrun/runtime/inject"
 )
@@ -16,7 +16,7 @@ func (o *Options) gpus(image fs.FS) ([]inject.Item, error) {
 	}
 	for _, v := range plan.Warnings() {
 		if o.Warn != nil {
-			o.Warn(strings.TrimSpace(v.Subject + ": " + v.Reason + "\n" + v.Next))
+			o.Warn(fault.Say("%s: %s", v.Subject, v.Reason).Then(fault.Lines(v.Next)))
 		}
 	}
 	return plan.Items, nil

@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 
+	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/runtime/gpu"
 	"github.com/jrun-hpc/jrun/runtime/hostprogram"
 	"github.com/jrun-hpc/jrun/runtime/identity"
@@ -80,7 +81,9 @@ type Options struct {
 	// sandbox has found it out, and it costs something to ask. May be nil.
 	Entered func(brought func() []inject.Item)
 
-	Warn    func(text string) // is told what a person should know; may be nil
+	Words []string // for the errors that sandbox.Command tells; nil: English
+
+	Warn    func(fault.Text)  // is told what a person should know; may be nil
 	Explain func(text string) // is told what was decided, by the process that makes the sandbox; may be nil
 
 	// Job is called by the process that makes the sandbox, for the batch job that the
@@ -145,7 +148,7 @@ func Run(ctx context.Context, o Options) error {
 		return ctx.Err() // interrupted at the last moment
 	}
 	items := slices.Concat(hidden, n.Variables)
-	cmd := sandbox.Command{Program: program, Args: args, Env: inject.Environment(env.Inside(n.Person, n.About), o.set, items), Dir: p.dir}
+	cmd := sandbox.Command{Program: program, Args: args, Env: inject.Environment(env.Inside(n.Person, n.About), o.set, items), Dir: p.dir, Words: o.Words}
 	if o.Repeatable {
 		cmd.Repeat = repeat(env, n, o.set, items)
 	}

@@ -2,8 +2,6 @@ package launch
 
 import (
 	"bufio"
-	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -24,7 +22,7 @@ func (o *Options) loginShell(image *os.File, binds []sandbox.Bind) (string, erro
 	}
 	shell, ok := identity.Shell(files, o.Login)
 	if !ok {
-		return "", fault.New("the image has no shell, and a job script needs one", errors.New("it has neither "+o.Login+" nor /bin/sh"),
+		return "", fault.New("the image has no shell, and a job script needs one", fault.Because("it has neither %s nor /bin/sh", o.Login),
 			"start a program of the image instead: qsub -l container_image=IMAGE -- PROGRAM ARGUMENTS")
 	}
 	interpreter := interpreterOf(o.Script)
@@ -32,9 +30,9 @@ func (o *Options) loginShell(image *os.File, binds []sandbox.Bind) (string, erro
 	switch {
 	case o.Warn == nil || o.Script == "":
 	case interpreter == "" && shell != o.Login:
-		o.Warn(fmt.Sprintf("the image has no %s; %s runs the job's script\nsay in its first line what is to run it: #!%s", o.Login, shell, shell))
+		o.Warn(fault.Say("the image has no %s; %s runs the job's script", o.Login, shell).And("say in its first line what is to run it: #!%s", shell))
 	case path.IsAbs(interpreter) && missing != nil && !shown(binds, interpreter):
-		o.Warn(fmt.Sprintf("the job's script wants to be run by %s, which the image does not have\nwrite one that it has into the first line: #!%s", interpreter, shell))
+		o.Warn(fault.Say("the job's script wants to be run by %s, which the image does not have", interpreter).And("write one that it has into the first line: #!%s", shell))
 	}
 	return shell, nil
 }

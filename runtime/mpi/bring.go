@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/runtime/hostlib"
 	"github.com/jrun-hpc/jrun/runtime/inject"
 )
@@ -81,7 +82,7 @@ func (s *swap) follow(c *closure, l hostlib.Library) ([]hostlib.Library, error) 
 	}
 	for _, name := range missing {
 		if slices.Contains(l.Needed, name) {
-			return nil, refuse("ask the administrator: ldd "+l.Path+"\n"+ownMPI, "%s needs %s, which the host does not have", l.Path, name)
+			return nil, refuse(fault.Say("ask the administrator: ldd %s", l.Path).Then(ownMPI), "%s needs %s, which the host does not have", l.Path, name)
 		}
 	}
 	var more []hostlib.Library
@@ -132,7 +133,7 @@ func (s *swap) misfit(err error) error {
 	if !errors.As(err, &m) {
 		return err
 	}
-	next := "build the image on a newer base, whose C library has " + m.Wanted + "\n" + ownMPI
+	next := fault.Say("build the image on a newer base, whose C library has %s", m.Wanted).Then(ownMPI)
 	if !strings.HasPrefix(m.Wanted, "GLIBC_") {
 		next = ownMPI
 	}

@@ -1,7 +1,6 @@
 package mpi
 
 import (
-	"errors"
 	"slices"
 	"strings"
 
@@ -37,5 +36,5 @@ func ParseMode(text string) (Mode, error) {
 	for _, m := range Modes {
 		words = append(words, string(m))
 	}
-	return "", fault.Newf(errors.New("it is not one of "+strings.Join(words, ", ")), "leave it out, or write --mpi=auto", "cannot understand --mpi=%s", text)
+	return "", fault.Newf(fault.Because("it is not one of %s", strings.Join(words, ", ")), "leave it out, or write --mpi=auto", "cannot understand --mpi=%s", text)
 }

@@ -108,20 +108,20 @@ func (p *Plan) Look(image fs.FS, imageEnv []string) error {
 		return nil
 	}
 	p.Verdict = fmt.Sprintf("refused: %s", refused.why)
-	return fault.Newf(errors.New(refused.why), refused.next, "the host's %s cannot be used in this image", mode.words())
+	return fault.Newf(fault.Because("%v", refused.why), refused.next, "the host's %s cannot be used in this image", mode.words())
 }
 
 // words is what a mode puts in the place of the image's.
-func (m Mode) words() string {
+func (m Mode) words() fault.Text {
 	switch m {
 	case MPICH:
-		return "MPICH (or Intel MPI, MVAPICH, Cray MPICH)"
+		return fault.Say("MPICH (or Intel MPI, MVAPICH, Cray MPICH)")
 	case OpenMPI:
-		return "Open MPI"
+		return fault.Say("Open MPI")
 	case ABI:
-		return "MPI library with the ABI of MPI 5"
+		return fault.Say("MPI library with the ABI of MPI 5")
 	}
-	return "network libraries"
+	return fault.Say("network libraries")
 }
 
 // choose is Auto's decision on a machine with a high-speed network: PMI, or the

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/runtime/hostlib"
 	"github.com/jrun-hpc/jrun/runtime/inject"
 )
@@ -19,15 +20,15 @@ type swap struct {
 }
 
 // refusal says why a pair does not fit, and what to do.
-type refusal struct{ why, next string }
+type refusal struct{ why, next fault.Text }
 
-func (r *refusal) Error() string { return r.why }
+func (r *refusal) Error() string { return r.why.String() }
 
-func refuse(next, format string, args ...any) error {
-	return &refusal{why: fmt.Sprintf(format, args...), next: next}
+func refuse(next fault.Text, format string, args ...any) error {
+	return &refusal{why: fault.Say(format, args...), next: next}
 }
 
-const ownMPI = "run the image's own MPI: --mpi=pmi"
+var ownMPI = fault.Say("run the image's own MPI: --mpi=pmi")
 
 func newSwap(a *Ask, files fs.FS, imageEnv []string) (*swap, error) {
 	image, err := newImageView(files, imageEnv)
@@ -54,7 +55,7 @@ func (s *swap) take(mode Mode, p *Plan) ([]inject.Item, error) {
 	}
 	list := s.hostMPIs(mode)
 	if len(list) == 0 {
-		return nil, refuse("load the host's module first ('module load …'), or say where it is: export MPI_HOME=DIR\n"+ownMPI,
+		return nil, refuse(fault.Say("load the host's module first ('module load …'), or say where it is: export MPI_HOME=DIR").Then(ownMPI),
 			"the host has no %s (looked in MPI_HOME, LD_LIBRARY_PATH, beside mpirun in PATH, in [mpi] host of jrun.toml, and where ld.so looks)", mode.words())
 	}
 	var first error
@@ -87,14 +88,14 @@ func (s *swap) take(mode Mode, p *Plan) ([]inject.Item, error) {
 // refuseFamily is for an image without an MPI of the family.
 func (s *swap) refuseFamily() error {
 	if len(s.image.mpis) == 0 {
-		return refuse("build the program with a shared MPI library, or run it as it is: --mpi=pmi",
+		return refuse(fault.Say("build the program with a shared MPI library, or run it as it is: --mpi=pmi"),
 			"the image has no MPI library that could be swapped: it has no MPI, or it is linked statically")
 	}
 	var has []string
 	next := ownMPI
 	for _, m := range s.image.mpis {
 		has = append(has, fmt.Sprintf("%s (/%s)", m, m.Path))
-		next = fmt.Sprintf("take the host's library of the same family: --mpi=%s\n%s", m.mode, ownMPI)
+		next = fault.Say("take the host's library of the same family: --mpi=%s", m.mode).Then(ownMPI)
 	}
 	return refuse(next, "the image has no MPI of that family, but %s; families cannot replace each other", strings.Join(has, " and "))
 }
@@ -108,12 +109,12 @@ func (s *swap) sameABI(own []library, theirs library) error {
 	for _, ours := range own {
 		switch {
 		case ours.Class != theirs.Class || ours.Machine != theirs.Machine:
-			return refuse("use an image for this machine", "%s is for %v, the image's for %v", theirs.Path, theirs.Machine, ours.Machine)
+			return refuse(fault.Say("use an image for this machine"), "%s is for %v, the image's for %v", theirs.Path, theirs.Machine, ours.Machine)
 		case ours.major != theirs.major:
-			return refuse("load another version on the host ('module avail'), or rebuild the image with the host's\n"+ownMPI,
+			return refuse(fault.Say("load another version on the host ('module avail'), or rebuild the image with the host's").Then(ownMPI),
 				"the image has %s and the host %s: their ABI differs by the major number", ours, theirs)
 		case theirs.mode == OpenMPI && slices.Compare(theirs.number, ours.number) < 0:
-			return refuse("load a newer one on the host ('module avail'), or rebuild the image with an older one\n"+ownMPI,
+			return refuse(fault.Say("load a newer one on the host ('module avail'), or rebuild the image with an older one").Then(ownMPI),
 				"the host's is older: the image has %s and the host %s (%s)", ours, theirs, theirs.Path)
 		}
 		wanted, err := s.image.functions(ours.Library, "MPI_")
@@ -121,7 +122,7 @@ func (s *swap) sameABI(own []library, theirs library) error {
 			return fmt.Errorf("reading the functions of the image's %s: %w", ours.Path, err)
 		}
 		if lacked := lackedBy(functions, wanted); lacked != "" {
-			return refuse("load a newer one on the host ('module avail')\n"+ownMPI, "the host's %s (%s) lacks functions of the image's %s: %s", theirs, theirs.Path, ours, lacked)
+			return refuse(fault.Say("load a newer one on the host ('module avail')").Then(ownMPI), "the host's %s (%s) lacks functions of the image's %s: %s", theirs, theirs.Path, ours, lacked)
 		}
 	}
 	return nil

@@ -32,7 +32,7 @@ var ErrUntrusted = errors.New("others could put their files in its place")
 // configuration may serve machines with and without a disk.
 func openDirectory(path string) (*directory, error) {
 	if !filepath.IsAbs(path) {
-		return nil, fault.Newf(errors.New("it is no absolute path"), "write the whole path into jrun.toml: node_cache = \"/local/jrun\"", "cannot use the node_cache %q", path)
+		return nil, fault.Newf(fault.Because("it is no absolute path"), "write the whole path into jrun.toml: node_cache = \"/local/jrun\"", "cannot use the node_cache %q", path)
 	}
 	d, st, err := openAt(unix.AT_FDCWD, path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -72,12 +72,12 @@ func (d *directory) close() { unix.Close(d.fd) }
 
 // directoryFault explains why copies cannot be in a directory.
 func directoryFault(path string, err error) error {
-	next := "make it as root: install -d -m 1777 " + path
+	next := fault.Say("make it as root: install -d -m 1777 %s", path)
 	switch {
 	case errors.Is(err, unix.ENOTDIR):
-		next = "name a directory that is no symbolic link: node_cache in jrun.toml"
+		next = fault.Say("name a directory that is no symbolic link: node_cache in jrun.toml")
 	case errors.Is(err, unix.EROFS):
-		next = "name a directory on a disk that can be written: node_cache in jrun.toml"
+		next = fault.Say("name a directory on a disk that can be written: node_cache in jrun.toml")
 	}
 	return fault.Newf(err, next, "cannot use the node_cache %s", path)
 }

@@ -93,7 +93,7 @@ func (i *Image) copyChunk(dst *os.File, b []byte, start int64) error {
 		return fmt.Errorf("reading the image: %w", err)
 	}
 	if n != len(b) || blake3.Sum256(b) != [sumSize]byte(i.BLAKE3[start/i.ChunkBytes*sumSize:]) {
-		return fault.Newf(fmt.Errorf("the bytes %d to %d that came from storage differ from those that were written", start, start+int64(len(b))),
+		return fault.Newf(fault.Because("the bytes %d to %d that came from storage differ from those that were written", start, start+int64(len(b))),
 			"find out whether the file or the way to it is damaged: jrun verify IMAGE", "%s was not copied to this node", i.Name)
 	}
 	if b[0] == 0 && bytes.Equal(b[1:], b[:len(b)-1]) {

@@ -29,7 +29,7 @@ func (d *directory) openKept() (*directory, error) {
 	k.path, k.named = d.path+"/"+name, d.named
 	if int(st.Uid) != os.Getuid() || st.Mode&0o077 != 0 {
 		k.close()
-		why := fmt.Errorf("%w: it belongs to uid %d and has mode %#o", ErrUntrusted, st.Uid, st.Mode&0o7777)
+		why := fault.Because("%w: it belongs to uid %d and has mode %#o", ErrUntrusted, st.Uid, st.Mode&0o7777)
 		return nil, fault.Newf(why, "remove it, or have its owner remove it", "cannot keep copies of images in %s", k.path)
 	}
 	return k, nil

@@ -23,6 +23,10 @@ type Command struct {
 	Env     []string // the whole environment, "NAME=value"
 	Dir     string   // working directory, as it is named inside
 
+	// Words are in which the join stage tells its errors: each text in English and the
+	// same in the reader's language, in turn; none for English.
+	Words []string
+
 	Repeat *Repeat // nil if processes like this one are not to become the same
 }
 
@@ -42,7 +46,7 @@ type reply struct{ Note json.RawMessage }
 // mend is a *fault.Error.
 func Enter(ctx context.Context, key Key, create func() (*Spec, error)) (*Entrance, error) {
 	if !hasStages {
-		return nil, fault.New("cannot run anything", errors.New("this jrun was built without cgo, for converting and looking only"),
+		return nil, fault.New("cannot run anything", fault.Because("this jrun was built without cgo, for converting and looking only"),
 			"use a jrun that was built with 'make build'")
 	}
 	for {
@@ -110,7 +114,7 @@ func joinPlan(namespaces []*os.File, cmd Command) ([]byte, error) {
 	}
 	ignored, blocked := callersSignals()
 	plan = append(plan, ignored, blocked, cmd.Dir, cmd.Program)
-	for _, list := range [][]string{cmd.Args, cmd.Env} {
+	for _, list := range [][]string{cmd.Args, cmd.Env, cmd.Words} {
 		plan = append(plan, strconv.Itoa(len(list)))
 		plan = append(plan, list...)
 	}

@@ -47,15 +47,15 @@ func TestParseStatus(t *testing.T) {
 }
 
 func TestJoinPlan(t *testing.T) {
-	text, err := joinPlan([]*os.File{os.Stdin, os.Stdout, os.Stderr}, Command{Program: "/bin/a", Args: []string{"a", ""}, Env: []string{"X=1"}, Dir: "/d"})
+	text, err := joinPlan([]*os.File{os.Stdin, os.Stdout, os.Stderr}, Command{Program: "/bin/a", Args: []string{"a", ""}, Env: []string{"X=1"}, Dir: "/d", Words: []string{"why", "理由"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	fields := strings.Split(string(text), "\x00")
-	if len(fields) != 3+2+1+1+1+2+1+1+1 {
+	if len(fields) != 3+2+1+1+1+2+1+1+1+2+1 {
 		t.Fatalf("the plan has %d fields: %q", len(fields), fields)
 	}
-	if got := strings.Join(fields[5:], "|"); got != "/d|/bin/a|2|a||1|X=1|" {
+	if got := strings.Join(fields[5:], "|"); got != "/d|/bin/a|2|a||1|X=1|2|why|理由|" {
 		t.Errorf("the plan is %q", got)
 	}
 	for _, bad := range []Command{{Args: []string{"a\x00b"}}, {Env: []string{"A=\x00"}}, {Dir: "\x00"}} {

@@ -235,6 +235,7 @@ void jrun_express(int argc, char **argv)
 	char **env = changed_environment(drop, keep, clean, jrun_next_list(&cursor));
 	if (!env)
 		return;
+	jrun_words = jrun_next_list(&cursor);
 	close(fds[3]);
 	jrun_enter(fds[0], fds[1], fds[2], directory);
 	jrun_become(program, args, env);

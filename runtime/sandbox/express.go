@@ -52,6 +52,8 @@ func (e *Entrance) offer(cmd Command) {
 	}
 	text = append(text, clean, strconv.Itoa(len(r.Constants)))
 	text = append(text, r.Constants...)
+	text = append(text, strconv.Itoa(len(cmd.Words)))
+	text = append(text, cmd.Words...)
 	f, err := memoryFile("jrun-answer", []byte(strings.Join(text, "\x00")+"\x00"))
 	if err != nil {
 		return

@@ -4,7 +4,8 @@
 // The plan is a file of NUL-terminated strings: the descriptors of U1, M2 and U2,
 // the signals that the caller ignored and blocked, the working directory, the
 // program, the number of arguments, the arguments, the number of environment
-// entries, the entries. enter.go writes it.
+// entries, the entries, and in the same way the words: a text in English, the same in
+// the reader's language, and so on; none for English. enter.go writes it.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -23,14 +24,26 @@
 
 enum { EXIT_FAILED = 125, EXIT_NOT_EXECUTABLE = 126, EXIT_NOT_FOUND = 127 };
 
+char **jrun_words;
+
+// in_words is an English text in the reader's language. package fault/language has it,
+// and its test reads the texts out of the calls of fail.
+static const char *in_words(const char *english)
+{
+	for (char **w = jrun_words; w && w[0] && w[1]; w += 2)
+		if (strcmp(w[0], english) == 0)
+			return w[1];
+	return english;
+}
+
 static void fail(int code, const char *why, const char *next, const char *what, ...)
 {
 	va_list args;
 	va_start(args, what);
 	dprintf(2, "jrun: ");
-	vdprintf(2, what, args);
+	vdprintf(2, in_words(what), args);
 	va_end(args);
-	dprintf(2, "\n  why:  %s\n  next: %s\n", why, next);
+	dprintf(2, "\n  %s %s\n  %s %s\n", in_words("why: "), in_words(why), in_words("next:"), in_words(next));
 	_exit(code);
 }
 
@@ -194,6 +207,7 @@ void jrun_stage_join(int plan_fd)
 	char *ignored = jrun_next_string(&cursor), *blocked = jrun_next_string(&cursor);
 	char *directory = jrun_next_string(&cursor), *program = jrun_next_string(&cursor);
 	char **argv = jrun_next_list(&cursor), **envp = jrun_next_list(&cursor);
+	jrun_words = jrun_next_list(&cursor);
 
 	jrun_enter(u1, m2, u2, directory);
 	restore_signals(ignored, blocked);

@@ -7,6 +7,8 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+
+	"github.com/jrun-hpc/jrun/fault"
 )
 
 // plan is what the holder and the builder are told.
@@ -48,7 +50,7 @@ func chooseMountDir(candidates []string, binds []Bind) (string, error) {
 			return dir, nil
 		}
 	}
-	return "", fmt.Errorf("every one of %s is missing or is a source of --bind", strings.Join(candidates, ", "))
+	return "", fault.Because("every one of %s is missing or is a source of --bind", strings.Join(candidates, ", "))
 }
 
 // within reports whether name is dir or lies below it. Both are clean.

@@ -39,7 +39,7 @@ var probeSteps = []struct {
 // after itself.
 func Probe(ctx context.Context) []Check {
 	if !hasStages {
-		return []Check{{Name: "sandbox", Err: fault.New("cannot run anything", errors.New("this jrun was built without cgo"), "use a jrun that was built with 'make build'")}}
+		return []Check{{Name: "sandbox", Err: fault.New("cannot run anything", fault.Because("this jrun was built without cgo"), "use a jrun that was built with 'make build'")}}
 	}
 	failed, err := runProbe(ctx)
 	checks := make([]Check, 0, len(probeSteps)+4)
@@ -113,7 +113,7 @@ func overlayCheck() Check {
 	c := Check{Name: "overlay in memory", Optional: true}
 	major, minor := kernelVersion()
 	if major < 5 || major == 5 && minor < 11 {
-		c.Err = fmt.Errorf("--writable-tmpfs will not work: Linux %d.%d is older than 5.11", major, minor)
+		c.Err = fault.Because("--writable-tmpfs will not work: Linux %d.%d is older than 5.11", major, minor)
 		return c
 	}
 	c.Detail = fmt.Sprintf("Linux %d.%d can do --writable-tmpfs", major, minor)
@@ -144,7 +144,7 @@ func propagationCheck() Check {
 		}
 		c.Detail = "/ is shared: directories that are automounted later appear inside"
 		if !strings.HasPrefix(fields[6], "shared:") && !strings.HasPrefix(fields[6], "master:") {
-			c.Err = fault.New("directories that are automounted after a job's start stay invisible inside", errors.New("/ is a private mount"),
+			c.Err = fault.New("directories that are automounted after a job's start stay invisible inside", fault.Because("/ is a private mount"),
 				"if homes are automounted, ask the administrator for: mount --make-rshared /")
 		}
 		return c

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"syscall"
 
+	"github.com/jrun-hpc/jrun/fault"
 	"golang.org/x/sys/unix"
 )
 
@@ -46,7 +47,7 @@ func FindProcess(pid int) (Process, error) {
 		return Process{}, fmt.Errorf("looking at process %d: %w", pid, err)
 	}
 	if !inside || err != nil {
-		return Process{}, fmt.Errorf("process %d: %w", pid, ErrNoSandbox)
+		return Process{}, fault.Because("process %d: %w", pid, ErrNoSandbox)
 	}
 	return p, nil
 }

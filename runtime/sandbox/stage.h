@@ -45,6 +45,7 @@ void jrun_stage_join(int plan_fd) __attribute__((noreturn));
 // the process.
 void jrun_enter(int u1, int m2, int u2, const char *directory);
 void jrun_become(const char *program, char **argv, char **envp) __attribute__((noreturn));
+extern char **jrun_words; // what errors are told in, see join.c
 char *jrun_next_string(char **cursor);
 char **jrun_next_list(char **cursor);
 

@@ -3,7 +3,6 @@ package sandbox
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -139,5 +138,5 @@ func parseStatus(text string) error {
 	if text == "" {
 		text = "it ended without a word"
 	}
-	return fault.New("cannot make the sandbox", errors.New(text), "run 'jrun doctor'; if it finds nothing wrong, report this")
+	return fault.New("cannot make the sandbox", fault.Because("%s", text), "run 'jrun doctor'; if it finds nothing wrong, report this")
 }

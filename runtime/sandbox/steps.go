@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"strings"
 
@@ -18,9 +17,9 @@ func stepFault(step string, err error) error {
 		return userNamespaceFault(err)
 	case "setgroups", "uid_map", "gid_map", "mountns", "propagation", "tmpfs", "innerns":
 		if appArmorRestricts() {
-			return fault.New("AppArmor does not let jrun use a user namespace", fmt.Errorf("%s: %w", step, err), appArmorAdvice())
+			return fault.New("AppArmor does not let jrun use a user namespace", fault.Because("%s: %w", step, err), appArmorAdvice())
 		}
-		return fault.New("cannot set up the sandbox's namespaces", fmt.Errorf("%s: %w", step, err),
+		return fault.New("cannot set up the sandbox's namespaces", fault.Because("%s: %w", step, err),
 			"run 'jrun doctor' on this machine and show its output to the administrator")
 	case "devfuse":
 		return fuseDeviceFault(err)
@@ -32,28 +31,28 @@ func stepFault(step string, err error) error {
 	case "pidfd":
 		return fault.New("this kernel cannot watch processes by descriptor", err, "ask the administrator for a kernel of 5.3 or newer")
 	}
-	return fault.New("cannot make the sandbox", fmt.Errorf("%s: %w", step, err), "run 'jrun doctor'")
+	return fault.New("cannot make the sandbox", fault.Because("%s: %w", step, err), "run 'jrun doctor'")
 }
 
 func userNamespaceFault(err error) error {
 	const what = "user namespaces are not available"
 	switch {
 	case errors.Is(err, unix.ENOSPC):
-		return fault.New(what, errors.New("the limit user.max_user_namespaces is 0 or used up"),
+		return fault.New(what, fault.Because("the limit user.max_user_namespaces is 0 or used up"),
 			"ask the administrator for: sysctl -w user.max_user_namespaces=15000")
 	case errors.Is(err, unix.EPERM) && readSysctl("kernel/unprivileged_userns_clone") == "0":
-		return fault.New(what, errors.New("kernel.unprivileged_userns_clone is 0"),
+		return fault.New(what, fault.Because("kernel.unprivileged_userns_clone is 0"),
 			"ask the administrator for: sysctl -w kernel.unprivileged_userns_clone=1")
 	case errors.Is(err, unix.EPERM) && appArmorRestricts():
-		return fault.New(what, errors.New("AppArmor restricts them (kernel.apparmor_restrict_unprivileged_userns is 1)"), appArmorAdvice())
+		return fault.New(what, fault.Because("AppArmor restricts them (kernel.apparmor_restrict_unprivileged_userns is 1)"), appArmorAdvice())
 	case errors.Is(err, unix.EPERM) && seccompFiltered():
-		return fault.New(what, errors.New("a seccomp filter forbids them, as inside Docker's containers"),
+		return fault.New(what, fault.Because("a seccomp filter forbids them, as inside Docker's containers"),
 			"run jrun on the machine itself, or start the outer container with --security-opt seccomp=unconfined")
 	case errors.Is(err, unix.EPERM):
-		return fault.New(what, fmt.Errorf("%w: the kernel forbids them inside a chroot, or a security module does everywhere", err),
+		return fault.New(what, fault.Because("%w: the kernel forbids them inside a chroot, or a security module does everywhere", err),
 			"run jrun outside of the chroot, or ask the administrator what restricts user namespaces here")
 	case errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EINVAL):
-		return fault.New(what, errors.New("the kernel was built without CONFIG_USER_NS"), "ask the administrator for a kernel that has it")
+		return fault.New(what, fault.Because("the kernel was built without CONFIG_USER_NS"), "ask the administrator for a kernel that has it")
 	}
 	return fault.New(what, err, "run 'jrun doctor'")
 }
@@ -84,13 +83,13 @@ func appArmorRestricts() bool {
 }
 
 // appArmorAdvice is the profile that Ubuntu 24.04 and later need.
-func appArmorAdvice() string {
+func appArmorAdvice() fault.Text {
 	exe, err := os.Executable()
 	if err != nil {
 		exe = "/usr/local/bin/jrun"
 	}
-	return fmt.Sprintf("ask the administrator to write into /etc/apparmor.d/jrun: profile jrun %s flags=(unconfined) { userns, }\n"+
-		"and then: apparmor_parser -r /etc/apparmor.d/jrun", exe)
+	return fault.Say("ask the administrator to write into /etc/apparmor.d/jrun: profile jrun %s flags=(unconfined) { userns, }", exe).
+		And("and then: apparmor_parser -r /etc/apparmor.d/jrun")
 }
 
 // seccompFiltered reports whether a filter is on this process (proc(5)).

@@ -17,7 +17,9 @@
 //
 // An Error has three parts, as package fault has them: what happened, why, and what
 // to type next; the first and the last are Texts. Why is any error; what libraries
-// say stays as they say it.
+// say stays as they say it. What jrun's packages say (fault.Error) is printed in the
+// reader's language with the words of package fault/language, which has those of the
+// system, too.
 //
 //	return message.Fail(message.Of("workspace.missing", name), nil, message.Of("workspace.missing.next"))
 //

@@ -108,8 +108,12 @@ func TestCausesOfTheSystem(t *testing.T) {
 			t.Errorf("%s in Japanese: %s", test.name, got)
 		}
 	}
+	found := fault.Newf(errors.New("x"), "try again", "the registry %s is not working", "h.example")
+	if got, want := japanese.Cause(Fail(Plain("w"), found)), "w: レジストリ h.example が動いていません: x"; got != want {
+		t.Errorf("a fault as a cause:\n%s", got)
+	}
 	advice := fault.New("cannot do it", nil, "type this")
-	if got, want := japanese.Format("jbuild", advice), "jbuild: cannot do it\n  next: type this\n"; got != want {
+	if got, want := japanese.Format("jbuild", advice), "jbuild: cannot do it\n  次に: type this\n"; got != want {
 		t.Errorf("a fault of jrun's packages:\n%s", got)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jrun-hpc/jrun/fault"
+	says "github.com/jrun-hpc/jrun/fault/language"
 	"github.com/jrun-hpc/jrun/printable"
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
@@ -30,27 +31,18 @@ var Languages = []string{"en", "ja"}
 // ok is false for languages that the catalogue does not have; the printer is then
 // the English one.
 func For(lang string) (p *Printer, ok bool) {
+	if says.IsJapanese(lang) {
+		return newPrinter(language.Japanese), true
+	}
 	lang, _, _ = strings.Cut(lang, ".")
 	lang, _, _ = strings.Cut(lang, "@")
-	switch {
-	case lang == "ja" || strings.HasPrefix(lang, "ja_") || strings.HasPrefix(lang, "ja-"):
-		return newPrinter(language.Japanese), true
-	case lang == "en" || strings.HasPrefix(lang, "en_") || strings.HasPrefix(lang, "en-"):
-		return english, true
-	}
-	return english, false
+	return english, lang == "en" || strings.HasPrefix(lang, "en_") || strings.HasPrefix(lang, "en-")
 }
 
-// Detect returns the printer for an environment: LC_ALL before LC_MESSAGES before
-// LANG, of which the first that is not empty counts (POSIX, 8.2).
+// Detect returns the printer for an environment.
 func Detect(getenv func(string) string) *Printer {
-	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
-		if value := getenv(name); value != "" {
-			p, _ := For(value)
-			return p
-		}
-	}
-	return english
+	p, _ := For(says.Locale(getenv))
+	return p
 }
 
 func newPrinter(tag language.Tag) *Printer {
@@ -104,6 +96,8 @@ func (p *Printer) argument(a any) any {
 		return time.Time(v).Local().Format("2006-01-02")
 	case error:
 		return p.Cause(v)
+	case fault.Text:
+		return printable.Text(p.faults().Say(v))
 	case string: // registries, packages and files may say anything
 		return printable.Text(v)
 	}
@@ -125,12 +119,20 @@ func size(n int64) string {
 	return fmt.Sprintf("%.1f %s", value, unit)
 }
 
+// faults is the language in which package fault says what jrun's packages have found.
+func (p *Printer) faults() fault.Language {
+	if p.tag == language.Japanese {
+		return says.Japanese
+	}
+	return fault.English
+}
+
 // Cause is what an error says, on one line: ours in words, others' as they are, with
 // the system's in words before it.
 func (p *Printer) Cause(err error) string {
 	var ours *Error
 	if !errors.As(err, &ours) {
-		return printable.Text(p.system(err))
+		return printable.Text(p.faults().Cause(err))
 	}
 	if ours.Why == nil {
 		return p.Text(ours.What)
@@ -142,11 +144,7 @@ func (p *Printer) Cause(err error) string {
 func (p *Printer) Format(program string, err error) string {
 	var ours *Error
 	if !errors.As(err, &ours) {
-		var advice *fault.Error
-		if !errors.As(err, &advice) {
-			err = errors.New(p.system(err))
-		}
-		return fault.Format(program, err)
+		return p.faults().Format(program, err)
 	}
 	f := &fault.Error{What: p.Text(ours.What)}
 	if ours.Why != nil {
@@ -157,14 +155,5 @@ func (p *Printer) Format(program string, err error) string {
 		next[i] = p.Text(t)
 	}
 	f.Next = strings.Join(next, "\n")
-	return p.labels(fault.Format(program, f))
-}
-
-// labels puts the words in front of the lines into the reader's language.
-func (p *Printer) labels(text string) string {
-	if p.tag == language.English {
-		return text
-	}
-	text = strings.Replace(text, "\n  why:  ", "\n  "+p.Say("message.why")+" ", 1)
-	return strings.ReplaceAll(text, "\n  next: ", "\n  "+p.Say("message.next")+" ")
+	return p.faults().Format(program, f)
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/jrun-hpc/jrun/fault"
 	"github.com/jrun-hpc/jrun/runtime/launch"
 )
 
@@ -18,7 +19,8 @@ type Options struct {
 	Binds []string // as jrun --bind
 	GPU   string
 	MPI   string
-	Warn  func(text string)
+	Words []string // see launch.Options.Words
+	Warn  func(fault.Text)
 }
 
 // Run becomes the program, in the image that Make has written. It returns only if that
@@ -38,6 +40,6 @@ func Run(ctx context.Context, stem string, o Options) error {
 	}
 	return launch.Run(ctx, launch.Options{
 		Image: image, Path: stem + imageSuffix, Name: o.Name, Config: m.Config,
-		Args: o.Args, Shell: o.Shell, Binds: slices.Clone(o.Binds), GPU: o.GPU, MPI: o.MPI, Warn: o.Warn,
+		Args: o.Args, Shell: o.Shell, Binds: slices.Clone(o.Binds), GPU: o.GPU, MPI: o.MPI, Words: o.Words, Warn: o.Warn,
 	})
 }
