@@ -94,8 +94,8 @@ func account(s onboarding.Status) string {
 	case s.Expires.IsZero():
 	case s.Standing == onboarding.Over:
 		text += ", since " + s.Expires.Format(time.DateOnly)
-	default:
-		text += ", until " + s.Expires.Format(time.DateOnly)
+	default: // Expires is the moment after the last one: midnight, of a list that names days
+		text += ", until " + s.Expires.Add(-time.Nanosecond).Format(time.DateOnly)
 	}
 	return text
 }
