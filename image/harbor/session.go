@@ -68,14 +68,11 @@ func (c *Client) once(ctx context.Context, q call) (answer, error) {
 		return c.send(ctx, q, "")
 	}
 	id, err := c.session.use(ctx, c)
-	if err != nil || id == "" {
-		if err == nil {
-			return c.send(ctx, q, "")
-		}
+	if err != nil {
 		return answer{}, err
 	}
 	got, err := c.send(ctx, q, id)
-	if Status(err) != http.StatusUnauthorized {
+	if id == "" || Status(err) != http.StatusUnauthorized {
 		return got, err
 	}
 	c.session.ended(id)
