@@ -107,6 +107,8 @@ var allowed = map[string][]string{
 	"image/lifecycle/service":    {"fault", "quantity", "printable", "image/harbor", "image/lifecycle/audit", "image/lifecycle/settings", "image/lifecycle/state", "image/store", "image/lifecycle/mirror", "image/lifecycle/vmlease", "image/lifecycle/usage", "image/lifecycle/onboarding", "image/lifecycle/people", "image/lifecycle/leaving", "image/lifecycle/retention", "image/lifecycle/notice"},
 	"cmd/jadm":                   {"fault", "interrupt", "quantity", "printable", "image", "image/lifecycle", "image/provenance", "vmtemplate/recipe"},
 
+	// What tests of texts in two languages compare.
+	"fault/language/languagetest": {},
 	// Debian's slapd for tests.
 	"image/lifecycle/people/slapdtest": {},
 	// A Harbor for tests. It must not share even the client's types.

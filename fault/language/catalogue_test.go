@@ -1,7 +1,6 @@
 package language
 
 import (
-	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -13,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"unicode"
+
+	"github.com/jrun-hpc/jrun/fault/language/languagetest"
 )
 
 // sources are the packages of jrun that speak of faults, from here. Of those of package
@@ -45,10 +46,10 @@ func TestCatalogue(t *testing.T) {
 			if _, used := wanted[e.english]; !used {
 				t.Errorf("%s: nobody says %q", file, e.english)
 			}
-			if e.other == "" || e.other != e.english && !strings.ContainsFunc(e.other, isJapanese) {
+			if e.other == "" || e.other != e.english && !strings.ContainsFunc(e.other, languagetest.IsJapanese) {
 				t.Errorf("%s: %q is not Japanese: %q", file, e.english, e.other)
 			}
-			if got, want := verbs(e.other), verbs(e.english); !slices.Equal(got, want) {
+			if got, want := languagetest.Verbs(e.other), languagetest.Verbs(e.english); !slices.Equal(got, want) {
 				t.Errorf("%s: verbs of %q are %v, in Japanese %v", file, e.english, want, got)
 			}
 		}
@@ -56,7 +57,7 @@ func TestCatalogue(t *testing.T) {
 	check("stages.ja.po", stages, stage)
 	check("ja.po", japanese, said)
 	for text, place := range said {
-		if there[text] == "" && strings.ContainsFunc(verb.ReplaceAllString(text, ""), unicode.IsLetter) {
+		if there[text] == "" && strings.ContainsFunc(languagetest.Verb.ReplaceAllString(text, ""), unicode.IsLetter) {
 			t.Errorf("%s: there is no Japanese for %q", place, text)
 		}
 	}
@@ -65,31 +66,6 @@ func TestCatalogue(t *testing.T) {
 			t.Errorf("%s: there is no Japanese for %q in stages.ja.po", place, text)
 		}
 	}
-}
-
-func isJapanese(r rune) bool {
-	return unicode.In(r, unicode.Hiragana, unicode.Katakana, unicode.Han)
-}
-
-var verb = regexp.MustCompile(`%(\[(\d+)\])?[-+# 0]*[\d.]*([a-zA-Z%])`)
-
-// verbs lists a text's verbs by the argument they take: 1s 2d. To %w, which wraps,
-// belongs %v or %w.
-func verbs(text string) []string {
-	var all []string
-	next := 1
-	for _, m := range verb.FindAllStringSubmatch(text, -1) {
-		if m[3] == "%" {
-			continue
-		}
-		if m[2] != "" {
-			next, _ = strconv.Atoi(m[2])
-		}
-		all = append(all, fmt.Sprintf("%d%s", next, m[3]))
-		next++
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
 }
 
 // makers are the functions of package fault that texts are given to, with the places

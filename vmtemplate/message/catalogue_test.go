@@ -1,18 +1,17 @@
 package message
 
 import (
-	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
-	"unicode"
+
+	"github.com/jrun-hpc/jrun/fault/language/languagetest"
 )
 
 // use is one place in the sources that names a text.
@@ -57,13 +56,13 @@ func TestCatalogue(t *testing.T) {
 		if e.En == "" {
 			t.Errorf("%q is missing in English", name)
 		}
-		if e.Ja == "" || !same(e) && !strings.ContainsFunc(e.Ja, isJapanese) {
+		if e.Ja == "" || !same(e) && !strings.ContainsFunc(e.Ja, languagetest.IsJapanese) {
 			t.Errorf("%q is missing in Japanese", name)
 		}
-		if strings.ContainsFunc(e.En, isJapanese) {
+		if strings.ContainsFunc(e.En, languagetest.IsJapanese) {
 			t.Errorf("%q in English is Japanese", name)
 		}
-		if got, want := verbs(e.Ja), verbs(e.En); !slices.Equal(got, want) {
+		if got, want := languagetest.Verbs(e.Ja), languagetest.Verbs(e.En); !slices.Equal(got, want) {
 			t.Errorf("%q: verbs in Japanese are %v, in English %v", name, got, want)
 		}
 	}
@@ -72,33 +71,9 @@ func TestCatalogue(t *testing.T) {
 // same reports whether a text has no words, only commands, names and verbs.
 func same(e entry) bool { return e.En == e.Ja }
 
-func isJapanese(r rune) bool {
-	return unicode.In(r, unicode.Hiragana, unicode.Katakana, unicode.Han)
-}
-
-var verb = regexp.MustCompile(`%(\[(\d+)\])?[-+# 0]*[\d.]*([a-zA-Z%])`)
-
-// verbs lists a text's verbs by the argument they take: 1s 2d.
-func verbs(text string) []string {
-	var all []string
-	next := 1
-	for _, m := range verb.FindAllStringSubmatch(text, -1) {
-		if m[3] == "%" {
-			continue
-		}
-		if m[2] != "" {
-			next, _ = strconv.Atoi(m[2])
-		}
-		all = append(all, fmt.Sprintf("%d%s", next, m[3]))
-		next++
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
-}
-
 func arguments(text string) int {
 	most := 0
-	for _, v := range verbs(text) {
+	for _, v := range languagetest.Verbs(text) {
 		n, _ := strconv.Atoi(strings.TrimRight(v, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"))
 		most = max(most, n)
 	}
