@@ -85,7 +85,7 @@ type Desk struct {
 	entries  []Entry
 	question *Question
 	answers  chan answer     // of the open question
-	over     <-chan struct{} // closed when the open question has its answer
+	over     context.Context // done when the open question has its answer
 	checking sync.Mutex      // a question's Check never runs twice at once
 	work     *Work
 	stop     context.CancelFunc // of the work

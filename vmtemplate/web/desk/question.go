@@ -35,7 +35,9 @@ const (
 
 // open shows a question until it is answered.
 func (d *Desk) open(ctx context.Context, q *Question) (string, error) {
-	answers, over := make(chan answer, 1), make(chan struct{})
+	answers := make(chan answer, 1)
+	over, end := context.WithCancel(context.Background())
+	defer end()
 	d.change(func() {
 		q.Number = d.number()
 		d.question, d.answers, d.over = q, answers, over
@@ -49,7 +51,7 @@ func (d *Desk) open(ctx context.Context, q *Question) (string, error) {
 	}
 	// A check that is still at work must not outlast the question, nor keep it: a registry
 	// may take its time.
-	close(over)
+	end()
 	d.checking.Lock()
 	defer d.checking.Unlock()
 	d.change(func() {
@@ -82,7 +84,7 @@ func (q *Question) inWords(value string) message.Text {
 }
 
 // current is the open question, if it has the number.
-func (d *Desk) current(number int64) (q *Question, answers chan answer, over <-chan struct{}, err error) {
+func (d *Desk) current(number int64) (q *Question, answers chan answer, over context.Context, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.question == nil || d.question.Number != number {
@@ -104,15 +106,7 @@ func (d *Desk) Check(ctx context.Context, number int64, typed string) (flow.Verd
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	done := make(chan struct{})
-	defer close(done)
-	go func() {
-		select {
-		case <-over:
-			cancel(ErrGone)
-		case <-done:
-		}
-	}()
+	defer context.AfterFunc(over, func() { cancel(ErrGone) })()
 	v := q.Ask.Check(ctx, typed)
 	if ctx.Err() != nil {
 		return v, context.Cause(ctx)

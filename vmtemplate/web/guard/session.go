@@ -35,13 +35,20 @@ type session struct {
 	Cookie, Proof [32]byte
 	Seen          time.Time
 
-	over chan struct{} // closed when it has ended
+	over context.Context // done when it has ended
+	end  context.CancelFunc
+}
+
+// live is s with what ends it.
+func (s session) live() session {
+	s.over, s.end = context.WithCancel(context.Background())
+	return s
 }
 
 // drop ends sessions. The guard is locked.
 func (g *Guard) drop(i, j int) {
 	for _, s := range g.sessions[i:j] {
-		close(s.over)
+		s.end()
 	}
 	g.sessions = slices.Delete(g.sessions, i, j)
 }
@@ -51,7 +58,7 @@ func (g *Guard) begin(w http.ResponseWriter) (proof string, err error) {
 	cookie, proof := rand.Text(), rand.Text()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.sessions = append(g.sessions, session{sha256.Sum256([]byte(cookie)), sha256.Sum256([]byte(proof)), g.o.Now(), make(chan struct{})})
+	g.sessions = append(g.sessions, session{Cookie: sha256.Sum256([]byte(cookie)), Proof: sha256.Sum256([]byte(proof)), Seen: g.o.Now()}.live())
 	if len(g.sessions) > mostSessions {
 		g.drop(0, len(g.sessions)-mostSessions)
 	}
@@ -93,9 +100,9 @@ func (g *Guard) find(r *http.Request) int {
 	return -1
 }
 
-// has finds out whether a request comes from a page that is logged in; over is closed when
+// has finds out whether a request comes from a page that is logged in; over is done when
 // it is so no more.
-func (g *Guard) has(r *http.Request) (over <-chan struct{}, ok bool) {
+func (g *Guard) has(r *http.Request) (over context.Context, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := g.o.Now()
@@ -121,13 +128,7 @@ func (g *Guard) Require(next http.Handler) http.Handler {
 		}
 		ctx, cancel := context.WithCancel(r.Context())
 		defer cancel()
-		go func() {
-			select {
-			case <-over:
-				cancel()
-			case <-ctx.Done():
-			}
-		}()
+		defer context.AfterFunc(over, cancel)()
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
@@ -159,7 +160,7 @@ func (g *Guard) recall() error {
 		g.sessions = nil
 	}
 	for i := range g.sessions {
-		g.sessions[i].over = make(chan struct{})
+		g.sessions[i] = g.sessions[i].live()
 	}
 	return nil
 }
